@@ -1,8 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package window keeps what is known of every device in bounded memory: seconds
-// for the busy ones, minutes and hours for all.
+// Package window keeps, in bounded memory, what is known of every device: one-
+// second bins for the busy ones, minutes and hours for all, and the uploads of
+// those that send data out. Volumes are spread over each flow's own duration,
+// so a flow exported after a minute is a minute of steady traffic and no spike.
+//
+// A Tracker is one owner shard: one goroutine adds batches and ticks it, so it
+// needs no lock. It reads no clock; time is the highest Received of the batches
+// and the seconds that its owner ticks.
+//
+// What is bounded, and what is lost then (each loss has a counter in Losses):
+//
+//   - devices: Config.MaxDevices; at the bound the longest idle of a sample is
+//     forgotten, or the newcomer is ignored when none was idle for ten minutes.
+//   - busy devices (seconds): Config.MaxHot; a newcomer takes the place of one
+//     that is four times quieter, else it has minutes only.
+//   - uploading devices: Config.MaxUploads; the longest idle is forgotten.
+//   - seconds reach back RingSeconds; an older share of a flow goes to minutes,
+//     older than eight minutes to hours, older than two hours to nothing but a counter.
+//   - distinct counts are exact up to 16 and then estimates with an error of
+//     about 3.3 % (HyperLogLog, 1024 registers: 1.04/sqrt(1024)); top lists are
+//     Space-Saving summaries.
 package window
-
-// Window is what a detector sees at one tick.
-type Window struct{}

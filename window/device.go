@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package window
+
+import "tidewatch/flow"
+
+const (
+	minutes   = 8 // open minutes: five of a window, two of lateness, the running one
+	lateness  = 2 // minutes after which a minute counts as closed
+	chunkBits = 10
+	chunkSize = 1 << chunkBits
+)
+
+// Sums are a device's totals over a minute, a window or an hour, by Direction.
+type Sums struct {
+	Bytes, Packets, Flows [2]uint64
+}
+
+func (s *Sums) add(o *Sums) {
+	for d := range 2 {
+		s.Bytes[d] += o.Bytes[d]
+		s.Packets[d] += o.Packets[d]
+		s.Flows[d] += o.Flows[d]
+	}
+}
+
+// hour is what an hour of a device amounts to: its totals, and the busiest five
+// minutes in it, which are what a five-minute window is compared with.
+type hour struct {
+	Sums
+	Peak5 Sums // largest five-minute sum of each measure that ended in this hour
+}
+
+// device is the state every internal address has.
+type device struct {
+	addr    flow.Addr
+	hash    uint64
+	touched int64 // last second of traffic
+	born    int64
+	hot     int32 // index into the hot pool, -1 = none
+	up      int32 // index into the uploads, -1 = none
+	minutes [minutes]Sums
+	hours   [2]hour // by Unix hour, even and odd
+	upHour  uint64  // bytes sent to outside in the running hour
+}
+
+// devices is a growing pool of devices in chunks, so growth copies nothing.
+type devices struct {
+	chunks []*[chunkSize]device
+	n      int32
+	free   []int32
+	table  table
+}
+
+func (p *devices) at(i int32) *device      { return &p.chunks[i>>chunkBits][i&(chunkSize-1)] }
+func (p *devices) addr(i int32) *flow.Addr { return &p.at(i).addr }
+func (p *devices) hashOf(i int32) uint64   { return p.at(i).hash }
+func (p *devices) live(d *device) bool     { return d.born != 0 }
+func (p *devices) count() int              { return p.table.n }
+func (p *devices) find(h uint64, a *flow.Addr) int32 {
+	return p.table.find(h, a, p.addr)
+}
+
+// add makes a slot for the address.
+func (p *devices) add(h uint64, a *flow.Addr, now int64) int32 {
+	var i int32
+	if n := len(p.free); n > 0 {
+		i, p.free = p.free[n-1], p.free[:n-1]
+	} else {
+		if int(p.n)>>chunkBits == len(p.chunks) {
+			p.chunks = append(p.chunks, new([chunkSize]device))
+		}
+		i = p.n
+		p.n++
+	}
+	*p.at(i) = device{addr: *a, hash: h, touched: now, born: max(now, 1), hot: -1, up: -1}
+	p.table.put(h, i, p.hashOf)
+	return i
+}
+
+func (p *devices) remove(i int32) {
+	d := p.at(i)
+	p.table.drop(d.hash, i, p.hashOf)
+	*d = device{}
+	p.free = append(p.free, i)
+}

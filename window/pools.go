@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package window
+
+import "tidewatch/flow"
+
+const (
+	sample   = 64  // how many slots are looked at when one must go
+	idleHot  = 300 // seconds without traffic after which one-second bins are given back
+	idleDev  = 600 // seconds after which a device may be forgotten for a new one
+	idleKeep = 14 * 86400
+)
+
+// slot returns the device of an address, making it if there is room.
+func (t *Tracker) slot(h uint64, a *flow.Addr) int32 {
+	if i := t.dev.find(h, a); i >= 0 {
+		return i
+	}
+	if t.dev.count() >= t.cfg.MaxDevices && !t.forget() {
+		t.losses.DevicesRefused++
+		return -1
+	}
+	return t.dev.add(h, a, t.now)
+}
+
+// forget drops the longest idle of a sample of devices.
+func (t *Tracker) forget() bool {
+	worst, oldest := int32(-1), t.now-idleDev
+	for range sample {
+		t.hands.dev = (t.hands.dev + 1) % int(t.dev.n)
+		d := t.dev.at(int32(t.hands.dev))
+		if t.dev.live(d) && d.touched < oldest {
+			worst, oldest = int32(t.hands.dev), d.touched
+		}
+	}
+	if worst < 0 {
+		return false
+	}
+	t.dropDevice(worst)
+	t.losses.DevicesForgotten++
+	return true
+}
+
+func (t *Tracker) dropDevice(i int32) {
+	d := t.dev.at(i)
+	if d.hot >= 0 {
+		t.cool(d.hot)
+	}
+	if d.up >= 0 {
+		t.unfollow(d.up)
+	}
+	t.dev.remove(i)
+}
+
+// heat gives a device one-second bins, taking them from a much quieter one when
+// all are in use. It returns -1 when none can be had.
+func (t *Tracker) heat(slot int32, packets uint64) int32 {
+	var i int32
+	switch {
+	case len(t.hotIdx) > 0:
+		i = t.hotIdx[len(t.hotIdx)-1]
+		t.hotIdx = t.hotIdx[:len(t.hotIdx)-1]
+	case len(t.hot) < t.cfg.MaxHot:
+		i = int32(len(t.hot))
+		t.hot = append(t.hot, &Host{dev: -1})
+	default:
+		i = t.quietest(packets)
+		if i < 0 {
+			t.losses.HotRefused++
+			return -1
+		}
+		t.losses.HotReplaced++
+	}
+	d := t.dev.at(slot)
+	d.hot = i
+	t.hot[i].start(d.addr, slot, t.now)
+	return i
+}
+
+// quietest frees the quietest of a sample of busy devices if it is four times
+// quieter than packets in the running minute.
+func (t *Tracker) quietest(packets uint64) int32 {
+	worst, least := int32(-1), packets/4
+	for range sample {
+		t.hands.hot = (t.hands.hot + 1) % len(t.hot)
+		h := t.hot[t.hands.hot]
+		if !h.used || h.dirty {
+			continue
+		}
+		m := &t.dev.at(h.dev).minutes[t.now/60%minutes]
+		if n := max(m.Packets[In], m.Packets[Out]); n < least {
+			worst, least = int32(t.hands.hot), n
+		}
+	}
+	if worst >= 0 {
+		t.dev.at(t.hot[worst].dev).hot = -1
+		t.hot[worst].used = false
+	}
+	return worst
+}
+
+// cool takes the one-second bins from a device.
+func (t *Tracker) cool(i int32) {
+	h := t.hot[i]
+	t.dev.at(h.dev).hot = -1
+	h.used, h.dirty = false, false
+	t.hotIdx = append(t.hotIdx, i)
+}
+
+// follow gives a device an upload record, the longest idle one when all are in use.
+func (t *Tracker) follow(slot int32) int32 {
+	var i int32
+	switch {
+	case len(t.upFree) > 0:
+		i = t.upFree[len(t.upFree)-1]
+		t.upFree = t.upFree[:len(t.upFree)-1]
+	case len(t.ups) < t.cfg.MaxUploads:
+		i = int32(len(t.ups))
+		t.ups = append(t.ups, &Upload{})
+	default:
+		worst := t.hands.up
+		for range sample {
+			t.hands.up = (t.hands.up + 1) % len(t.ups)
+			if t.ups[t.hands.up].last < t.ups[worst].last {
+				worst = t.hands.up
+			}
+		}
+		i = int32(worst)
+		t.dev.at(t.ups[i].dev).up = -1
+		t.losses.UploadsForgotten++
+	}
+	d := t.dev.at(slot)
+	t.ups[i].start(d.addr, slot, t.now)
+	return i
+}
+
+func (t *Tracker) unfollow(i int32) {
+	u := t.ups[i]
+	t.dev.at(u.dev).up = -1
+	u.used = false
+	t.upFree = append(t.upFree, i)
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package window
+
+// Direction of traffic as the device sees it.
+type Direction uint8
+
+// In is traffic towards the device, Out traffic from it.
+const (
+	In Direction = iota
+	Out
+)
+
+// second is one slot of a device's ring. Bytes, packets and SYNs are a
+// difference array: a flow adds its rate at its first second and takes it away
+// after its last, so spreading costs the same however long the flow lasted.
+// Flow counts are plain: a flow counts in the second it started. One slot is
+// one cache line.
+type second struct {
+	bytes, packets [2]int64
+	syns           int64 // packets of flows that asked for a connection and got none
+	flows          [2]int32
+	asked          int32 // inbound flows of that kind
+	_              int32
+}
+
+// ring holds the seconds (now-RingSeconds, now+1] of one device; base is the
+// running sum of all slots that left it.
+type ring struct {
+	slots         [RingSeconds]second
+	bytes, packts [2]int64
+	syns          int64
+}
+
+func (r *ring) reset() { *r = ring{} }
+
+// leave folds the slot that is about to be used for a new second into the base.
+func (r *ring) leave(sec int64) {
+	s := &r.slots[sec%RingSeconds]
+	for d := range 2 {
+		r.bytes[d] += s.bytes[d]
+		r.packts[d] += s.packets[d]
+	}
+	r.syns += s.syns
+	*s = second{}
+}
+
+// spread adds a flow over the seconds first..last, both inside the ring. The
+// remainder of the division goes to the last second, so nothing is lost.
+func (r *ring) spread(d Direction, first, last int64, bytes, packets, syns int64) {
+	n := last - first + 1
+	a, b, after := &r.slots[first%RingSeconds], &r.slots[last%RingSeconds], &r.slots[(last+1)%RingSeconds]
+	if n == 1 {
+		a.bytes[d] += bytes
+		a.packets[d] += packets
+		after.bytes[d] -= bytes
+		after.packets[d] -= packets
+		if syns != 0 {
+			a.syns += syns
+			after.syns -= syns
+		}
+		return
+	}
+	rate, rest := bytes/n, bytes%n
+	a.bytes[d] += rate
+	b.bytes[d] += rest
+	after.bytes[d] -= rate + rest
+	rate, rest = packets/n, packets%n
+	a.packets[d] += rate
+	b.packets[d] += rest
+	after.packets[d] -= rate + rest
+	if syns != 0 {
+		rate, rest = syns/n, syns%n
+		a.syns += rate
+		b.syns += rest
+		after.syns -= rate + rest
+	}
+}
+
+// Seconds is a device's recent past laid out for judging: index i is the second
+// First+i; the last index is the newest second. A detector keeps one and reuses it.
+type Seconds struct {
+	First   int64 // Unix second of index 0
+	N       int
+	Bytes   [2][RingSeconds]int64
+	Packets [2][RingSeconds]int64
+	Syns    [RingSeconds]int64 // packets asking for a connection that was not answered
+	Flows   [2][RingSeconds]int32
+	Asked   [RingSeconds]int32 // inbound flows of that kind
+}
+
+// fill sums the difference array up to the second now.
+func (r *ring) fill(out *Seconds, now int64) {
+	out.First, out.N = now-RingSeconds+2, RingSeconds-1
+	bytes, packets, syns := r.bytes, r.packts, r.syns
+	for i := range out.N {
+		s := &r.slots[(out.First+int64(i))%RingSeconds]
+		for d := range 2 {
+			bytes[d] += s.bytes[d]
+			packets[d] += s.packets[d]
+			out.Bytes[d][i] = bytes[d]
+			out.Packets[d][i] = packets[d]
+			out.Flows[d][i] = s.flows[d]
+		}
+		syns += s.syns
+		out.Syns[i] = syns
+		out.Asked[i] = s.asked
+	}
+}

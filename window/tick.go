@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package window
+
+// gap is the longest silence that is lived through minute by minute (two days);
+// after a longer one the bins start afresh at the new time.
+const gap = 2 * 86400
+
+// Tick ends the running second and returns the window to judge. The caller
+// moves on with Next.
+func (t *Tracker) Tick() *Window {
+	w := &t.win
+	w.Now = t.now
+	w.Minute = (t.now+1)%60 == 0
+	w.Hour = false
+	if w.Minute {
+		t.closeMinute(w)
+	}
+	return w
+}
+
+// closeMinute folds the minute that left its lateness into the hours of every
+// device, and tells whether an hour closed with it.
+func (t *Tracker) closeMinute(w *Window) {
+	closed := t.now/60 - lateness
+	hr := closed / 60
+	for i := range t.dev.n {
+		d := t.dev.at(i)
+		if !t.dev.live(d) {
+			continue
+		}
+		h := &d.hours[hr&1]
+		h.add(&d.minutes[closed%minutes])
+		var five Sums
+		for k := range int64(5) {
+			five.add(&d.minutes[(closed-k)%minutes])
+		}
+		for dir := range 2 {
+			h.Peak5.Bytes[dir] = max(h.Peak5.Bytes[dir], five.Bytes[dir])
+			h.Peak5.Packets[dir] = max(h.Peak5.Packets[dir], five.Packets[dir])
+			h.Peak5.Flows[dir] = max(h.Peak5.Flows[dir], five.Flows[dir])
+		}
+	}
+	w.Hour, w.Closed = (closed+1)%60 == 0, hr
+}
+
+// Next moves to the following second. When no device has one-second bins it
+// jumps: to the end of the minute, or to the second before limit, whichever
+// comes first. limit is the next second that has records.
+func (t *Tracker) Next(limit int64) {
+	for _, i := range t.dirtyHot {
+		h := t.hot[i]
+		h.dirty, h.revised = false, t.now+1
+	}
+	t.dirtyHot = t.dirtyHot[:0]
+	if t.win.Minute {
+		t.openMinute()
+	}
+	t.now++
+	if t.Idle() {
+		end := t.now/60*60 + 59
+		t.now = max(t.now, min(end, limit))
+		return
+	}
+	for _, h := range t.hot {
+		if h.used {
+			h.ring.leave(t.now + 1)
+		}
+	}
+}
+
+// openMinute clears the bins of the minute to come and gives idle state back.
+func (t *Tracker) openMinute() {
+	next := (t.now + 1) / 60
+	hourOpens := next%60 == 0
+	for i := range t.dev.n {
+		d := t.dev.at(i)
+		if !t.dev.live(d) {
+			continue
+		}
+		d.minutes[next%minutes] = Sums{}
+		if t.win.Hour {
+			d.hours[t.win.Closed&1] = hour{}
+		}
+		if hourOpens {
+			d.upHour = 0
+			if d.touched < t.now-idleKeep {
+				t.dropDevice(i)
+			}
+		}
+	}
+	for i, h := range t.hot {
+		if h.used && h.touched < t.now-idleHot {
+			t.cool(int32(i))
+		}
+	}
+	for _, u := range t.ups {
+		u.dirty = false
+	}
+}
+
+// Jump starts the bins afresh at second now: at the very first record, and
+// after a silence longer than two days.
+func (t *Tracker) Jump(now int64) {
+	for i := range t.dev.n {
+		d := t.dev.at(i)
+		if t.dev.live(d) {
+			d.minutes, d.hours, d.upHour = [minutes]Sums{}, [2]hour{}, 0
+		}
+	}
+	for i, h := range t.hot {
+		if h.used {
+			t.cool(int32(i))
+		}
+	}
+	t.dirtyHot = t.dirtyHot[:0]
+	t.now = now
+}
+
+// Far reports whether second s lies so far ahead that Jump is called for.
+func (t *Tracker) Far(s int64) bool { return t.now == 0 || s-t.now > gap }

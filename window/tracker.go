@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package window
+
+import (
+	"fmt"
+	"math/bits"
+
+	"tidewatch/flow"
+)
+
+// longest is how long a flow may have lasted before its start is cut: a day,
+// the longest active timeout that exporters offer.
+const longest = 86400
+
+// furthest is how long before its export a flow may have ended; more is a
+// broken clock and would only be counted as late.
+const furthest = 7 * 86400
+
+// Losses counts what the bounds cost.
+type Losses struct {
+	DevicesForgotten, DevicesRefused uint64 // table full
+	HotReplaced, HotRefused          uint64 // one-second bins full
+	UploadsForgotten                 uint64
+	Late                             uint64 // flows that ended before the open minutes
+	LateBytes                        uint64 // of those, not in minutes any more
+	Clamped                          uint64 // flows whose times were cut to arrival time
+}
+
+// Counts are the sizes of a tracker's tables.
+type Counts struct{ Devices, Hot, Uploads int }
+
+// Tracker keeps the windows of one shard.
+type Tracker struct {
+	cfg    Config
+	now    int64 // newest second ticked or seen in a batch
+	dev    devices
+	hot    []*Host
+	hotIdx []int32 // free hot slots
+	ups    []*Upload
+	upFree []int32
+	hands  struct{ dev, hot, up int }
+	rare   prevalence
+	losses Losses
+
+	dirtyHot []int32
+	win      Window
+	slots    []int32 // scratch: the two device slots of each record of a batch
+	hashes   []uint64
+}
+
+// New returns an empty tracker.
+func New(cfg Config) (*Tracker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("window: %w", err)
+	}
+	t := &Tracker{cfg: cfg, rare: newPrevalence()}
+	t.dev.table = newTable(cfg.Seed)
+	t.win.t = t
+	return t, nil
+}
+
+// Losses returns what was lost so far.
+func (t *Tracker) Losses() Losses { return t.losses }
+
+// Counts returns how full the tables are.
+func (t *Tracker) Counts() Counts {
+	return Counts{Devices: t.dev.count(), Hot: len(t.hot) - len(t.hotIdx), Uploads: len(t.ups) - len(t.upFree)}
+}
+
+// Now is the newest second known.
+func (t *Tracker) Now() int64 { return t.now }
+
+// Idle reports whether no device has one-second bins, so that seconds without
+// records need no tick.
+func (t *Tracker) Idle() bool { return len(t.hot) == len(t.hotIdx) }
+
+// Add books the records [from,to) of b. Their Received lies in the running
+// second, now; marks and sampling are already applied. When owner is not nil it
+// tells for the hash of an address whether it belongs to this shard.
+func (t *Tracker) Add(b *flow.Batch, from, to int, owner func(hash uint64) bool) {
+	n := to - from
+	if cap(t.slots) < 2*n {
+		t.slots, t.hashes = make([]int32, 2*n), make([]uint64, 2*n)
+	}
+	slots, hashes := t.slots[:2*n], t.hashes[:2*n]
+	// First pass: find the slots of the whole batch, so that the memory they
+	// lie in is on its way before the second pass needs it.
+	for i := range n {
+		r := from + i
+		slots[2*i], slots[2*i+1] = -1, -1
+		m := b.Mark[r]
+		hashes[2*i], hashes[2*i+1] = t.cfg.Seed.Hash(&b.Src[r]), t.cfg.Seed.Hash(&b.Dst[r])
+		if m&flow.Duplicate != 0 {
+			continue
+		}
+		if m&flow.SrcInternal != 0 && (owner == nil || owner(hashes[2*i])) {
+			slots[2*i] = t.slot(hashes[2*i], &b.Src[r])
+		}
+		if m&flow.DstInternal != 0 && (owner == nil || owner(hashes[2*i+1])) {
+			slots[2*i+1] = t.slot(hashes[2*i+1], &b.Dst[r])
+		}
+	}
+	var p piece
+	for i := range n {
+		out, in := slots[2*i], slots[2*i+1]
+		if out < 0 && in < 0 {
+			continue
+		}
+		t.cut(&p, b, from+i)
+		p.srcHash, p.dstHash = hashes[2*i], hashes[2*i+1]
+		if out >= 0 {
+			t.book(Out, out, &p, p.mark&flow.DstInternal != 0)
+		}
+		if in >= 0 {
+			t.book(In, in, &p, p.mark&flow.SrcInternal != 0)
+		}
+	}
+}
+
+// cut takes one record out of the batch and clamps its times: no flow ends
+// after it was received, or lasted longer than a day.
+func (t *Tracker) cut(p *piece, b *flow.Batch, i int) {
+	limit := (t.now+1)*1e9 - 1
+	p.start, p.end = b.Start[i], b.End[i]
+	if p.end > limit || p.start > p.end || p.start < p.end-longest*1e9 || p.end < limit-furthest*1e9 {
+		p.end = max(min(max(p.start, p.end), limit), limit-furthest*1e9)
+		p.start = max(min(p.start, p.end), p.end-longest*1e9)
+		t.losses.Clamped++
+	}
+	p.first, p.last = p.start/1e9, p.end/1e9
+	p.bytes, p.packets, p.flows = b.Bytes[i], b.Packets[i], 1
+	p.proto, p.mark = b.Proto[i], b.Mark[i]
+	p.class = flow.ClassOf(p.proto, b.TCPFlags[i], p.mark)
+	p.srcPort, p.dstPort = b.SrcPort[i], b.DstPort[i]
+	p.src, p.dst = &b.Src[i], &b.Dst[i]
+	p.srcAS = b.SrcAS[i]
+	p.sampled = b.Sampling[i] > 1
+}
+
+// book adds one side of a flow to its device.
+func (t *Tracker) book(d Direction, slot int32, p *piece, peerInternal bool) {
+	dev := t.dev.at(slot)
+	dev.touched = max(dev.touched, p.last)
+	minute := t.now / 60
+	a, b := p.first/60, p.last/60
+	m := &dev.minutes[minute%minutes]
+	if a == minute {
+		m.Bytes[d] += p.bytes
+		m.Packets[d] += p.packets
+		m.Flows[d] += p.flows
+	} else {
+		t.spreadMinutes(dev, d, p, a, b, minute)
+	}
+	h := dev.hot
+	if h < 0 && t.warm(m, d, p) {
+		h = t.heat(slot, m.Packets[d])
+	}
+	if h >= 0 {
+		host := t.hot[h]
+		clean := !host.dirty
+		host.add(d, p, t.now)
+		if clean && host.dirty {
+			t.dirtyHot = append(t.dirtyHot, h)
+		}
+	}
+	if !peerInternal {
+		t.bookUpload(d, slot, dev, p)
+	}
+}
+
+// warm reports whether a device without one-second bins should ask for them:
+// when it crosses the floor, and again whenever its minute has doubled, so that
+// a refusal is not repeated with every flow.
+func (t *Tracker) warm(m *Sums, d Direction, p *piece) bool {
+	packets, flows := m.Packets[d], m.Flows[d]
+	if packets < t.cfg.HotPackets && flows < t.cfg.HotFlows {
+		return false
+	}
+	before := packets - min(p.packets, packets)
+	return bits.Len64(packets) != bits.Len64(before) || flows&(flows-1) == 0 ||
+		before < t.cfg.HotPackets && flows <= t.cfg.HotFlows
+}
+
+// spreadMinutes books a flow that began before the running minute.
+func (t *Tracker) spreadMinutes(dev *device, d Direction, p *piece, a, b, minute int64) {
+	n := uint64(b - a + 1)
+	oldest := minute - minutes + 1
+	bytes, packets := p.bytes/n, p.packets/n
+	if a < oldest { // the older share goes to the hours only, in one step each
+		gone := uint64(min(b, oldest-1) - a + 1)
+		t.losses.Late++
+		t.losses.LateBytes += bytes * gone
+		if hr := a / 60; hr >= t.now/3600-1 {
+			t.hourOf(dev, hr).Bytes[d] += bytes * gone
+			t.hourOf(dev, hr).Packets[d] += packets * gone
+		}
+		a = oldest
+	}
+	for i := a; i <= b; i++ {
+		m := &dev.minutes[i%minutes]
+		if i == b {
+			bytes, packets = bytes+p.bytes%n, packets+p.packets%n
+			m.Flows[d] += p.flows
+		}
+		m.Bytes[d] += bytes
+		m.Packets[d] += packets
+		if i < minute-lateness { // already folded into its hour
+			h := t.hourOf(dev, i/60)
+			h.Bytes[d] += bytes
+			h.Packets[d] += packets
+			if i == b {
+				h.Flows[d] += p.flows
+			}
+		}
+	}
+}
+
+func (t *Tracker) hourOf(dev *device, hr int64) *hour { return &dev.hours[hr&1] }
+
+// bookUpload follows traffic between the device and outside.
+func (t *Tracker) bookUpload(d Direction, slot int32, dev *device, p *piece) {
+	if dev.up < 0 {
+		if d == In {
+			return
+		}
+		dev.upHour += p.bytes
+		if dev.upHour < upFloor {
+			return
+		}
+		dev.up = t.follow(slot)
+	}
+	if t.ups[dev.up].add(d, p, t.now) {
+		t.rare.note(p.dstHash, dev.hash)
+	}
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package window
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"tidewatch/flow"
+)
+
+// BenchmarkAdd books flows between outside and n devices: what one shard pays a
+// flow, 24 records a batch as one v9 datagram brings them.
+func BenchmarkAdd(b *testing.B) {
+	for _, n := range []int{1_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("%d devices", n), func(b *testing.B) {
+			tr := newTracker(b, nil)
+			r := rand.New(rand.NewPCG(1, 1))
+			batches := make([]*flow.Batch, 4096)
+			for i := range batches {
+				batches[i] = flow.NewBatch(24)
+				for range 24 {
+					x := rec(t0, t0, 3, 1500)
+					d := r.IntN(n)
+					x.Dst = flow.AddrFrom4([4]byte{10, byte(d >> 16), byte(d >> 8), byte(d)})
+					x.Src = flow.AddrFrom4([4]byte{192, 0, byte(r.Uint32()), byte(r.Uint32())})
+					batches[i].Append(&x)
+				}
+			}
+			for _, x := range batches {
+				tr.Add(x, 0, 24, nil)
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				tr.Add(batches[i%len(batches)], 0, 24, nil)
+				i++
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(i*24), "ns/flow")
+		})
+	}
+}
+
+// BenchmarkMinute is the pass over all devices when a minute ends.
+func BenchmarkMinute(b *testing.B) {
+	for _, n := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprintf("%d devices", n), func(b *testing.B) {
+			tr := newTracker(b, nil)
+			x := flow.NewBatch(n)
+			for d := range n {
+				r := rec(t0, t0, 3, 1500)
+				r.Dst = flow.AddrFrom4([4]byte{10, byte(d >> 16), byte(d >> 8), byte(d)})
+				x.Append(&r)
+			}
+			tr.Add(x, 0, n, nil)
+			for b.Loop() {
+				tr.now = tr.now/60*60 + 59
+				tr.Tick()
+				tr.Next(tr.now + 60)
+			}
+		})
+	}
+}
