@@ -37,6 +37,7 @@ type Host struct {
 	tops   [2]tops // the open minute and the one before
 	minute int64   // of tops[0]
 	ranked uint32  // flows offered to tops[0]
+	rate   uint32  // sampling rate of the newest inbound flow
 }
 
 type slice struct {
@@ -84,18 +85,17 @@ func (h *Host) start(addr flow.Addr, dev int32, now int64) {
 
 // piece is the part of one flow that a tracker adds, its times already clamped.
 type piece struct {
-	first, last            int64 // seconds
-	start, end             int64 // Unix nanoseconds
-	bytes, packets, flows  uint64
-	class                  flow.Class
-	mark                   flow.Mark
-	proto                  uint8
-	srcPort, dstPort       uint16
-	src, dst               *flow.Addr
-	srcHash, dstHash       uint64
-	srcAS                  uint32
-	sampled                bool
-	peerInternal, countsUp bool
+	first, last           int64 // seconds
+	start, end            int64 // Unix nanoseconds
+	bytes, packets, flows uint64
+	class                 flow.Class
+	mark                  flow.Mark
+	proto                 uint8
+	srcPort, dstPort      uint16
+	src, dst              *flow.Addr
+	srcHash, dstHash      uint64
+	srcAS                 uint32
+	rate                  uint32
 }
 
 // add books one flow at second now (the newest known second).
@@ -123,6 +123,7 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 	h.book10(d, p, now)
 	if d == In {
 		h.sketch(p, now)
+		h.rate = p.rate
 	}
 	h.dirty = true
 	h.revised = min(h.revised, first)
@@ -248,6 +249,10 @@ func (h *Host) Revised() int64 { return h.revised }
 
 // Since is the Unix second from which the device was followed second by second.
 func (h *Host) Since() int64 { return h.since }
+
+// Rate is the sampling rate of the newest inbound flow: 1 means that every
+// packet was seen and that flow counts mean something.
+func (h *Host) Rate() uint32 { return max(h.rate, 1) }
 
 // Class sums what one class carried in the ten-second bins that overlap the
 // Unix seconds from..to.

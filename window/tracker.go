@@ -135,7 +135,7 @@ func (t *Tracker) cut(p *piece, b *flow.Batch, i int) {
 	p.srcPort, p.dstPort = b.SrcPort[i], b.DstPort[i]
 	p.src, p.dst = &b.Src[i], &b.Dst[i]
 	p.srcAS = b.SrcAS[i]
-	p.sampled = b.Sampling[i] > 1
+	p.rate = b.Sampling[i]
 }
 
 // book adds one side of a flow to its device.

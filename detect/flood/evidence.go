@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flood
+
+import (
+	"strconv"
+	"time"
+
+	"tidewatch/baseline"
+	"tidewatch/detect"
+	"tidewatch/flow"
+	"tidewatch/window"
+)
+
+// finding turns a burst into numbers beside expected numbers.
+func (d *Detector) finding(w *window.Window, h *window.Host, c *burst) detect.Finding {
+	from, to := d.s.First+int64(c.from), d.s.First+int64(c.to)
+	f := detect.Finding{
+		Detector: d.Name(), Category: detect.DDoSAttack, Kind: "ddos",
+		Subject: detect.HostSubject(h.Addr), At: w.At(),
+		Started: time.Unix(from, 0).UTC(), Last: time.Unix(to+1, 0).UTC(),
+		Baseline: c.limits.bytes.Baseline,
+	}
+	f.Vector, f.Vectors = c.vectors()
+	f.Metrics = d.metrics(h, c)
+	d.indicators(&f, h, c)
+	f.Severity = detect.SeverityOf(f.Score)
+	f.Top = d.tops(h, &f)
+	return f
+}
+
+// metrics measures the burst: means over it, peaks over single seconds.
+func (d *Detector) metrics(h *window.Host, c *burst) detect.Metrics {
+	var m detect.Metrics
+	var peakBytes, peakPackets, bytes, packets int64
+	var peakFlows, flows int32
+	for i := c.from; i <= c.to; i++ {
+		b, p, n := d.s.Bytes[window.In][i], d.s.Packets[window.In][i], d.s.Flows[window.In][i]
+		bytes, packets, flows = bytes+b, packets+p, flows+n
+		peakBytes, peakPackets, peakFlows = max(peakBytes, b), max(peakPackets, p), max(peakFlows, n)
+	}
+	secs := float64(c.seconds())
+	m.DurationSeconds = secs
+	m.Bytes, m.Packets = uint64(bytes), uint64(packets)
+	m.BitsPerSecond, m.PeakBitsPerSecond = 8*float64(bytes)/secs, 8*float64(peakBytes)
+	m.PacketsPerSecond, m.PeakPacketsPerSecond = float64(packets)/secs, float64(peakPackets)
+	if h.Rate() == 1 { // under sampling flow counts and distinct sources cannot be known
+		m.Flows = uint64(flows)
+		m.FlowsPerSecond, m.PeakFlowsPerSecond = float64(flows)/secs, float64(peakFlows)
+	}
+	from, to := d.s.First+int64(c.from), d.s.First+int64(c.to)
+	m.Sources, m.Ports = h.Distinct(from, to)
+	if packets > 0 {
+		m.MeanPacketBytes = float64(bytes) / float64(packets)
+	}
+	return m
+}
+
+// indicators scores the finding by mission row C5, plus two of our own that
+// only ever add to a gate: reflection and silence of the device.
+func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
+	add := func(name string, observed, expected float64, unit string, weight float64) {
+		f.Indicators = append(f.Indicators, detect.Indicator{
+			Name: name, Observed: observed, Expected: expected, Unit: unit, Weight: weight,
+		})
+		f.Score = min(1, f.Score+weight)
+	}
+	m := &f.Metrics
+	if c.byRate {
+		add("packet_rate", c.pps, c.limits.pps, "packets/s", 0.4)
+	}
+	if c.byConns {
+		add("connection_rate", c.conns, c.limits.conns, "connections/s", 0.3)
+	}
+	if m.Sources > d.cfg.Sources {
+		add("unique_sources", float64(m.Sources), float64(d.cfg.Sources), "addresses", 0.3)
+	}
+	if m.Ports <= d.cfg.Ports {
+		add("focused_ports", float64(m.Ports), float64(d.cfg.Ports), "ports", 0.2)
+	}
+	if m.MeanPacketBytes < d.cfg.SmallPacket {
+		add("small_packets", m.MeanPacketBytes, d.cfg.SmallPacket, "bytes", 0.2)
+	}
+	if c.limits.known {
+		five := m.BitsPerSecond / 8 * 300
+		if sigma := c.limits.bytes.Sigma(five); sigma > d.cfg.Sigma {
+			m.Sigma = sigma
+			add("volume_anomaly", m.BitsPerSecond, 8*c.limits.bytes.Median/300, "bits/s", 0.4)
+		}
+	}
+	// A reflection needs many reflectors: one busy DNS server is none.
+	if c.reflected >= 0.8 && c.kinds[1].packets > 0 && m.Sources > d.cfg.Sources/10 {
+		add("reflection", c.reflected, 0, "share", 0.3)
+	}
+	var asked, answered float64
+	visible := true
+	for _, k := range c.kinds {
+		asked, answered = asked+k.packets, answered+k.answered
+		visible = visible && !k.oneWay
+	}
+	if visible && h.Rate() == 1 && answered < asked/10 {
+		add("unanswered", 1-answered/asked, 0.1, "share", 0.2)
+	}
+}
+
+// tops lists who sent, to which ports, from which networks.
+func (d *Detector) tops(h *window.Host, f *detect.Finding) detect.Top {
+	var t detect.Top
+	share := func(label func(*window.Entry) string) []detect.Share {
+		var total uint64
+		for i := range d.top {
+			total += d.top[i].Weight - d.top[i].Over
+		}
+		total = max(total, f.Metrics.Packets, 1)
+		out := make([]detect.Share, 0, 10)
+		for i := range d.top[:min(len(d.top), 10)] {
+			e := &d.top[i]
+			out = append(out, detect.Share{
+				Key: label(e), Bytes: e.Bytes, Packets: e.Packets, Flows: e.Flows,
+				Share: float64(e.Weight-e.Over) / float64(total),
+			})
+		}
+		return out
+	}
+	d.top = h.TopSources(d.top[:0], 32)
+	t.Sources = share(func(e *window.Entry) string { return e.Key.String() })
+	d.top = h.TopPorts(d.top[:0], 16)
+	t.Ports = share(func(e *window.Entry) string {
+		return strconv.Itoa(int(e.Number()&0xffff)) + "/" + flow.ProtoName(uint8(e.Number()>>16))
+	})
+	if d.top = h.TopASNs(d.top[:0], 16); len(d.top) > 0 {
+		t.ASNs = share(func(e *window.Entry) string { return "AS" + strconv.FormatUint(uint64(e.Number()), 10) })
+	}
+	return t
+}
+
+var _ Past = (*baseline.Store)(nil)

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package flood finds volumetric attacks: packets that converge on one device
+// at a rate which its own past does not explain, and of a kind that nobody
+// asked for. A device without a past is judged by the floors alone, so an
+// attack on the first day is still seen.
+//
+// The score alone opens nothing (mission C5). A gate must hold first: packets
+// per second, or unanswered connections per second, above a floor and above
+// the past. Sources, ports and packet sizes only add weight to a gate that
+// holds, else every busy web server would alarm.
+package flood
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"tidewatch/baseline"
+	"tidewatch/detect"
+	"tidewatch/flow"
+	"tidewatch/window"
+)
+
+// Config holds the limits. The defaults are those of mission row C5.
+type Config struct {
+	MinPPS      float64 `yaml:"min_pps"`      // packets/s of attack traffic below which no packet-rate gate holds
+	MinConns    float64 `yaml:"min_conns"`    // unanswered connections/s, likewise
+	Sources     uint64  `yaml:"sources"`      // more sources than this add weight
+	Ports       uint64  `yaml:"ports"`        // as few addressed ports as this add weight
+	SmallPacket float64 `yaml:"small_packet"` // a mean packet smaller than this (bytes) adds weight
+	Sigma       float64 `yaml:"sigma"`        // deviations above the device's past that count as abnormal
+	Score       float64 `yaml:"score"`        // findings below this score are not reported
+}
+
+// DefaultConfig suits an access network behind a 1 to 10 Gbit/s uplink.
+func DefaultConfig() Config {
+	return Config{MinPPS: 10_000, MinConns: 100, Sources: 100, Ports: 3, SmallPacket: 100, Sigma: 3, Score: 0.6}
+}
+
+// Validate reports the first limit that makes no sense.
+func (c Config) Validate() error {
+	if c.MinPPS <= 0 || c.MinConns <= 0 || c.Sigma <= 0 {
+		return errors.New("min_pps, min_conns and sigma must be positive")
+	}
+	if c.Score < 0 || c.Score > 1 {
+		return errors.New("score must lie between 0 and 1")
+	}
+	return nil
+}
+
+// Past tells what is normal for a device.
+type Past interface {
+	At(addr flow.Addr, at time.Time, m baseline.Measure) (baseline.Normal, bool)
+}
+
+// Detector keeps nothing between ticks but memory to work in.
+type Detector struct {
+	cfg  Config
+	past Past
+	s    window.Seconds
+	x    [window.RingSeconds + 1]float64 // sums of the signal
+	top  []window.Entry
+}
+
+var _ detect.Detector = (*Detector)(nil)
+
+// New returns an error when a limit makes no sense. A nil past means that no
+// device has one.
+func New(cfg Config, past Past) (*Detector, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("flood: %w", err)
+	}
+	return &Detector{cfg: cfg, past: past}, nil
+}
+
+// Name implements detect.Detector.
+func (d *Detector) Name() string { return "flood" }
+
+// Detect judges every device whose seconds were revised since the last tick.
+func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Finding {
+	for i := range w.Revised() {
+		h := w.Host(i)
+		w.Seconds(h, &d.s)
+		if c, ok := d.judge(w, h); ok {
+			if f := d.finding(w, h, &c); f.Score >= d.cfg.Score {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+// limits are the floors raised by what the device's past explains.
+type limits struct {
+	pps, conns float64
+	bytes      baseline.Normal
+	known      bool
+}
+
+func (d *Detector) limits(w *window.Window, h *window.Host) limits {
+	l := limits{pps: d.cfg.MinPPS, conns: d.cfg.MinConns, bytes: baseline.Normal{Baseline: detect.NoBaseline()}}
+	if d.past == nil {
+		return l
+	}
+	at := w.At()
+	if n, ok := d.past.At(h.Addr, at, baseline.PacketsIn); ok {
+		// Normal is the busiest five minutes; five seconds of them may well be twice as busy.
+		l.pps = max(l.pps, 2*n.Above(d.cfg.Sigma)/300)
+	}
+	if n, ok := d.past.At(h.Addr, at, baseline.BytesIn); ok {
+		l.bytes, l.known = n, true
+	}
+	return l
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package volume finds traffic that a device's past does not explain: five
+// minutes far above the busiest five minutes of that hour on other days, and
+// whole hours far below them, or silent.
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"time"
+
+	"tidewatch/baseline"
+	"tidewatch/detect"
+	"tidewatch/flow"
+	"tidewatch/window"
+)
+
+// Config holds the limits. Deviations are calibrated: a device with wild hours
+// has wide ones. The defaults are those of mission row B4.
+type Config struct {
+	MinBytes   uint64  `yaml:"min_bytes"`   // five minutes with less, and a past with less, are never judged
+	MinPackets uint64  `yaml:"min_packets"` // likewise
+	Medium     float64 `yaml:"medium"`      // deviations that count as medium
+	High       float64 `yaml:"high"`        // deviations that count as high
+	Lasting    int     `yaml:"lasting"`     // of the last five windows, how many must be over medium
+	MaxDevices int     `yaml:"max_devices"` // devices over medium that are remembered at once
+}
+
+// DefaultConfig judges from 10 MB in five minutes (267 kbit/s) on.
+func DefaultConfig() Config {
+	return Config{MinBytes: 10e6, MinPackets: 30_000, Medium: 3, High: 5, Lasting: 3, MaxDevices: 10_000}
+}
+
+// Validate reports the first limit that makes no sense.
+func (c Config) Validate() error {
+	switch {
+	case c.Medium <= 0 || c.High < c.Medium:
+		return errors.New("medium must be positive and high at least medium")
+	case c.Lasting < 1 || c.Lasting > 5:
+		return errors.New("lasting must lie between 1 and 5 windows")
+	case c.MaxDevices < 1:
+		return errors.New("max_devices must be at least 1")
+	}
+	return nil
+}
+
+// Past tells what is normal for a device.
+type Past interface {
+	At(addr flow.Addr, at time.Time, m baseline.Measure) (baseline.Normal, bool)
+}
+
+// Detector remembers of each device only which of its last five windows were
+// over medium.
+type Detector struct {
+	cfg  Config
+	past Past
+	over map[flow.Addr]uint8
+}
+
+var _ detect.Detector = (*Detector)(nil)
+
+// New returns an error when a limit makes no sense.
+func New(cfg Config, past Past) (*Detector, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("volume: %w", err)
+	}
+	return &Detector{cfg: cfg, past: past, over: map[flow.Addr]uint8{}}, nil
+}
+
+// Name implements detect.Detector.
+func (d *Detector) Name() string { return "volume" }
+
+// Detect judges the five-minute windows of all devices once a minute, and the
+// hours when they close.
+func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Finding {
+	if !w.Minute || d.past == nil {
+		return out
+	}
+	for i := range w.Devices() {
+		dev, ok := w.Device(i)
+		if !ok {
+			continue
+		}
+		if f, ok := d.rise(w, dev); ok {
+			out = append(out, f)
+		}
+		if !w.Hour {
+			continue
+		}
+		if f, ok := d.drop(w, dev); ok {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// reading is one measure of a device beside its past.
+type reading struct {
+	name, unit string
+	value      float64 // bits/s or packets/s over five minutes
+	normal     baseline.Normal
+	sigma      float64
+}
+
+// rise judges the last five minutes.
+func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, ok bool) {
+	five := dev.Five()
+	if five.Bytes[window.In] < d.cfg.MinBytes && five.Bytes[window.Out] < d.cfg.MinBytes &&
+		five.Packets[window.In] < d.cfg.MinPackets {
+		d.remember(w, dev.Addr(), false)
+		return f, false
+	}
+	var all [3]reading
+	readings := d.readings(all[:0], w, dev, &five)
+	worst, agree := reading{}, 0
+	for _, r := range readings {
+		if r.sigma > d.cfg.Medium {
+			agree++
+		}
+		if r.sigma > worst.sigma {
+			worst = r
+		}
+	}
+	lasting := d.remember(w, dev.Addr(), agree > 0) >= d.cfg.Lasting
+	// Bytes and packets of one direction say the same; both directions agree.
+	both := agree > 1 && readings[0].sigma > d.cfg.Medium && readings[1].sigma > d.cfg.Medium
+	if agree == 0 || worst.sigma <= d.cfg.High && !lasting && !both {
+		return f, false
+	}
+	f = d.finding(w, dev, "volume")
+	f.Started = time.Unix((w.Now+1)/300*300-300, 0).UTC()
+	if (w.Now+1)%300 == 0 {
+		f.Started = time.Unix(w.Now+1-300, 0).UTC()
+	}
+	f.Baseline = worst.normal.Baseline
+	f.Score, f.Severity = 0.65, detect.Medium
+	if worst.sigma > d.cfg.High {
+		f.Score, f.Severity = 0.8, detect.High
+	}
+	f.Metrics.Sigma = worst.sigma
+	f.Metrics.Bytes = five.Bytes[window.In] + five.Bytes[window.Out]
+	f.Metrics.Packets = five.Packets[window.In] + five.Packets[window.Out]
+	f.Metrics.BitsPerSecond = 8 * float64(f.Metrics.Bytes) / 300
+	f.Metrics.PacketsPerSecond = float64(f.Metrics.Packets) / 300
+	f.Metrics.DurationSeconds = 300
+	for _, r := range readings {
+		if r.sigma > d.cfg.Medium {
+			f.Indicators = append(f.Indicators, r.indicator())
+		}
+	}
+	return f, true
+}
+
+// readings compares the measures that are above their floors.
+func (d *Detector) readings(out []reading, w *window.Window, dev window.Device, five *window.Sums) []reading {
+	for _, m := range [3]struct {
+		measure    baseline.Measure
+		name, unit string
+		value      uint64
+		floor      uint64
+		scale      float64
+	}{
+		{baseline.BytesIn, "bits_in", "bits/s", five.Bytes[window.In], d.cfg.MinBytes, 8.0 / 300},
+		{baseline.BytesOut, "bits_out", "bits/s", five.Bytes[window.Out], d.cfg.MinBytes, 8.0 / 300},
+		{baseline.PacketsIn, "packets_in", "packets/s", five.Packets[window.In], d.cfg.MinPackets, 1.0 / 300},
+	} {
+		r := reading{name: m.name, unit: m.unit}
+		if m.value >= m.floor {
+			if n, ok := d.past.At(dev.Addr(), w.At(), m.measure); ok {
+				r.normal, r.sigma, r.value = n, n.Sigma(float64(m.value)), float64(m.value)*m.scale
+				r.normal.Median *= m.scale
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func (r *reading) indicator() detect.Indicator {
+	return detect.Indicator{
+		Name: "volume_" + r.name, Observed: r.value, Expected: r.normal.Median, Unit: r.unit,
+		Weight: min(r.sigma/10, 0.5), // mission B6
+	}
+}
+
+// remember notes whether the device's window was over medium, once each five
+// minutes, and returns how many of the last five were.
+func (d *Detector) remember(w *window.Window, addr flow.Addr, over bool) int {
+	past, known := d.over[addr]
+	if !known && !over {
+		return 0
+	}
+	if (w.Now+1)%300 == 0 {
+		past = past << 1 & 0x1f
+		if over {
+			past |= 1
+		}
+		switch {
+		case past == 0:
+			delete(d.over, addr)
+		case known || len(d.over) < d.cfg.MaxDevices:
+			d.over[addr] = past
+		}
+	}
+	return bits.OnesCount8(past)
+}
+
+// drop judges the hour that closed: its busiest five minutes far below what
+// they are on other days, or no traffic at all.
+func (d *Detector) drop(w *window.Window, dev window.Device) (f detect.Finding, ok bool) {
+	if dev.Since() > w.Closed*3600 {
+		return f, false // not seen for the whole hour
+	}
+	total, peak := dev.Hour()
+	at := time.Unix(w.Closed*3600, 0).UTC()
+	in, okIn := d.past.At(dev.Addr(), at, baseline.BytesIn)
+	out, okOut := d.past.At(dev.Addr(), at, baseline.BytesOut)
+	if !okIn || !okOut || in.Baseline.Level != "hour_of_day" {
+		return f, false
+	}
+	floor := float64(d.cfg.MinBytes)
+	silent := total.Packets[window.In]+total.Packets[window.Out] == 0
+	low := in.Median > floor && in.Sigma(float64(peak.Bytes[window.In])) < -d.cfg.High &&
+		out.Sigma(float64(peak.Bytes[window.Out])) < -d.cfg.Medium
+	if !low && !(silent && in.Median+out.Median > floor) {
+		return f, false
+	}
+	kind := "volume"
+	if silent {
+		kind = "silence"
+	}
+	f = d.finding(w, dev, kind)
+	f.Started, f.Last = at, at.Add(time.Hour)
+	f.Baseline = in.Baseline
+	f.Score, f.Severity = 0.65, detect.Medium
+	f.Metrics.Bytes = total.Bytes[window.In] + total.Bytes[window.Out]
+	f.Metrics.DurationSeconds = 3600
+	f.Indicators = []detect.Indicator{
+		{Name: "volume_bits_in", Observed: float64(peak.Bytes[window.In]) * 8 / 300, Expected: in.Median * 8 / 300, Unit: "bits/s", Weight: 0.5},
+		{Name: "volume_bits_out", Observed: float64(peak.Bytes[window.Out]) * 8 / 300, Expected: out.Median * 8 / 300, Unit: "bits/s", Weight: 0.5},
+	}
+	return f, true
+}
+
+func (d *Detector) finding(w *window.Window, dev window.Device, kind string) detect.Finding {
+	return detect.Finding{
+		Detector: d.Name(), Category: detect.BaselineAnomaly, Kind: kind,
+		Subject: detect.HostSubject(dev.Addr()), At: w.At(), Last: w.At(),
+	}
+}
