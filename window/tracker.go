@@ -164,9 +164,18 @@ func (t *Tracker) book(d Direction, slot int32, p *piece, peerInternal bool) {
 			t.dirtyHot = append(t.dirtyHot, h)
 		}
 	}
-	if !peerInternal {
+	if !peerInternal && !(d == Out && nowhere(p.dst)) {
 		t.bookUpload(d, slot, dev, p)
 	}
+}
+
+// nowhere tells addresses that lead to no host outside: multicast, broadcast
+// and link-local IPv4. What is sent there leaves no network.
+func nowhere(a *flow.Addr) bool {
+	if a[0] == 0xff {
+		return true
+	}
+	return a.Is4() && (a[12] >= 224 || a[12] == 169 && a[13] == 254)
 }
 
 // warm reports whether a device without one-second bins should ask for them:
