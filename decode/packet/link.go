@@ -21,6 +21,8 @@ func network(link Link, f []byte) (kind uint16, at int, r Reason) {
 		at := 0
 		if len(f) >= 2 && f[0] == 0xff && f[1] == 0x03 {
 			at = 2
+		} else if len(f) >= 4 && (f[0] == 0x0f || f[0] == 0x8f) { // Cisco HDLC under the same type
+			return etherType(f, 2)
 		}
 		return ppp(f, at)
 	case LinkPPPoE:

@@ -163,7 +163,7 @@ func TestAllPacketsAgreeWithTshark(t *testing.T) {
 	}
 	for _, path := range captures(t, shareddata.Dir(t)) {
 		_, s, err := readFile(t, path)
-		if want := tshark(t, path); err != nil || s.Format == RawFormat && s.Packets != want {
+		if want := tshark(t, path); err != nil && want > 0 || s.Format == RawFormat && s.Packets != want {
 			t.Errorf("%s: %d, tshark %d %v %v %v", path, s.Packets, want, s.Reasons, s.Notes, err)
 		}
 	}
