@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package app puts the parts together: the configuration that composes theirs,
+// the line from flows to incidents, and what each command runs. It is the only
+// package that knows all the others.
+package app
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"tidewatch/baseline"
+	"tidewatch/collect"
+	"tidewatch/config"
+	"tidewatch/decode"
+	"tidewatch/detect/exfil"
+	"tidewatch/detect/flood"
+	"tidewatch/detect/volume"
+	"tidewatch/enrich"
+	"tidewatch/incident"
+	"tidewatch/telemetry"
+	"tidewatch/window"
+)
+
+// Config composes the configurations of all parts. Every key is documented
+// where its part lives, and in docs/reference/configuration.md.
+type Config struct {
+	DataDir  string           `yaml:"data_dir"` // where incidents and templates are kept
+	Timezone string           `yaml:"timezone"` // the site's zone: "Local", "UTC" or an IANA name
+	Shards   int              `yaml:"shards"`   // how many goroutines share the devices; one is best below four cores
+	Log      telemetry.Config `yaml:"log"`
+	Collect  collect.Config   `yaml:"collect"`
+	Sampling []SamplingRule   `yaml:"sampling"` // rates of exporters that do not tell theirs, or tell them wrong
+	Enrich   enrich.Config    `yaml:"networks"`
+	Window   window.Config    `yaml:"window"`
+	Baseline baseline.Config  `yaml:"baseline"`
+	Flood    flood.Config     `yaml:"flood"`
+	Exfil    exfil.Config     `yaml:"exfil"`
+	Volume   volume.Config    `yaml:"volume"`
+	Incident incident.Config  `yaml:"incident"`
+	API      APIConfig        `yaml:"api"`
+}
+
+// APIConfig says where the API listens.
+type APIConfig struct {
+	Listen string `yaml:"listen"`              // host:port; beyond loopback only with a token
+	Token  string `yaml:"token" secret:"true"` // bearer token of scripts, at least 16 characters
+}
+
+// SamplingRule is the sampling rate of the exporters in a prefix.
+type SamplingRule struct {
+	Exporter netip.Prefix `yaml:"exporter"`
+	Rate     uint32       `yaml:"rate"`     // one of so many packets is seen
+	Override bool         `yaml:"override"` // true: whatever the exporter says; false: when it says nothing
+}
+
+// DefaultConfig needs no file.
+func DefaultConfig() Config {
+	return Config{
+		DataDir: "./data", Timezone: "Local", Shards: 1,
+		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(),
+		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(),
+		Flood: flood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
+		Incident: incident.DefaultConfig(), API: APIConfig{Listen: "127.0.0.1:8080"},
+	}
+}
+
+// LoadConfig reads the defaults, then the file at path ("" for none), then the
+// environment, and validates the result.
+func LoadConfig(path string) (*Config, config.Origins, error) {
+	cfg := DefaultConfig()
+	origins, err := config.Load(path, os.Environ(), &cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, nil, fmt.Errorf("configuration: %w", err)
+	}
+	return &cfg, origins, nil
+}
+
+// Validate reports the first value that makes no sense, with its section.
+func (c *Config) Validate() error {
+	if _, err := time.LoadLocation(c.Timezone); err != nil {
+		return fmt.Errorf("timezone: %q is no time zone; write UTC, Local or a name like Europe/Berlin", c.Timezone)
+	}
+	if c.DataDir == "" {
+		return fmt.Errorf("data_dir: a folder is needed")
+	}
+	if c.Shards < 1 || c.Shards > 256 {
+		return fmt.Errorf("shards: must lie between 1 and 256")
+	}
+	for i, r := range c.Sampling {
+		if !r.Exporter.IsValid() || r.Rate == 0 {
+			return fmt.Errorf("sampling: rule %d needs an exporter (a prefix) and a rate of at least 1", i+1)
+		}
+	}
+	for _, part := range []struct {
+		name string
+		err  error
+	}{
+		{"log", c.Log.Validate()}, {"collect", c.Collect.Validate()}, {"window", c.Window.Validate()},
+		{"baseline", c.Baseline.Validate()}, {"flood", c.Flood.Validate()}, {"exfil", c.Exfil.Validate()},
+		{"volume", c.Volume.Validate()}, {"incident", c.Incident.Validate()},
+	} {
+		if part.err != nil {
+			return fmt.Errorf("%s: %w", part.name, part.err)
+		}
+	}
+	return nil
+}
+
+// zone is the site's zone; Validate made sure that it exists.
+func (c *Config) zone() *time.Location {
+	z, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return time.UTC
+	}
+	return z
+}
+
+// decode is the decoder's configuration with the operator's sampling rates in it.
+func (c *Config) decode() decode.Config {
+	d := c.Collect.Decode
+	for _, r := range c.Sampling {
+		d.Sampling = append(d.Sampling, decode.SamplingRule{Exporter: r.Exporter, Rate: r.Rate, Override: r.Override})
+	}
+	return d
+}

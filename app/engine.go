@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"tidewatch/detect"
+	"tidewatch/enrich"
+	"tidewatch/flow"
+	"tidewatch/incident"
+)
+
+// Engine is the line from batches to incidents: enrich, windows, detectors,
+// incidents. It is driven by the time in the data alone, so the same flows give
+// the same incidents whether they come from a socket, a file or a scenario.
+// It is safe for concurrent use; one mutex guards all of it.
+type Engine struct {
+	mu      sync.Mutex
+	enrich  *enrich.Enricher
+	shards  []*shard
+	book    *incident.Book
+	sink    func([]incident.Event)
+	lesson  bool
+	now     int64 // the running second; 0 before the first record
+	input   Input
+	hurt    map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
+	scratch struct {
+		findings []detect.Finding
+		events   []incident.Event
+	}
+}
+
+// Input sums what went in.
+type Input struct {
+	Flows, Packets, Bytes uint64 // volumes after sampling, duplicates left out
+	Duplicates            uint64
+	First, Last           int64  // Unix nanoseconds of the first start and the last end; 0 before the first flow
+	External              uint64 // flows that touch no internal network
+}
+
+// maxHurt bounds the devices whose hours are kept out of the baseline.
+const maxHurt = 65_536
+
+// NewEngine wires a line. sink gets every change of an incident, in order; it
+// must not block for long and must not call the engine.
+func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
+	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}}
+	var err error
+	if e.enrich, err = enrich.New(cfg.Enrich); err != nil {
+		return nil, err
+	}
+	if e.book, err = incident.New(&cfg.Incident); err != nil {
+		return nil, err
+	}
+	if cfg.Shards < 1 || cfg.Shards > 256 {
+		return nil, fmt.Errorf("shards must lie between 1 and 256, not %d", cfg.Shards)
+	}
+	for i := range cfg.Shards {
+		s, err := newShard(cfg, i, cfg.Shards)
+		if err != nil {
+			return nil, err
+		}
+		e.shards = append(e.shards, s)
+	}
+	return e, nil
+}
+
+// Lesson makes what follows teach only: windows and baselines are kept,
+// nothing is judged.
+func (e *Engine) Lesson(on bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lesson = on
+}
+
+// Process takes a batch whose records are about in the order of their Received,
+// and changes it (direction, scaling). It keeps nothing of it.
+func (e *Engine) Process(b *flow.Batch) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.enrich.Apply(b)
+	e.count(b)
+	for from := 0; from < b.Len(); {
+		sec := b.Received[from] / 1e9
+		if sec > e.now {
+			e.advance(sec)
+		}
+		to := from + 1
+		for to < b.Len() && b.Received[to] < (e.now+1)*1e9 {
+			to++
+		}
+		e.each(func(s *shard) { s.add(b, from, to) })
+		from = to
+	}
+}
+
+// Advance tells that flow time has reached second sec without records: live,
+// the clock does so, else an attack that ends in silence would never end.
+func (e *Engine) Advance(sec int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.now != 0 && sec > e.now {
+		e.advance(sec)
+	}
+}
+
+// advance ends seconds until sec is the running one.
+func (e *Engine) advance(sec int64) {
+	if e.now == 0 || e.shards[0].windows.Far(sec) {
+		if e.now != 0 { // a silence of days: end everything that was open before it
+			e.tick()
+			e.fold(time.Unix(sec, 0).UTC(), nil)
+		}
+		for _, s := range e.shards {
+			s.windows.Jump(sec)
+		}
+		e.now = sec
+		return
+	}
+	for e.now < sec {
+		e.tick()
+		// Shards may jump over empty seconds, but only together.
+		limit := sec
+		for _, s := range e.shards {
+			if !s.windows.Idle() {
+				limit = e.now + 1
+			}
+		}
+		for _, s := range e.shards {
+			s.windows.Next(limit)
+		}
+		e.now = e.shards[0].windows.Now()
+	}
+}
+
+// tick judges the running second in all shards and folds what they found.
+func (e *Engine) tick() {
+	e.each(func(s *shard) { s.tick(e.lesson, e.spoiled) })
+	found := e.scratch.findings[:0]
+	for _, s := range e.shards {
+		found = append(found, s.findings...)
+	}
+	if len(e.shards) > 1 {
+		// The order must not depend on how devices fell to shards.
+		slices.SortStableFunc(found, func(a, b detect.Finding) int {
+			return cmp.Or(cmp.Compare(a.Detector, b.Detector), a.Subject.Addr().Compare(b.Subject.Addr()))
+		})
+	}
+	e.scratch.findings = found
+	e.fold(time.Unix(e.now+1, 0).UTC(), found)
+}
+
+// fold hands findings to the incidents and their changes to the sink.
+func (e *Engine) fold(at time.Time, found []detect.Finding) {
+	for i := range found {
+		if c := found[i].Category; c == detect.DDoSAttack || c == detect.DataExfiltration {
+			e.hurts(&found[i])
+		}
+	}
+	events := e.book.Apply(at, found, e.scratch.events[:0])
+	e.scratch.events = events
+	if len(events) > 0 && e.sink != nil {
+		e.sink(events)
+	}
+}
+
+// hurts keeps the hours of an attacked device out of its baseline, the next
+// one included: attacks come back.
+func (e *Engine) hurts(f *detect.Finding) {
+	a := flow.AddrFrom(f.Subject.Addr())
+	if _, known := e.hurt[a]; !known && len(e.hurt) >= maxHurt {
+		for other, until := range e.hurt { // forget those that are over
+			if until < e.now/3600-2 {
+				delete(e.hurt, other)
+			}
+		}
+		if len(e.hurt) >= maxHurt {
+			return
+		}
+	}
+	e.hurt[a] = f.Last.Unix()/3600 + 1
+}
+
+// spoiled reports whether an hour of a device must not be learned. Shards call
+// it side by side; nothing writes to the map meanwhile.
+func (e *Engine) spoiled(a flow.Addr, hour int64) bool {
+	until, ok := e.hurt[a]
+	return ok && hour <= until && hour >= until-48
+}
+
+// each runs f on every shard, side by side when there are several.
+func (e *Engine) each(f func(*shard)) {
+	if len(e.shards) == 1 {
+		f(e.shards[0])
+		return
+	}
+	var wg sync.WaitGroup
+	for _, s := range e.shards[1:] {
+		wg.Go(func() { f(s) })
+	}
+	f(e.shards[0])
+	wg.Wait()
+}
+
+// count adds a batch to the input sums.
+func (e *Engine) count(b *flow.Batch) {
+	in := &e.input
+	for i, m := range b.Mark {
+		if m&flow.Duplicate != 0 {
+			in.Duplicates++
+			continue
+		}
+		in.Flows++
+		in.Packets += b.Packets[i]
+		in.Bytes += b.Bytes[i]
+		if m&(flow.SrcInternal|flow.DstInternal) == 0 {
+			in.External++
+		}
+		if in.First == 0 || b.Start[i] < in.First {
+			in.First = b.Start[i]
+		}
+		in.Last = max(in.Last, b.End[i])
+	}
+}
+
+// Drain judges the running second and writes out what is open: the end of a
+// file, or a clean stop.
+func (e *Engine) Drain() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.now == 0 {
+		return
+	}
+	e.tick()
+	e.minuteEnd()
+	events := e.book.Flush(time.Unix(e.now+1, 0).UTC(), nil)
+	if len(events) > 0 && e.sink != nil {
+		e.sink(events)
+	}
+}
+
+// minuteEnd lets detectors that judge by the minute see the last, broken one.
+func (e *Engine) minuteEnd() {
+	for _, s := range e.shards {
+		s.windows.Next(e.now + 1)
+	}
+	e.now = e.shards[0].windows.Now()
+	for e.now%60 != 59 {
+		for _, s := range e.shards {
+			s.windows.Tick()
+			s.windows.Next(e.now + 1)
+		}
+		e.now = e.shards[0].windows.Now()
+	}
+	e.tick()
+}
+
+// Incidents returns all incidents of the run, by their start.
+func (e *Engine) Incidents() []incident.Incident {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(e.book.All())
+}
+
+// Input returns what went in so far.
+func (e *Engine) Input() Input {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.input
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"tidewatch/flowfile"
+	"tidewatch/flowfile/pcap"
+)
+
+// Formats lists the file formats that are read, in the order in which their
+// content is tried. Adding a format is one line here.
+func Formats() []flowfile.Format {
+	return []flowfile.Format{pcap.Format()}
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"tidewatch/app"
+	"tidewatch/config"
+)
+
+type checkCmd struct {
+	Config string `short:"c" placeholder:"FILE" help:"Configuration file (YAML)."`
+}
+
+// Run validates and prints every key with its value and where that comes from.
+func (c *checkCmd) Run(s streams) error {
+	cfg, origins, err := app.LoadConfig(c.Config)
+	if err != nil {
+		return usageError{err}
+	}
+	return config.Print(s.out, cfg, origins)
+}

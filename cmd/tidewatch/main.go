@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command tidewatch takes flows from routers or files, learns what is normal for
+// every device, and reports attacks, data theft and anomalies as incidents.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"tidewatch/app"
+)
+
+// Exit statuses of the contract.
+const (
+	exitFailed = 1 // failed while running
+	exitUsage  = 2 // wrong usage or unreadable input
+	exitFound  = 3 // --fail-on: such an incident was found
+)
+
+// cli is the command line; the tags are its help.
+type cli struct {
+	Analyze  analyzeCmd  `cmd:"" help:"Judge recorded flows and print the incidents."`
+	Check    checkCmd    `cmd:"" help:"Validate the configuration and print its effective values."`
+	Version  versionCmd  `cmd:"" help:"Print version, commit and Go version."`
+}
+
+// streams are where a command writes; tests replace them.
+type streams struct{ out, err io.Writer }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: it returns the exit status.
+func run(ctx context.Context, args []string, s streams) int {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("tidewatch"),
+		kong.Description("Network anomaly detection from NetFlow, IPFIX and sFlow: DDoS, data theft, anomalies.\n\nExamples:\n  tidewatch serve\n  tidewatch analyze --internal 192.0.2.0/24 capture.pcap\n  tidewatch simulate syn-flood"),
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { exited = code }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return fail(s, err)
+	}
+	kctx, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(s.err, "tidewatch: %s; see tidewatch --help\n", oneLine(err))
+		return exitUsage
+	}
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	if err := kctx.Run(s); err != nil {
+		return fail(s, err)
+	}
+	return 0
+}
+
+// usageError is an error of whoever typed the command.
+type usageError struct{ error }
+
+// foundError ends a command with status 3 and no message.
+type foundError struct{}
+
+func (foundError) Error() string { return "an incident of that severity was found" }
+
+func fail(s streams, err error) int {
+	var found foundError
+	if errors.As(err, &found) {
+		return exitFound
+	}
+	_, _ = fmt.Fprintf(s.err, "tidewatch: %s\n", oneLine(err))
+	var input *app.InputError
+	var usage usageError
+	if errors.As(err, &usage) || errors.As(err, &input) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func oneLine(err error) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", " ")), " ")
+}
