@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package incident
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"tidewatch/detect"
+)
+
+const (
+	maxIndicators = 32 // of one incident; all detectors together name about 30
+	maxKinds      = 8
+	maxChildren   = 16
+	maxTop        = 10 // contract: at most ten entries each
+)
+
+// take folds one finding: into the incident of its cause, into an attack that
+// explains it, or into a new incident.
+func (b *Book) take(in *detect.Finding) {
+	f := *in
+	f.Subject = f.Subject.Masked()
+	if !f.Subject.IsValid() || f.Category == "" {
+		b.stats.Stale++
+		return
+	}
+	f.Score = min(max(f.Score, 0), 1)
+	if math.IsNaN(f.Score) {
+		f.Score = 0
+	}
+	if f.Severity.Rank() < 0 {
+		f.Severity = detect.SeverityOf(f.Score)
+	}
+	f.Started, f.Last = f.Started.UTC(), f.Last.UTC()
+	if f.Last.IsZero() {
+		f.Last = b.now
+	}
+	if f.Started.IsZero() || f.Started.After(f.Last) {
+		f.Started = f.Last
+	}
+	k := keyOf(&f)
+	e := b.byKey[k]
+	switch {
+	case e != nil && e.inc.State.Active():
+		b.update(e, &f)
+	case b.fold(&f):
+	case e != nil:
+		b.reopen(e, &f)
+	default:
+		if before, known := b.graves.byKey[k]; known {
+			b.openAfter(k, &f, before)
+			return
+		}
+		b.open(k, &f, birth{second: f.Started.Unix()})
+	}
+}
+
+// openAfter begins another incident of a cause that had one. What the earlier
+// one has told is not told again.
+func (b *Book) openAfter(k key, f *detect.Finding, before grave) {
+	if !f.Last.After(before.ended) {
+		b.stats.Stale++
+		return
+	}
+	if f.Started.Before(before.ended) {
+		f.Started = before.ended
+	}
+	born := birth{second: f.Started.Unix()}
+	if born.second <= before.second {
+		born = birth{before.second, before.number + 1}
+	}
+	b.open(k, f, born)
+}
+
+// open begins an incident, if there is room.
+func (b *Book) open(k key, f *detect.Finding, born birth) {
+	if f.Kind != kindOverflow && b.active >= b.cfg.MaxOpen && !b.evict(f.Severity) {
+		b.stats.Suppressed++
+		return
+	}
+	subject, scope := subjectText(f.Subject)
+	e := &entry{key: k, quiet: b.cfg.QuietAfter.of(f.Category), born: born}
+	e.inc = Incident{
+		ID: newID(f, born), Category: f.Category, Kind: f.Kind, Subject: subject, Scope: scope,
+		Severity: f.Severity, CurrentSeverity: f.Severity, Score: f.Score, State: Open,
+		Started: f.Started, Detected: b.now, LastSeen: f.Last, Baseline: f.Baseline,
+		Indicators: []Indicator{}, Actions: []Action{}, Timeline: []Entry{},
+	}
+	if e.inc.Baseline.Level == "" {
+		e.inc.Baseline = detect.NoBaseline()
+	}
+	b.stats.Opened++
+	b.insert(e)
+	b.merge(e, f)
+	e.settleVectors(b)
+	e.noted, e.top, e.notedAt = e.inc.Metrics, heaviest(&e.inc.Top), b.now
+	e.note(b, Opened, openedText(&e.inc), rates(&e.inc))
+}
+
+// update folds a finding into the incident of its cause that goes on.
+func (b *Book) update(e *entry, f *detect.Finding) {
+	b.merge(e, f)
+	e.rename(b, f)
+	if f.Severity.Rank() > e.inc.Severity.Rank() {
+		e.note(b, Escalated, "escalated from "+string(e.inc.Severity)+" to "+string(f.Severity)+
+			", score "+number(f.Score), map[string]float64{"score": f.Score})
+		e.inc.Severity = f.Severity
+	}
+	if f.Severity.Rank() > e.inc.CurrentSeverity.Rank() {
+		e.inc.CurrentSeverity = f.Severity
+	}
+}
+
+// merge takes over what a finding knows: the span grows, peaks and scores only
+// rise, indicators keep their strongest reading.
+func (b *Book) merge(e *entry, f *detect.Finding) {
+	inc := &e.inc
+	if f.Started.Before(inc.Started) {
+		inc.Started = f.Started
+	}
+	if e.seen.IsZero() || f.Last.After(inc.LastSeen) || e.unseen {
+		e.seen, e.unseen = b.now, false
+	}
+	if f.Last.After(inc.LastSeen) {
+		inc.LastSeen = f.Last
+	}
+	e.levels[f.Severity.Rank()] = b.now
+	if f.Score >= inc.Score && f.Baseline.Level != "" {
+		inc.Baseline = f.Baseline
+	}
+	inc.Score = max(inc.Score, f.Score)
+	e.merge(f)
+	e.observeVectors(f, b.now)
+	for _, i := range f.Indicators {
+		inc.indicate(i)
+	}
+}
+
+// merge takes over metrics and top lists.
+func (e *entry) merge(f *detect.Finding) {
+	m, n, before := &e.inc.Metrics, &f.Metrics, e.totals.before(f.Started)
+	m.PeakBitsPerSecond = max(m.PeakBitsPerSecond, n.PeakBitsPerSecond, n.BitsPerSecond)
+	m.PeakPacketsPerSecond = max(m.PeakPacketsPerSecond, n.PeakPacketsPerSecond, n.PacketsPerSecond)
+	m.PeakFlowsPerSecond = max(m.PeakFlowsPerSecond, n.PeakFlowsPerSecond, n.FlowsPerSecond)
+	m.Bytes = max(m.Bytes, before.bytes+n.Bytes)
+	m.Packets = max(m.Packets, before.packets+n.Packets)
+	m.Flows = max(m.Flows, before.flows+n.Flows)
+	m.Sources, m.Destinations = max(m.Sources, n.Sources), max(m.Destinations, n.Destinations)
+	m.Ports = max(m.Ports, n.Ports)
+	m.Sigma = largest(m.Sigma, n.Sigma)
+	m.DurationSeconds = e.inc.LastSeen.Sub(e.inc.Started).Seconds()
+	for _, p := range [...][2]*float64{
+		{&m.BitsPerSecond, &n.BitsPerSecond},
+		{&m.PacketsPerSecond, &n.PacketsPerSecond},
+		{&m.FlowsPerSecond, &n.FlowsPerSecond},
+		{&m.MeanPacketBytes, &n.MeanPacketBytes},
+		{&m.OffHoursShare, &n.OffHoursShare},
+		{&m.TopDestinationShare, &n.TopDestinationShare},
+		{&m.UploadRatio, &n.UploadRatio},
+	} {
+		if *p[1] != 0 {
+			*p[0] = *p[1]
+		}
+	}
+	e.totals.add(f.Last, m)
+	// The last breath of an attack says little about who made it.
+	if 2*n.PacketsPerSecond < m.PeakPacketsPerSecond && 2*n.BitsPerSecond < m.PeakBitsPerSecond {
+		return
+	}
+	t := &e.inc.Top
+	for _, l := range [...]struct {
+		to   *[]detect.Share
+		from []detect.Share
+	}{
+		{&t.Sources, f.Top.Sources},
+		{&t.Destinations, f.Top.Destinations},
+		{&t.Ports, f.Top.Ports},
+		{&t.ASNs, f.Top.ASNs},
+	} {
+		if len(l.from) > 0 {
+			*l.to = slices.Clone(l.from[:min(len(l.from), maxTop)])
+		}
+	}
+}
+
+// largest returns the value further from zero; deviations have a sign.
+func largest(x, y float64) float64 {
+	if math.Abs(y) > math.Abs(x) {
+		return y
+	}
+	return x
+}
+
+// indicate keeps the strongest reading of each indicator: the heavier, and of
+// equally heavy ones that further from what was expected.
+func (i *Incident) indicate(n detect.Indicator) {
+	at := slices.IndexFunc(i.Indicators, func(have Indicator) bool { return have.Name == n.Name })
+	if at < 0 {
+		if len(i.Indicators) < maxIndicators {
+			i.Indicators = append(i.Indicators, Indicator{n, indicatorText(&n)})
+		}
+		return
+	}
+	have := &i.Indicators[at]
+	if n.Weight < have.Weight ||
+		n.Weight == have.Weight && math.Abs(n.Observed-n.Expected) <= math.Abs(have.Observed-have.Expected) {
+		return
+	}
+	*have = Indicator{n, indicatorText(&n)}
+}
+
+// rename notes another kind of the same cause. The kind is that of the most
+// severe finding; equals change nothing.
+func (e *entry) rename(b *Book, f *detect.Finding) {
+	inc := &e.inc
+	if f.Kind == inc.Kind {
+		return
+	}
+	if len(inc.Kinds) == 0 {
+		inc.Kinds = []string{inc.Kind}
+	}
+	if !slices.Contains(inc.Kinds, f.Kind) && len(inc.Kinds) < maxKinds {
+		inc.Kinds = append(inc.Kinds, f.Kind)
+		e.note(b, Related, "also seen as "+spoken(f.Kind)+", score "+number(f.Score), nil)
+	}
+	if f.Severity.Rank() > inc.Severity.Rank() {
+		e.note(b, KindChanged, "the kind changed from "+spoken(inc.Kind)+" to "+spoken(f.Kind), nil)
+		inc.Kind = f.Kind
+	}
+}
+
+// note adds a line to the timeline and remembers to tell of it. When the
+// timeline is full the oldest update gives way, else the oldest line after the first.
+func (e *entry) note(b *Book, t EventType, text string, values map[string]float64) {
+	line := &e.inc.Timeline
+	if len(*line) >= b.cfg.MaxTimeline {
+		at := slices.IndexFunc(*line, func(l Entry) bool { return l.Event == Updated })
+		*line = slices.Delete(*line, max(at, 1), max(at, 1)+1)
+		e.inc.TimelineDropped++
+	}
+	*line = append(*line, Entry{At: b.now, Event: t, Text: text, Values: values})
+	e.mark(t)
+}
+
+func heaviest(t *detect.Top) string {
+	if len(t.Sources) > 0 {
+		return t.Sources[0].Key
+	}
+	if len(t.Destinations) > 0 {
+		return t.Destinations[0].Key
+	}
+	return ""
+}
+
+// reopen goes on with an incident that ended lately, if the finding tells of
+// anything after its end. Each time its quiet time doubles, up to an hour, so
+// that a cause that comes and goes does not ring each time.
+func (b *Book) reopen(e *entry, f *detect.Finding) {
+	if !f.Last.After(e.inc.LastSeen) {
+		b.stats.Stale++
+		return
+	}
+	if b.now.Sub(e.inc.Updated) > b.cfg.ReopenWithin || e.inc.Reason == ReasonOverflow {
+		// Too late: what comes now is an incident of its own.
+		if b.openAfter(e.key, f, e.grave()); b.byKey[e.key] != e {
+			e.gone = true // else there was no room
+		}
+		return
+	}
+	paused := f.Started.Sub(e.inc.LastSeen)
+	e.inc.State, e.inc.Reason, e.inc.Ended, e.inc.Parent = Open, "", time.Time{}, ""
+	e.quiet = min(2*e.quiet, max(e.quiet, time.Hour))
+	e.levels = [4]time.Time{}
+	e.inc.CurrentSeverity = f.Severity
+	b.activate(e, 1)
+	b.stats.Reopened++
+	e.note(b, Reopened, strings.TrimSpace("began again after a pause of "+duration(max(paused.Seconds(), 0))), nil)
+	b.update(e, f)
+}

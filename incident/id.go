@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package incident
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"tidewatch/detect"
+)
+
+// key is what makes two findings one cause.
+type key struct {
+	category detect.Category
+	group    string // kinds of one category that are causes of their own
+	subject  netip.Prefix
+}
+
+// groupOf separates kinds that share a category and a subject but not a cause: a
+// device that is attacked from one that attacks, too little traffic from too
+// much, and one operational trouble from another.
+func groupOf(c detect.Category, kind string) string {
+	switch {
+	case kind == "ddos_outbound", kind == "silence", c == detect.Operational:
+		return kind
+	}
+	return ""
+}
+
+func keyOf(f *detect.Finding) key {
+	return key{f.Category, groupOf(f.Category, f.Kind), f.Subject}
+}
+
+// newID derives an id from what opened the incident. 80 bits of SHA-256 make a
+// collision among a billion incidents less likely than one in a million.
+func newID(f *detect.Finding, at birth) string {
+	text := strings.Join([]string{
+		string(f.Category), f.Kind, f.Subject.String(), strconv.FormatInt(at.second, 10),
+	}, "|")
+	if at.number > 0 {
+		text += "|" + strconv.Itoa(at.number)
+	}
+	sum := sha256.Sum256([]byte(text))
+	return "inc-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
+}

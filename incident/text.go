@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package incident
+
+import (
+	"strings"
+
+	"tidewatch/detect"
+)
+
+// phrase is how an indicator reads: the observed quantity in a clause, then the
+// expected one. %o and %e stand for them.
+type phrase struct {
+	name, text string
+}
+
+// phrases has a sentence for every indicator of the shipped detectors. Another
+// name gets a plain sentence of its numbers.
+func phrases() [21]phrase {
+	return [...]phrase{
+		{"packet_rate", "%o arrived; %e is the limit"},
+		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
+		{"unique_sources", "%o sent it; more than %e counts as many"},
+		{"focused_ports", "only %o addressed; up to %e count as few"},
+		{"small_packets", "the mean packet had %o; less than %e counts as small"},
+		{"volume_anomaly", "%o arrived; %e is usual at that hour"},
+		{"reflection", "%o of the packets came from the port of one service that reflects"},
+		{"unanswered", "%o of the packets got no answer; up to %e is usual"},
+		{"upload_volume", "%o went out; %e is the limit"},
+		{"off_hours", "%o of it went out at night; %e is the limit"},
+		{"sustained_upload", "the upload lasted %o; %e is the limit"},
+		{"one_destination", "one destination received %o of it; %e is the limit"},
+		{"unusual_ports", "%o of it went to ports other than those of web and DNS; %e is the limit"},
+		{"upload_ratio", "%o times as much was sent as received; %e times is the limit"},
+		{"new_destination", "the device never sent to this destination before, and few others do"},
+		{"upload_anomaly", "%o went out; %e is usual at that hour"},
+		{"volume_bits_in", "%o arrived over five minutes; %e is usual at that hour"},
+		{"volume_bits_out", "%o went out over five minutes; %e is usual at that hour"},
+		{"volume_packets_in", "%o arrived over five minutes; %e is usual at that hour"},
+		{"suppressed_findings", "%o found no room among the open incidents and are only counted"},
+		{"exporter_silent", "nothing came from the exporter for %o; it usually sends every %e"},
+	}
+}
+
+// indicatorText renders one sentence from an indicator's numbers.
+func indicatorText(i *detect.Indicator) string {
+	unit := i.Unit
+	if i.Name == "upload_ratio" {
+		unit = "" // the sentence says what it is
+	}
+	observed, expected := quantity(i.Observed, unit), quantity(i.Expected, unit)
+	if expected == number(i.Expected)+" "+unit {
+		expected = number(i.Expected) // the observed number has named the unit
+	}
+	for _, p := range phrases() {
+		if p.name == i.Name {
+			return strings.NewReplacer("%o", observed, "%e", expected).Replace(p.text)
+		}
+	}
+	return spoken(i.Name) + " was " + observed + "; " + expected + " was expected"
+}
+
+// what names what an incident is: its vector, else its kind.
+func what(i *Incident) string {
+	switch {
+	case i.Vector == mixed:
+		return "attack of several vectors (" + vectorNames(i.Vectors) + ")"
+	case i.Vector != "":
+		return acronyms(spoken(i.Vector))
+	case i.Kind == "volume":
+		return "unusual volume"
+	}
+	return acronyms(spoken(i.Kind))
+}
+
+// acronyms writes the protocol at the beginning of a name as people write it.
+func acronyms(s string) string {
+	first, rest, found := strings.Cut(s, " ")
+	switch first {
+	case "syn", "ack", "rst", "fin", "udp", "tcp", "icmp", "dns", "ntp", "ssdp", "snmp", "cldap", "gre", "esp", "ip", "http", "ddos":
+		first = strings.ToUpper(first)
+		if first == "DDOS" {
+			first = "DDoS"
+		}
+	}
+	if !found {
+		return first
+	}
+	return first + " " + rest
+}
+
+// Headline tells the incident in one line: severity, what, about whom, how much.
+func (i *Incident) Headline() string {
+	s := string(i.Severity) + ": " + what(i) + " " + preposition(i) + " " + i.Subject
+	if m := measure(i); m != "" {
+		s += ", " + m
+	}
+	return s
+}
+
+func preposition(i *Incident) string {
+	switch {
+	case i.Kind == "ddos":
+		return "on"
+	case i.Category == detect.DataExfiltration, i.Category == detect.CommandControl,
+		i.Category == detect.Reconnaissance, i.Kind == "ddos_outbound":
+		return "from"
+	}
+	return "at"
+}
+
+// measure is the number that says most: packets for an attack, bytes for data.
+func measure(i *Incident) string {
+	m := &i.Metrics
+	switch {
+	case i.Category == detect.DDoSAttack && m.PeakPacketsPerSecond > 0:
+		return "peak " + quantity(m.PeakPacketsPerSecond, "packets/s") + " and " + quantity(m.PeakBitsPerSecond, "bits/s")
+	case i.Category == detect.DataExfiltration && m.Bytes > 0:
+		s := quantity(float64(m.Bytes), "bytes")
+		if len(i.Top.Destinations) > 0 {
+			s += " mostly to " + i.Top.Destinations[0].Key
+		}
+		return s
+	case m.Sigma != 0:
+		return quantity(m.Sigma, "sigma") + " from usual"
+	}
+	return ""
+}
+
+func openedText(i *Incident) string {
+	return "opened as " + i.Headline() + "; score " + number(i.Score)
+}
+
+// anomalyText tells a folded anomaly by its strongest sentence.
+func anomalyText(f *detect.Finding) string {
+	if len(f.Indicators) == 0 {
+		return spoken(f.Kind)
+	}
+	best := &f.Indicators[0]
+	for n := range f.Indicators {
+		if f.Indicators[n].Weight > best.Weight {
+			best = &f.Indicators[n]
+		}
+	}
+	return indicatorText(best)
+}
+
+// rates are the numbers that stand beside a line of the timeline.
+func rates(i *Incident) map[string]float64 {
+	out := map[string]float64{"score": i.Score}
+	m := &i.Metrics
+	for _, v := range [...]struct {
+		name  string
+		value float64
+	}{
+		{"packets_per_second", m.PacketsPerSecond},
+		{"bits_per_second", m.BitsPerSecond},
+		{"bytes", float64(m.Bytes)},
+		{"sigma", m.Sigma},
+	} {
+		if v.value != 0 {
+			out[v.name] = v.value
+		}
+	}
+	return out
+}
+
+// join lists clauses as one sentence does.
+func join(clauses []string) string {
+	if n := len(clauses); n > 1 {
+		return strings.Join(clauses[:n-1], ", ") + " and " + clauses[n-1]
+	}
+	return strings.Join(clauses, "")
+}

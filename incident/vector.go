@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package incident
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"tidewatch/detect"
+)
+
+const (
+	mixed = "mixed"
+	// maxVectors bounds what one incident remembers; the contract names about 40.
+	maxVectors = 16
+	// vectorTicks is how many ticks must report a vector before an incident that
+	// has one takes it up: one odd second changes no name.
+	vectorTicks = 3
+	// vectorHold is how long after its last report a vector still holds. It is the
+	// flood detector's longest horizon for naming, so that alternating reports of
+	// two vectors are "mixed" and a change from one to the other is a change.
+	vectorHold = 5 * time.Second
+)
+
+// vector is one way in which the subject is attacked.
+type vector struct {
+	name  string
+	last  time.Time // tick of the last report
+	ticks int       // ticks that reported it
+	taken bool      // part of the incident
+}
+
+// observeVectors notes the vectors of a finding. The first finding's are taken
+// at once.
+func (e *entry) observeVectors(f *detect.Finding, now time.Time) {
+	if f.Vector != mixed {
+		e.observeVector(f.Vector, now)
+		return
+	}
+	for _, name := range f.Vectors {
+		e.observeVector(name, now)
+	}
+}
+
+func (e *entry) observeVector(name string, now time.Time) {
+	if name == "" {
+		return
+	}
+	i := slices.IndexFunc(e.vectors, func(v vector) bool { return v.name == name })
+	if i < 0 {
+		if len(e.vectors) == maxVectors {
+			return
+		}
+		e.vectors = append(e.vectors, vector{name: name})
+		i = len(e.vectors) - 1
+	}
+	v := &e.vectors[i]
+	if v.ticks == 0 || now.After(v.last) {
+		v.ticks++
+	}
+	v.last = now
+	v.taken = v.taken || v.ticks >= vectorTicks
+}
+
+// restoreVector takes over a vector of an earlier run.
+func (e *entry) restoreVector(name string) {
+	known := slices.ContainsFunc(e.vectors, func(v vector) bool { return v.name == name })
+	if name != "" && name != mixed && !known && len(e.vectors) < maxVectors {
+		e.vectors = append(e.vectors, vector{name: name, ticks: vectorTicks, taken: true})
+	}
+}
+
+// settleVectors names the incident by the vectors that hold now.
+func (e *entry) settleVectors(b *Book) {
+	if len(e.vectors) == 0 {
+		return
+	}
+	var newest time.Time
+	first := !slices.ContainsFunc(e.vectors, func(v vector) bool { return v.taken })
+	for i := range e.vectors {
+		v := &e.vectors[i]
+		v.taken = v.taken || first
+		if v.taken && v.last.After(newest) {
+			newest = v.last
+		}
+	}
+	var all, holding []string
+	for i := range e.vectors {
+		v := &e.vectors[i]
+		if !v.taken {
+			continue
+		}
+		all = append(all, v.name)
+		if newest.Sub(v.last) < vectorHold {
+			holding = append(holding, v.name)
+		}
+	}
+	name := mixed
+	if len(holding) == 1 {
+		name = holding[0]
+	}
+	if len(all) < 2 {
+		all = nil
+	}
+	before := e.inc.Vector
+	e.inc.Vector, e.inc.Vectors = name, all
+	if before != "" && before != name {
+		text := "the vector changed from " + vectorNames([]string{before}) + " to " + vectorNames(holding)
+		switch mixed {
+		case name:
+			text = "several vectors hold at once: " + vectorNames(holding)
+		case before:
+			text = "of several vectors only " + vectorNames(holding) + " goes on"
+		}
+		e.note(b, VectorChanged, text, nil)
+	}
+}
+
+// vectorNames lists vectors as people read them.
+func vectorNames(names []string) string {
+	spokenNames := make([]string, len(names))
+	for i, name := range names {
+		spokenNames[i] = acronyms(spoken(name))
+	}
+	return join(spokenNames)
+}
+
+// spoken writes a name of the contract as people read it.
+func spoken(name string) string { return strings.ReplaceAll(name, "_", " ") }
