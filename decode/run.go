@@ -3,6 +3,7 @@
 package decode
 
 import (
+	"encoding/binary"
 	"time"
 
 	"tidewatch/flow"
@@ -123,7 +124,7 @@ func fillTime(dst []int64, body []byte, o *op, stride int, m *message) {
 	pos := o.off
 	if o.unit == unitUptime && !o.keep && o.width == 4 { // the common one by far
 		for i := range dst {
-			dst[i] = m.export - int64(int32(m.upMillis-uint32(load(body[pos:], 4))))*millisecond
+			dst[i] = m.export - int64(int32(m.upMillis-binary.BigEndian.Uint32(body[pos:])))*millisecond
 			pos += stride
 		}
 		return
@@ -157,7 +158,7 @@ func fillUptimes(duration []int64, body []byte, o *op, stride int) {
 		if o.col == colEnd {
 			duration[i] = int64(v)
 		} else {
-			duration[i] = int64(max(int32(uint32(duration[i])-v), 0)) * millisecond
+			duration[i] = min(int64(max(int32(uint32(duration[i])-v), 0))*millisecond, maxAge)
 		}
 		pos += stride
 	}

@@ -17,6 +17,9 @@ const (
 	endSlack = int64(2 * time.Second)
 	// maxAge is the oldest flow time believed; no active timeout comes near it.
 	maxAge = int64(24 * time.Hour)
+	// maxTime is the last time that a record can name (the year 2116). It leaves
+	// room to add durations and skew without an overflow, and is always cut.
+	maxTime = int64(1) << 62
 
 	millisecond = int64(time.Millisecond)
 	second      = int64(time.Second)
@@ -42,14 +45,14 @@ func (u unit) unixNanos(v uint64, m *message) int64 {
 	}
 	switch u {
 	case unitSeconds:
-		return int64(v) * second
+		return scaled(v, second)
 	case unitMillis:
-		return int64(v) * millisecond
+		return scaled(v, millisecond)
 	case unitMicros:
 		// Some exporters send plain microseconds. Those of this century have fewer
 		// than a million in the upper half, which as NTP would be January 1900.
 		if v>>32 < 1_000_000 {
-			return int64(v) * int64(time.Microsecond)
+			return scaled(v, int64(time.Microsecond))
 		}
 		return ntp(v)
 	case unitNanos:
@@ -59,7 +62,7 @@ func (u unit) unixNanos(v uint64, m *message) int64 {
 		}
 		return ntp(v)
 	case unitDelta:
-		return m.export - int64(v)*int64(time.Microsecond)
+		return m.export - min(scaled(v, int64(time.Microsecond)), 2*maxAge) // older ones are not believed
 	case unitUptime:
 		// The signed difference is right over the wrap at 49.7 days, and for a
 		// stamp a little younger than the header.
@@ -67,6 +70,11 @@ func (u unit) unixNanos(v uint64, m *message) int64 {
 	case unitNone:
 	}
 	return 0
+}
+
+// scaled multiplies without overflow.
+func scaled(v uint64, scale int64) int64 {
+	return int64(min(v, uint64(maxTime/scale))) * scale
 }
 
 // ntp converts a 64-bit NTP timestamp of the years 1970 to 2106.
