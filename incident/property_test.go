@@ -45,8 +45,12 @@ func anyFinding(now int) *rapid.Generator[detect.Finding] {
 		}
 		f.Detector = what.kind
 		f.Subject = rapid.SampledFrom([]netip.Prefix{
-			host("192.0.2.1"), host("192.0.2.2"), host("2001:db8::5"),
-			netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32"), {},
+			{},
+			host("192.0.2.1"),
+			host("192.0.2.2"),
+			host("2001:db8::5"),
+			netip.MustParsePrefix("192.0.2.0/24"),
+			netip.MustParsePrefix("2001:db8::/32"),
 		}).Draw(t, "subject")
 		return f
 	})

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package store keeps incidents over restarts, in one SQLite file in the data
+// directory (write-ahead log, every commit synced to disk), without cgo. It
+// implements the reader that api declares.
+//
+// One process owns a data directory: a lock file beside the database says so.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // registers the driver that sql.Open names
+)
+
+const (
+	fileName = "tidewatch.db"
+	lockName = "tidewatch.lock"
+	// readers is how many queries run at once; a page of 100 incidents takes about 2 ms.
+	readers = 4
+	// pruneEvery is how many saves lie between two looks at MaxIncidents.
+	pruneEvery = 1000
+)
+
+// Config says where incidents are kept and how many.
+type Config struct {
+	Dir          string `yaml:"dir"`           // data directory; made when it is missing
+	MaxIncidents int    `yaml:"max_incidents"` // about 5 KiB each; the oldest that are over are forgotten
+}
+
+// DefaultConfig keeps 100 000 incidents in ./data, which is about 500 MiB at most.
+func DefaultConfig() Config { return Config{Dir: "data", MaxIncidents: 100_000} }
+
+// Validate reports the first value that makes no sense.
+func (c *Config) Validate() error {
+	if c.Dir == "" {
+		return errors.New("a data directory is needed")
+	}
+	if c.MaxIncidents < 1 {
+		return errors.New("max_incidents must be at least 1")
+	}
+	return nil
+}
+
+// Store is the open database. Its methods may be called from several goroutines.
+type Store struct {
+	cfg   Config
+	lock  *os.File
+	write *sql.DB // one connection: SQLite has one writer
+	read  *sql.DB
+	saves int // guarded by the single write connection
+}
+
+// New checks the configuration and touches no file.
+func New(cfg *Config) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return &Store{cfg: *cfg}, nil
+}
+
+// Open makes the directory, takes its lock, and opens and migrates the database.
+// Every error is one line that names the file and what can be done.
+func (s *Store) Open(ctx context.Context) error {
+	if err := os.MkdirAll(s.cfg.Dir, 0o750); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	if err := s.takeLock(); err != nil {
+		return err
+	}
+	path := filepath.Join(s.cfg.Dir, fileName)
+	err := s.open(ctx, path)
+	if err != nil {
+		return errors.Join(explain(err, path), s.Close())
+	}
+	return nil
+}
+
+func (s *Store) open(ctx context.Context, path string) error {
+	var err error
+	if s.write, err = sql.Open("sqlite", source(path, "rwc", "immediate")); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	s.write.SetMaxIdleConns(1)
+	if err := check(ctx, s.write); err != nil {
+		return err
+	}
+	if err := migrate(ctx, s.write); err != nil {
+		return err
+	}
+	if s.read, err = sql.Open("sqlite", source(path, "ro", "deferred")); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(readers)
+	return s.read.PingContext(ctx)
+}
+
+// source is the driver's name of a database. Every commit is synced (FULL): an
+// incident that was told to somebody is not lost with the power.
+func source(path, mode, lock string) string {
+	q := url.Values{"mode": {mode}, "_txlock": {lock}, "_pragma": {
+		"busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(ON)", "trusted_schema(OFF)",
+	}}
+	if mode == "rwc" {
+		q.Add("_pragma", "journal_mode(WAL)")
+	}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
+}
+
+// check reads the whole file once: a damaged one is found at the start, not at
+// the first alert. It takes about a second for 500 MiB.
+func check(ctx context.Context, db *sql.DB) error {
+	var verdict string
+	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("%w: %s", errDamaged, strings.Join(strings.Fields(verdict), " ")) // it has several lines
+	}
+	return nil
+}
+
+// Close releases the files. A Store that was never opened closes well.
+func (s *Store) Close() error {
+	var errs []error
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	if s.write != nil {
+		errs = append(errs, s.write.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	s.read, s.write, s.lock = nil, nil, nil
+	return errors.Join(errs...)
+}
+
+// Ready reports whether the database answers, for the readiness page.
+func (s *Store) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if s.read == nil {
+		return errors.New("the store is not open")
+	}
+	if err := s.read.PingContext(ctx); err != nil {
+		return fmt.Errorf("ask the store: %w", err)
+	}
+	return nil
+}
