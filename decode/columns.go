@@ -17,6 +17,16 @@ type unsigned interface {
 // load reads a big-endian number of up to eight bytes, as reduced-size encoding
 // sends it (RFC 7011, 6.2).
 func load(b []byte, width int) uint64 {
+	switch width {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(binary.BigEndian.Uint16(b))
+	case 4:
+		return uint64(binary.BigEndian.Uint32(b))
+	case 8:
+		return binary.BigEndian.Uint64(b)
+	}
 	var v uint64
 	for _, c := range b[:width] {
 		v = v<<8 | uint64(c)

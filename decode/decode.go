@@ -37,6 +37,8 @@ type Decoder struct {
 	nextIndex uint32
 	freeIndex []uint32
 	scratch   scratch
+	msg       message // the datagram in hand: here, because locals would escape
+	result    Result
 }
 
 // New returns a Decoder that knows no exporter yet.
@@ -72,22 +74,23 @@ type message struct {
 // Decode appends the records of one UDP payload, sent by from and received at
 // the Unix nanosecond received, to out. Nothing in payload is kept.
 func (d *Decoder) Decode(payload []byte, from netip.Addr, received int64, out *flow.Batch) Result {
-	var res Result
 	d.totals.Datagrams++
 	d.totals.Bytes += uint64(len(payload))
-	m := message{addr: flow.AddrFrom(from), received: received, stamp: received, out: out, res: &res}
+	m, res := &d.msg, &d.result
+	*res = Result{}
+	*m = message{addr: flow.AddrFrom(from), received: received, stamp: received, out: out, res: res}
 	before := out.Len()
 	switch protocolOf(payload) {
 	case NetFlow5:
-		d.netflow5(payload, &m)
+		d.netflow5(payload, m)
 	case NetFlow9:
-		d.netflow9(payload, &m)
+		d.netflow9(payload, m)
 	case IPFIX:
-		d.ipfix(payload, &m)
+		d.ipfix(payload, m)
 	case SFlow5:
-		d.sflow5(payload, &m)
+		d.sflow5(payload, m)
 	case Unknown:
-		d.broken(&m, UnknownProtocol)
+		d.broken(m, UnknownProtocol)
 	}
 	res.Proto = m.proto
 	res.Records = out.Len() - before
@@ -95,7 +98,8 @@ func (d *Decoder) Decode(payload []byte, from netip.Addr, received int64, out *f
 	if m.ex != nil {
 		m.ex.stats.Records += uint64(res.Records)
 	}
-	return res
+	m.out = nil // the batch is the caller's
+	return *res
 }
 
 // broken counts one thing that was wrong with a datagram.

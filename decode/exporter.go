@@ -26,7 +26,8 @@ type exporter struct {
 	override, fallback uint32 // configured sampling rates, 0 where none
 	seen               int64
 	streams            map[streamKey]*stream
-	last               *stream
+	lastKey            streamKey
+	last               *stream // of lastKey: most exporters have one domain
 	timed              *stream // the stream whose skew is shown: the last one with a clock
 	templates          map[templateKey]*template
 	used               templateList
@@ -129,13 +130,16 @@ func (d *Decoder) number() uint32 {
 // stream returns the state of one domain, in place of the longest silent one if
 // there are too many.
 func (ex *exporter) stream(k streamKey, now int64) *stream {
-	st := ex.streams[k]
-	if st == nil {
-		if len(ex.streams) >= maxStreams {
-			ex.forgetStream()
+	st := ex.last
+	if st == nil || ex.lastKey != k {
+		if st = ex.streams[k]; st == nil {
+			if len(ex.streams) >= maxStreams {
+				ex.forgetStream()
+			}
+			st = &stream{}
+			ex.streams[k] = st
 		}
-		st = &stream{}
-		ex.streams[k] = st
+		ex.last, ex.lastKey = st, k
 	}
 	st.seen = max(st.seen, now)
 	if k.proto != SFlow5 {

@@ -203,7 +203,7 @@ func found(b *flow.Batch, w *want) bool {
 
 func dump(b *flow.Batch) string {
 	var s strings.Builder
-	for i := range min(b.Len(), 40) {
+	for i := range min(b.Len(), 12) {
 		r := b.Record(i)
 		fmt.Fprintf(&s, "%v:%d > %v:%d proto %d flags %#x bytes %d packets %d if %d>%d as %d>%d mark %#x %v %v\n",
 			r.Src, r.SrcPort, r.Dst, r.DstPort, r.Proto, r.TCPFlags, r.Bytes, r.Packets, r.InIf, r.OutIf, r.SrcAS, r.DstAS, r.Mark,

@@ -49,9 +49,16 @@ func compile(fields []field, proto Protocol, reverse bool) plan {
 		fixed = fixed && f.length != variable
 		off += int(f.length)
 	}
+	inner := isTunnel(fields)
 	slices.SortStableFunc(p.ops, func(a, b op) int {
+		if inner && a.col == b.col && a.col <= colFlags {
+			return cmp.Compare(b.index, a.index)
+		}
 		return cmp.Or(cmp.Compare(a.col, b.col), cmp.Compare(a.rank, b.rank))
 	})
+	if inner {
+		p.ops = slices.CompactFunc(p.ops, func(a, b op) bool { return a.col == b.col && a.col > colDst && a.col <= colFlags })
+	}
 	p.settle(proto)
 	p.ops = slices.Clip(p.ops)
 	return p
@@ -133,6 +140,19 @@ func isBiflow(fields []field) bool {
 		}
 		return false
 	})
+}
+
+// isTunnel reports whether records describe a packet within a packet: the fields
+// then stand from the outer header to the inner (RFC 7011, 8), and the inner one
+// tells who talks to whom.
+func isTunnel(fields []field) bool {
+	protos := 0
+	for _, f := range fields {
+		if f.pen == 0 && f.id == 4 {
+			protos++
+		}
+	}
+	return protos > 1
 }
 
 // fits reports whether a column can be read from a field of that length.

@@ -51,39 +51,42 @@ func (d *Decoder) netflow5(b []byte, m *message) {
 	d.v5Records(body, n, rate, m)
 }
 
-// v5Records copies the records in one pass: all columns are known beforehand.
+// v5Records copies the records in a few passes over what is in the first-level
+// cache by then: with all columns in one pass their pointers outnumber the
+// registers.
 func (d *Decoder) v5Records(body []byte, n int, rate uint32, m *message) {
-	o := m.out
-	at := o.Grow(n)
-	received, start, end := o.Received[at:][:n], o.Start[at:][:n], o.End[at:][:n]
-	src, dst := o.Src[at:][:n], o.Dst[at:][:n]
-	srcPort, dstPort := o.SrcPort[at:][:n], o.DstPort[at:][:n]
-	proto, flags, mark := o.Proto[at:][:n], o.TCPFlags[at:][:n], o.Mark[at:][:n]
-	bytes, packets := o.Bytes[at:][:n], o.Packets[at:][:n]
-	sampling, exporter := o.Sampling[at:][:n], o.Exporter[at:][:n]
-	inIf, outIf := o.InIf[at:][:n], o.OutIf[at:][:n]
-	srcAS, dstAS := o.SrcAS[at:][:n], o.DstAS[at:][:n]
-
+	at := m.out.Grow(n)
+	m.v5Keys(body, at)
+	m.v5Counters(body, at)
 	rate, known := m.rate(rate)
-	base := rateMark(known)
-	index, stamp, export, up, shift := m.ex.index, m.stamp, m.export, m.upMillis, m.shift
-	for i := range n {
-		r := body[i*v5Record:][:v5Record:v5Record]
+	m.v5Times(body, at, rateMark(known))
+	o := m.out
+	fillWith(o.Received[at:], m.stamp)
+	fillWith(o.Exporter[at:], m.ex.index)
+	fillWith(o.Sampling[at:], rate)
+	if !known {
+		m.ex.stats.NoRate += uint64(n)
+	}
+}
+
+func fillWith[T any](dst []T, v T) {
+	for i := range dst {
+		dst[i] = v
+	}
+}
+
+// v5Keys copies addresses, ports, protocol and flags.
+func (m *message) v5Keys(body []byte, at int) {
+	o := m.out
+	src := o.Src[at:]
+	n := len(src)
+	dst, srcPort, dstPort := o.Dst[at:][:n], o.SrcPort[at:][:n], o.DstPort[at:][:n]
+	proto, flags := o.Proto[at:][:n], o.TCPFlags[at:][:n]
+	for i := range src {
+		r := (*[v5Record]byte)(body)
+		body = body[v5Record:]
 		put4(&src[i], r[0:4])
 		put4(&dst[i], r[4:8])
-		in, out := uint32(binary.BigEndian.Uint16(r[12:])), uint32(binary.BigEndian.Uint16(r[14:]))
-		inIf[i], outIf[i] = in, out
-		packets[i] = uint64(binary.BigEndian.Uint32(r[16:]))
-		bytes[i] = uint64(binary.BigEndian.Uint32(r[20:]))
-		s := export - int64(int32(up-binary.BigEndian.Uint32(r[24:])))*millisecond + shift
-		e := export - int64(int32(up-binary.BigEndian.Uint32(r[28:])))*millisecond + shift
-		mk := base
-		if s > e || e > stamp+endSlack || stamp-s > maxAge {
-			var clamped flow.Mark
-			s, e, clamped = m.times(s-shift, e-shift, 0)
-			mk |= clamped
-		}
-		start[i], end[i] = s, e
 		p := r[38]
 		sp := binary.BigEndian.Uint16(r[32:])
 		if p == flow.ProtoICMP {
@@ -91,17 +94,57 @@ func (d *Decoder) v5Records(body []byte, n int, rate uint32, m *message) {
 		}
 		srcPort[i], dstPort[i] = sp, binary.BigEndian.Uint16(r[34:])
 		flags[i], proto[i] = r[37], p
+	}
+}
+
+// v5Counters copies interfaces, counters and AS numbers.
+func (m *message) v5Counters(body []byte, at int) {
+	o := m.out
+	bytes := o.Bytes[at:]
+	n := len(bytes)
+	packets, inIf, outIf := o.Packets[at:][:n], o.InIf[at:][:n], o.OutIf[at:][:n]
+	srcAS, dstAS := o.SrcAS[at:][:n], o.DstAS[at:][:n]
+	for i := range bytes {
+		r := (*[v5Record]byte)(body)
+		body = body[v5Record:]
+		inIf[i], outIf[i] = uint32(binary.BigEndian.Uint16(r[12:])), uint32(binary.BigEndian.Uint16(r[14:]))
+		packets[i] = uint64(binary.BigEndian.Uint32(r[16:]))
+		bytes[i] = uint64(binary.BigEndian.Uint32(r[20:]))
 		srcAS[i], dstAS[i] = uint32(binary.BigEndian.Uint16(r[40:])), uint32(binary.BigEndian.Uint16(r[42:]))
-		if in|out == 0 {
+	}
+}
+
+// v5Times converts uptimes and sets the marks.
+func (m *message) v5Times(body []byte, at int, base flow.Mark) {
+	o := m.out
+	start := o.Start[at:]
+	n := len(start)
+	end, mark := o.End[at:][:n], o.Mark[at:][:n]
+	stamp, export, up, shift := m.stamp, m.export, m.upMillis, m.shift
+	latest, earliest := stamp+endSlack, stamp-maxAge
+	for i := range start {
+		r := (*[v5Record]byte)(body)
+		body = body[v5Record:]
+		s := export - int64(int32(up-binary.BigEndian.Uint32(r[24:])))*millisecond + shift
+		e := export - int64(int32(up-binary.BigEndian.Uint32(r[28:])))*millisecond + shift
+		mk := base
+		if s > e || e > latest || s < earliest {
+			var clamped flow.Mark
+			s, e, clamped = m.times(s-shift, e-shift, 0)
+			mk |= clamped
+			m.ex.stats.Clamped += uint64(mk & flow.Clamped / flow.Clamped)
+			m.ex.stats.NoTime += uint64(mk & flow.NoTime / flow.NoTime)
+		}
+		start[i], end[i] = s, e
+		if binary.BigEndian.Uint32(r[12:]) == 0 { // both interfaces
 			mk |= flow.NoInterface
+			m.ex.stats.NoInterface++
 		}
 		mark[i] = mk
-		received[i], exporter[i], sampling[i] = stamp, index, rate
 	}
-	m.count(at)
 }
 
 // put4 writes an IPv4 address into a zeroed column.
 func put4(a *flow.Addr, b []byte) {
-	binary.BigEndian.PutUint64(a[8:], 0xffff<<32|uint64(binary.BigEndian.Uint32(b)))
+	binary.BigEndian.PutUint64(a[8:16], 0xffff<<32|uint64(binary.BigEndian.Uint32(b)))
 }
