@@ -4,115 +4,122 @@ package enrich
 
 import "tidewatch/flow"
 
-const (
-	ownerPlaces = 1 << 18
-	idle        = 600 // seconds of silence after which a flow may change its owner
-)
-
-// point is an exporter's index and its direction, as one number; 0 = none.
-type point uint64
-
-func pointOf(exporter uint32, m flow.Mark) point {
-	p := point(exporter)<<1 + 2
-	if m&flow.Egress != 0 {
-		p++
+// duplicates marks what somebody else reported already. The points of the whole
+// batch are heard before any flow is judged, so their order in it is of no
+// consequence.
+func (e *Enricher) duplicates(b *flow.Batch, s *Stats) {
+	if b.Len() == 0 {
+		return
 	}
-	return p
-}
-
-// owner is who reports a flow.
-type owner struct {
-	tag  uint32
-	seen uint32 // Unix seconds, wraps in 2106
-	by   point
-}
-
-// owners maps flows to points: direct mapped, allocated when a second point shows up.
-type owners struct {
-	first    point
-	several  bool
-	table    []owner
-	exporter map[uint32]bool // index of an exporter at the boundary
-}
-
-// Boundary tells which exporter index an address has, so that the rule for
-// boundary exporters can hold. It is called when an exporter is first seen.
-func (e *Enricher) Boundary(index uint32, addr flow.Addr) {
-	if e.atBoundary(addr) {
-		if e.owners.exporter == nil {
-			e.owners.exporter = map[uint32]bool{}
-		}
-		e.owners.exporter[index] = true
-	}
-}
-
-// duplicates marks the records of flows that belong to another point.
-func (e *Enricher) duplicates(b *flow.Batch) {
+	e.listen(b, s)
 	o := &e.owners
-	if !o.several {
-		at := e.onePoint(b)
-		if at < 0 {
+	if o.points < 2 && seconds(b.Received[0])-o.began > warmUp {
+		return
+	}
+	at := marker{e: e, batch: b, stats: s}
+	// The table is larger than the caches: touching the places of some records
+	// before using them lets their cache misses overlap.
+	var keys [block]uint64
+	for from := 0; from < b.Len(); from += block {
+		n := min(block, b.Len()-from)
+		for i := range n {
+			keys[i] = o.key(b, from+i)
+			at.touched += o.pair(keys[i])[0].key
+		}
+		for i := range n {
+			at.judge(from+i, keys[i])
+		}
+	}
+}
+
+// block is how many records' places are touched ahead.
+const block = 32
+
+// listen notes the points of b and when a boundary exporter was last heard.
+func (e *Enricher) listen(b *flow.Batch, s *Stats) {
+	o := &e.owners
+	if o.points == 0 {
+		o.began = seconds(b.Received[0])
+	}
+	exporter := b.Exporter[:len(b.Mark)]
+	for i, m := range b.Mark {
+		point := pointOf(exporter[i], m)
+		if point == o.lastPoint {
+			continue
+		}
+		if o.hear(point) {
+			s.Points++
+		}
+		if e.boundary != nil && e.atBoundary(point) {
+			o.boundaryHeard = max(o.boundaryHeard, seconds(b.Received[i]))
+		}
+	}
+	// A run that goes on from the batch before was heard again, too.
+	if last := b.Len() - 1; e.boundary != nil && e.atBoundary(o.lastPoint) {
+		o.boundaryHeard = max(o.boundaryHeard, seconds(b.Received[last]))
+	}
+}
+
+// atBoundary reports whether the exporter of a point is a boundary exporter.
+func (e *Enricher) atBoundary(point uint32) bool {
+	a := flow.AddrFrom(e.exporter(point >> 1))
+	return e.boundary.contains(&a)
+}
+
+// marker judges the records of one batch.
+type marker struct {
+	e     *Enricher
+	batch *flow.Batch
+	stats *Stats
+	// What is known of the exporter of the record before: runs are long.
+	known      bool
+	point      uint32
+	atBoundary bool
+	touched    uint64 // keeps the compiler from dropping the loads
+}
+
+func (m *marker) judge(i int, key uint64) {
+	b, o := m.batch, &m.e.owners
+	now, point := seconds(b.Received[i]), pointOf(b.Exporter[i], b.Mark[i])
+	var preferred func(uint32) bool
+	if m.e.boundary != nil && crosses(b.Mark[i]) {
+		if !m.known || m.point>>1 != point>>1 {
+			m.known, m.atBoundary = true, m.e.atBoundary(point)
+		}
+		m.point = point
+		if !m.atBoundary && now-o.boundaryHeard <= ownerIdle {
+			m.mark(i)
 			return
 		}
-		o.several = true
-		o.table = make([]owner, ownerPlaces)
+		preferred = m.e.atBoundary
 	}
-	for i := range b.Start {
-		m := b.Mark[i]
-		if o.exporter != nil && (m&flow.SrcInternal != 0) != (m&flow.DstInternal != 0) {
-			if !o.exporter[b.Exporter[i]] {
-				e.mark(b, i)
-				continue
-			}
-		}
-		if e.owned(b, i) {
-			e.mark(b, i)
-		}
+	switch o.claim(key, point, uint32(max(now, 0)), preferred) {
+	case duplicate:
+		m.mark(i)
+	case displaced:
+		m.stats.Overwritten++
+	case counted:
 	}
 }
 
-func (e *Enricher) mark(b *flow.Batch, i int) {
-	b.Mark[i] |= flow.Duplicate
-	e.stats.Duplicates++
+func (m *marker) mark(i int) {
+	m.batch.Mark[i] |= flow.Duplicate
+	m.stats.Duplicates++
 }
 
-// onePoint returns the first record of a second observation point, or -1.
-func (e *Enricher) onePoint(b *flow.Batch) int {
-	o := &e.owners
-	if len(o.exporter) > 0 && b.Len() > 0 {
-		return 0
+// pointOf packs the observation point of a record.
+func pointOf(exporter uint32, m flow.Mark) uint32 {
+	point := exporter << 1
+	if m&flow.Egress != 0 {
+		point |= 1
 	}
-	for i, x := range b.Exporter {
-		p := pointOf(x, b.Mark[i])
-		if o.first == 0 {
-			o.first = p
-		}
-		if p != o.first {
-			return i
-		}
-	}
-	return -1
+	return point
 }
 
-// owned reports whether record i belongs to another point than its own.
-func (e *Enricher) owned(b *flow.Batch, i int) bool {
-	h := e.seed.Hash(&b.Src[i])
-	h = e.seed.Mix(h, e.seed.Hash(&b.Dst[i]))
-	h = e.seed.Mix(h, uint64(b.SrcPort[i])<<32|uint64(b.DstPort[i])<<16|uint64(b.Proto[i]))
-	place, tag := &e.owners.table[h%ownerPlaces], uint32(h>>32)
-	now, p := uint32(b.Received[i]/1e9), pointOf(b.Exporter[i], b.Mark[i])
-	gap := int32(now - place.seen)
-	switch {
-	case place.by != 0 && place.tag == tag && gap < idle:
-		if place.by != p {
-			return true
-		}
-		place.seen = now
-	default:
-		if place.by != 0 && gap < idle {
-			e.stats.Replaced++
-		}
-		*place = owner{tag: tag, seen: now, by: p}
-	}
-	return false
+// crosses reports whether a flow has exactly one end inside.
+func crosses(m flow.Mark) bool {
+	in := m & (flow.SrcInternal | flow.DstInternal)
+	return in == flow.SrcInternal || in == flow.DstInternal
 }
+
+func seconds(nanos int64) int64 { return nanos / 1e9 }

@@ -1,149 +1,179 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package enrich adds to flow records what only the site knows: whether an
-// address is one of its own (longest-prefix match, IPv4 and IPv6), the true
-// volume of sampled traffic, and which records report a flow that another
-// observation point already reported.
+// Package enrich completes the records of a batch with what only the receiving
+// side knows: which addresses are our own (one longest-prefix match per
+// address), true volumes (bytes and packets times the sampling rate), and
+// whether the same traffic was already reported by somebody else.
 //
-// The rule for duplicates. An observation point is an exporter and a direction
-// (ingress or egress metering, RFC 5102 flowDirection). A flow, that is a
-// 5-tuple, belongs to the first point that reports it until it was silent for
-// ten minutes; records of it from other points are marked Duplicate and not
-// counted. Flows between inside and outside belong to the exporters named as
-// boundary, when there are any. While only one point was ever seen nothing is
-// looked up. The table holds 262 144 flows; two that fall on one place push
-// each other out, and what is pushed out may be counted twice (Stats.Replaced).
-// Sampled records of two exporters are different packets of one flow; the rule
-// then halves, not doubles, the error: a flow that only the second exporter
-// happened to sample is still counted.
+// # Counted once
+//
+// An observation point is one exporter looking one way: (exporter, ingress) or
+// (exporter, egress). The first point that reports a flow key owns it until it
+// has not reported it for ten minutes. Records of that key from any other point
+// are marked flow.Duplicate: they stay in the batch, so that every exporter can
+// be shown, but volumes leave them out. Who reports first is left to chance, and
+// it does not matter, because each point reports the whole flow.
+//
+// The key is the five-tuple for unsampled records and the ordered pair of
+// addresses for sampled ones: two sampling points pick different packets, so
+// two small flows of one pair would each be owned by whoever happened to see
+// them, and be counted twice in sum.
+//
+// When boundary exporters are configured, flows between inside and outside are
+// counted there: as long as any of them was heard in the last ten minutes,
+// reports of such flows from other exporters are duplicates. Among the boundary
+// points the first reporter owns, as above. A boundary point that finds a flow
+// owned by another one takes it over; that one record is marked, because its
+// time was counted at the former owner.
+//
+// What the rule cannot see, and how it errs:
+//   - Address translation between two points changes the key: counted twice.
+//   - A sampled and an unsampled point on one path have different keys: counted
+//     twice. Boundary exporters settle it.
+//   - Sampled traffic with one packet per pair (spoofed floods) is counted at
+//     each point it passes. Boundary exporters settle it.
+//   - Sampled flows of one pair that take parallel paths through two exporters
+//     are counted at one of them only, so too low.
+//   - A flow that is rerouted from one exporter to another in mid-life is not
+//     counted until its former owner was silent for ten minutes.
+//   - The table of owners is bounded (Config.MaxFlows). A flow whose place is
+//     taken loses its owner, and the next point that reports it becomes the
+//     owner: at worst one report counted twice. Stats.Overwritten counts that.
+//   - While only one point was ever heard the table is not used, except for the
+//     first two minutes; flows already reported when a second point appears
+//     after that may be counted twice once.
 package enrich
 
 import (
-	"fmt"
+	"math/bits"
 	"net/netip"
-	"slices"
-
-	"github.com/gaissmai/bart"
+	"sync/atomic"
 
 	"tidewatch/flow"
 )
 
-// Config names the own networks.
-type Config struct {
-	Internal []netip.Prefix `yaml:"internal"` // networks whose addresses are devices
-	Boundary []netip.Addr   `yaml:"boundary"` // exporters at the edge to outside, preferred for flows that cross it
-	Seed     flow.Seed      `yaml:"-"`
-}
+// maxVolume caps the bytes and packets of one record, so that sums over many
+// hostile records do not wrap. An hour at 100 Tbit/s is under 2^56 bytes.
+const maxVolume = 1 << 56
 
-// DefaultConfig takes the private networks as the own: RFC 1918, RFC 6598, RFC
-// 4193 and link-local IPv6.
-func DefaultConfig() Config {
-	return Config{Internal: []netip.Prefix{
-		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
-		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"),
-		netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"),
-	}}
-}
-
-// Stats counts what was done.
-type Stats struct {
-	Duplicates uint64 // records marked
-	Replaced   uint64 // flows pushed out of the table before they were silent
-	Saturated  uint64 // volumes too large to scale
-}
-
-// Enricher is not safe for concurrent use.
+// Enricher completes batches. Apply must not run twice at once; Stats may be
+// called from anywhere.
 type Enricher struct {
-	internal *bart.Lite
-	boundary []flow.Addr
-	seed     flow.Seed
-	// cache remembers recent answers: a few thousand addresses make most of the traffic.
-	cache  [cacheSize]cached
-	owners owners
-	stats  Stats
+	own      *networks
+	boundary *networks // nil: no exporter is preferred
+	exporter func(uint32) netip.Addr
+	owners   owners
+	count    counters
 }
 
-const cacheSize = 1 << 12
-
-type cached struct {
-	addr     flow.Addr
-	internal bool
-	known    bool
-}
-
-// New refuses an empty list of own networks and prefixes with host bits.
+// New returns an error when the configuration is not valid.
 func New(cfg Config) (*Enricher, error) {
-	if len(cfg.Internal) == 0 {
-		return nil, fmt.Errorf("enrich: no internal network is configured")
+	if err := cfg.Validate(); err != nil {
+		return nil, err
 	}
-	e := &Enricher{internal: new(bart.Lite), seed: cfg.Seed}
-	for _, p := range cfg.Internal {
-		if !p.IsValid() {
-			return nil, fmt.Errorf("enrich: internal network %v is not a prefix", p)
-		}
-		e.internal.Insert(p.Masked())
+	e := &Enricher{own: newNetworks(cfg.Internal), exporter: cfg.Exporter}
+	if len(cfg.Boundary) > 0 && cfg.Exporter != nil {
+		e.boundary = newNetworks(cfg.Boundary)
 	}
-	for _, a := range cfg.Boundary {
-		e.boundary = append(e.boundary, flow.AddrFrom(a))
-	}
+	e.owners.init(cfg.MaxFlows, cfg.Seed)
 	return e, nil
 }
 
-// Stats returns the counts so far.
-func (e *Enricher) Stats() Stats { return e.stats }
-
-// Apply marks and scales every record of b. It allocates nothing.
+// Apply completes all records of b. It is to be called once per batch, because
+// it multiplies. It allocates nothing after the table of owners is there.
 func (e *Enricher) Apply(b *flow.Batch) {
-	n := b.Len()
-	for i := range n {
+	var s Stats
+	s.Records = uint64(b.Len())
+	e.direction(b, &s)
+	s.Saturated = scale(b)
+	e.duplicates(b, &s)
+	e.count.add(&s)
+}
+
+// Internal reports whether a lies inside the own networks.
+func (e *Enricher) Internal(a netip.Addr) bool {
+	packed := flow.AddrFrom(a)
+	return e.own.contains(&packed)
+}
+
+func (e *Enricher) direction(b *flow.Batch, s *Stats) {
+	var kinds [4]uint64
+	src, dst, mark := b.Src, b.Dst[:len(b.Src)], b.Mark[:len(b.Src)]
+	for i := range src {
 		var m flow.Mark
-		if e.own(&b.Src[i]) {
-			m |= flow.SrcInternal
+		var kind int
+		if e.own.contains(&src[i]) {
+			m, kind = flow.SrcInternal, 1
 		}
-		if e.own(&b.Dst[i]) {
+		if e.own.contains(&dst[i]) {
 			m |= flow.DstInternal
+			kind |= 2
 		}
-		b.Mark[i] |= m
+		mark[i] = mark[i]&^(flow.SrcInternal|flow.DstInternal) | m
+		kinds[kind]++
 	}
+	s.Transit, s.Outbound, s.Inbound, s.Within = kinds[0], kinds[1], kinds[2], kinds[3]
+}
+
+// scale multiplies by the sampling rate and returns how many values were cut.
+func scale(b *flow.Batch) (cut uint64) {
+	bytes, packets := b.Bytes[:len(b.Sampling)], b.Packets[:len(b.Sampling)]
 	for i, rate := range b.Sampling {
-		if rate > 1 {
-			b.Bytes[i] = e.scale(b.Bytes[i], rate)
-			b.Packets[i] = e.scale(b.Packets[i], rate)
-		}
+		bytes[i] = times(bytes[i], rate, &cut)
+		packets[i] = times(packets[i], rate, &cut)
 	}
-	e.duplicates(b)
+	return cut
 }
 
-// limit keeps sums of many volumes inside 64 bits.
-const limit = 1 << 50
-
-func (e *Enricher) scale(v uint64, rate uint32) uint64 {
-	if v > limit/uint64(rate) {
-		e.stats.Saturated++
-		return limit
+func times(v uint64, rate uint32, cut *uint64) uint64 {
+	hi, lo := bits.Mul64(v, uint64(max(rate, 1)))
+	if hi != 0 || lo > maxVolume {
+		*cut++
+		return maxVolume
 	}
-	return v * uint64(rate)
+	return lo
 }
 
-// own reports whether the address is inside the own networks.
-func (e *Enricher) own(a *flow.Addr) bool {
-	c := &e.cache[e.seed.Hash(a)%cacheSize]
-	if c.known && c.addr == *a {
-		return c.internal
-	}
-	*c = cached{addr: *a, internal: e.internal.Contains(a.Netip()), known: true}
-	return c.internal
+// Stats counts what Apply did since New.
+type Stats struct {
+	Records uint64
+	// Inbound to Transit split the records by direction; Transit has no own address.
+	Inbound, Outbound, Within, Transit uint64
+	Duplicates                         uint64 // records marked as counted elsewhere
+	Saturated                          uint64 // byte or packet counts cut to 2^56
+	Overwritten                        uint64 // owned flows whose place in the table was taken
+	Points                             uint64 // observation points heard so far, at most 65536 are told apart
 }
 
-// Internal reports whether the address is inside the own networks.
-func (e *Enricher) Internal(a netip.Addr) bool { return e.internal.Contains(a.Unmap()) }
-
-// Add takes more networks as own, from now on.
-func (e *Enricher) Add(p ...netip.Prefix) {
-	for _, p := range p {
-		e.internal.Insert(p.Masked())
-	}
-	e.cache = [cacheSize]cached{}
+// counters are Stats that other goroutines may read.
+type counters struct {
+	records, inbound, outbound, within, transit atomic.Uint64
+	duplicates, saturated, overwritten, points  atomic.Uint64
 }
 
-func (e *Enricher) atBoundary(exporter flow.Addr) bool { return slices.Contains(e.boundary, exporter) }
+func (c *counters) add(s *Stats) {
+	c.records.Add(s.Records)
+	c.inbound.Add(s.Inbound)
+	c.outbound.Add(s.Outbound)
+	c.within.Add(s.Within)
+	c.transit.Add(s.Transit)
+	c.saturated.Add(s.Saturated)
+	if s.Duplicates|s.Overwritten != 0 {
+		c.duplicates.Add(s.Duplicates)
+		c.overwritten.Add(s.Overwritten)
+	}
+	if s.Points != 0 {
+		c.points.Add(s.Points)
+	}
+}
+
+// Stats returns the sums so far.
+func (e *Enricher) Stats() Stats {
+	c := &e.count
+	return Stats{
+		Records: c.records.Load(),
+		Inbound: c.inbound.Load(), Outbound: c.outbound.Load(), Within: c.within.Load(), Transit: c.transit.Load(),
+		Duplicates: c.duplicates.Load(), Saturated: c.saturated.Load(),
+		Overwritten: c.overwritten.Load(), Points: c.points.Load(),
+	}
+}

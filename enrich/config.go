@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enrich
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"tidewatch/flow"
+)
+
+// Config says what is ours and who counts.
+type Config struct {
+	// Internal are the own networks. Addresses in them are devices.
+	Internal []netip.Prefix `yaml:"internal"`
+	// Boundary are the exporters, by source address, that see all traffic between
+	// inside and outside. Naming them counts such traffic there and nowhere else.
+	Boundary []netip.Prefix `yaml:"boundary"`
+	// MaxFlows bounds the table that tells duplicates apart, 16 bytes each; it is
+	// rounded up to a power of two. Raise it when the overwritten counter moves.
+	MaxFlows int `yaml:"max_flows"`
+	// Seed keys the table's hash, so that a stranger cannot craft collisions.
+	Seed flow.Seed `yaml:"-"`
+	// Exporter names the address behind an exporter index; it is asked once per
+	// run of records of one exporter and must be safe beside the intake. Boundary
+	// has no effect without it.
+	Exporter func(index uint32) netip.Addr `yaml:"-"`
+}
+
+// DefaultInternal are the networks that are nobody's on the internet: RFC 1918,
+// RFC 6598 (carrier-grade NAT), RFC 4193 (unique local) and IPv6 link-local.
+func DefaultInternal() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("172.16.0.0/12"),
+		netip.MustParsePrefix("192.168.0.0/16"),
+		netip.MustParsePrefix("100.64.0.0/10"),
+		netip.MustParsePrefix("fc00::/7"),
+		netip.MustParsePrefix("fe80::/10"),
+	}
+}
+
+// DefaultConfig takes private addresses as ours and prefers no exporter.
+func DefaultConfig() Config {
+	return Config{Internal: DefaultInternal(), MaxFlows: 1 << 18}
+}
+
+// Validate names the first setting that cannot be meant.
+func (c Config) Validate() error {
+	if len(c.Internal) == 0 {
+		return errors.New("internal must name at least one network")
+	}
+	for _, p := range c.Internal {
+		if err := validPrefix(p); err != nil {
+			return fmt.Errorf("internal: %w", err)
+		}
+	}
+	for _, p := range c.Boundary {
+		if err := validPrefix(p); err != nil {
+			return fmt.Errorf("boundary: %w", err)
+		}
+	}
+	if c.MaxFlows < 2 || c.MaxFlows > 1<<28 {
+		return fmt.Errorf("max_flows is %d, must lie between 2 and 268435456", c.MaxFlows)
+	}
+	return nil
+}
+
+// validPrefix refuses what is most often a typing error: 10.1.2.3/8 covers far
+// more than it seems to say.
+func validPrefix(p netip.Prefix) error {
+	switch {
+	case !p.IsValid():
+		return fmt.Errorf("network %v is not valid", p)
+	case p.Addr().Is4In6():
+		return fmt.Errorf("network %v is IPv4 in IPv6 form, write it as IPv4", p)
+	case p != p.Masked():
+		return fmt.Errorf("network %v has bits set behind its length, write %v", p, p.Masked())
+	}
+	return nil
+}
