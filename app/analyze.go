@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"tidewatch/enrich"
@@ -71,7 +72,7 @@ func Analyze(ctx context.Context, cfg *Config, o *AnalyzeOptions) (*Result, erro
 	a := &analysis{cfg: cfg, o: o, engine: e, result: &Result{Version: 1, Incidents: []incident.Incident{}}}
 	a.result.Input = ResultInput{Files: o.Files, Format: []string{}, Reasons: map[string]uint64{}}
 	if !o.KeepInternal {
-		a.undecided = &undecided{busiest: enrich.NewBusiest()}
+		a.undecided = &undecided{busiest: enrich.NewBusiest(0)}
 	}
 	e.Lesson(true)
 	for _, f := range o.Train {
@@ -102,6 +103,14 @@ type undecided struct {
 	held    []*flow.Batch
 	records int
 	busiest *enrich.Busiest
+}
+
+func hosts(addrs []netip.Addr) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(addrs))
+	for _, a := range addrs {
+		out = append(out, netip.PrefixFrom(a, a.BitLen()))
+	}
+	return out
 }
 
 // holdMax bounds the records held back: about 150 MB.
@@ -211,8 +220,10 @@ func (a *analysis) decide(busiest bool) {
 	u := a.undecided
 	a.undecided = nil
 	if busiest && u.records > 0 {
-		top := u.busiest.Top(enrich.BusiestDevices)
-		a.engine.enrich.Add(top...)
+		top := hosts(u.busiest.Top(enrich.BusiestAsInternal))
+		if err := a.engine.Internal(a.cfg, top); err != nil {
+			a.warn(err.Error())
+		}
 		a.warn(fmt.Sprintf("no flow touches an internal network; the %d busiest addresses are judged as if internal (name yours with --internal)", len(top)))
 	}
 	for _, b := range u.held {

@@ -5,6 +5,7 @@ package app
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -70,6 +71,20 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 	return e, nil
 }
 
+// Internal takes these networks as the own from now on, in place of the configured ones.
+func (e *Engine) Internal(cfg *Config, own []netip.Prefix) error {
+	ecfg := cfg.Enrich
+	ecfg.Internal = own
+	enricher, err := enrich.New(ecfg)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.enrich = enricher
+	return nil
+}
+
 // Lesson makes what follows teach only: windows and baselines are kept,
 // nothing is judged.
 func (e *Engine) Lesson(on bool) {
@@ -86,7 +101,7 @@ func (e *Engine) Process(b *flow.Batch) {
 	e.enrich.Apply(b)
 	e.count(b)
 	for from := 0; from < b.Len(); {
-		sec := b.Received[from] / 1e9
+		sec := max(b.Received[from]/1e9, 1)
 		if sec > e.now {
 			e.advance(sec)
 		}

@@ -12,7 +12,7 @@ const (
 
 	// The heavy hitters take every flow of a minute up to rankAll, then every
 	// flow of rankBig packets or more and each eighth of the small ones, eightfold.
-	rankAll, rankBig, rankEvery = 512, 64, 8
+	rankAll, rankBig, rankEvery = 128, 64, 8
 )
 
 // Volume is traffic of one class in one direction.

@@ -94,7 +94,7 @@ func (r *ring) fill(out *Seconds, now int64) {
 	out.First, out.N = now-RingSeconds+2, RingSeconds-1
 	bytes, packets, syns := r.bytes, r.packts, r.syns
 	for i := range out.N {
-		s := &r.slots[(out.First+int64(i))%RingSeconds]
+		s := &r.slots[mod(out.First+int64(i), RingSeconds)]
 		for d := range 2 {
 			bytes[d] += s.bytes[d]
 			packets[d] += s.packets[d]
@@ -107,3 +107,7 @@ func (r *ring) fill(out *Seconds, now int64) {
 		out.Asked[i] = s.asked
 	}
 }
+
+// mod is x modulo n for the first minutes of 1970 too, where bins lie before
+// the epoch: some recordings count time from zero.
+func mod(x, n int64) int64 { return (x%n + n) % n }

@@ -23,17 +23,17 @@ func (t *Tracker) Tick() *Window {
 // device, and tells whether an hour closed with it.
 func (t *Tracker) closeMinute(w *Window) {
 	closed := t.now/60 - lateness
-	hr := closed / 60
+	hr := max(closed, 0) / 60
 	for i := range t.dev.n {
 		d := t.dev.at(i)
 		if !t.dev.live(d) {
 			continue
 		}
 		h := &d.hours[hr&1]
-		h.add(&d.minutes[closed%minutes])
+		h.add(&d.minutes[mod(closed, minutes)])
 		var five Sums
 		for k := range int64(5) {
-			five.add(&d.minutes[(closed-k)%minutes])
+			five.add(&d.minutes[mod(closed-k, minutes)])
 		}
 		for dir := range 2 {
 			h.Peak5.Bytes[dir] = max(h.Peak5.Bytes[dir], five.Bytes[dir])
@@ -114,7 +114,7 @@ func (t *Tracker) Jump(now int64) {
 		}
 	}
 	t.dirtyHot = t.dirtyHot[:0]
-	t.now = now
+	t.now = max(now, 1)
 }
 
 // Far reports whether second s lies so far ahead that Jump is called for.

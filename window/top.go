@@ -35,15 +35,16 @@ func numKey(n uint32) flow.Addr {
 // every key heavier than total/k is in the list. Tags speed the scan up.
 type topK struct {
 	tags    []uint32
+	weights []uint64 // beside the entries, so that the search for the lightest reads few cache lines
 	entries []Entry
 	total   uint64 // weight added since the last reset
 }
 
 func newTopK(k int) topK {
-	return topK{tags: make([]uint32, 0, k), entries: make([]Entry, 0, k)}
+	return topK{tags: make([]uint32, 0, k), weights: make([]uint64, 0, k), entries: make([]Entry, 0, k)}
 }
 
-func (t *topK) reset() { t.tags, t.entries, t.total = t.tags[:0], t.entries[:0], 0 }
+func (t *topK) reset() { t.tags, t.weights, t.entries, t.total = t.tags[:0], t.weights[:0], t.entries[:0], 0 }
 
 // add counts one flow for key under its hash. It returns the entry and whether
 // the key is new in the list.
@@ -51,24 +52,24 @@ func (t *topK) add(tag uint32, key *flow.Addr, weight uint64) (e *Entry, fresh b
 	t.total += weight
 	for i, have := range t.tags {
 		if have == tag && t.entries[i].Key == *key {
+			t.weights[i] += weight
 			e := &t.entries[i]
-			e.Weight += weight
+			e.Weight = t.weights[i]
 			return e, false
 		}
 	}
 	if n := len(t.tags); n < cap(t.tags) {
-		t.tags = append(t.tags, tag)
+		t.tags, t.weights = append(t.tags, tag), append(t.weights, weight)
 		t.entries = append(t.entries, Entry{Key: *key, Weight: weight})
 		return &t.entries[n], true
 	}
-	low := 0
-	for i := range t.entries {
-		if t.entries[i].Weight < t.entries[low].Weight {
-			low = i
+	low, over := 0, t.weights[0]
+	for i, w := range t.weights {
+		if w < over {
+			low, over = i, w
 		}
 	}
-	over := t.entries[low].Weight
-	t.tags[low] = tag
+	t.tags[low], t.weights[low] = tag, over+weight
 	t.entries[low] = Entry{Key: *key, Weight: over + weight, Over: over}
 	return &t.entries[low], true
 }

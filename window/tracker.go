@@ -128,6 +128,7 @@ func (t *Tracker) cut(p *piece, b *flow.Batch, i int) {
 		p.start = max(min(p.start, p.end), p.end-longest*1e9)
 		t.losses.Clamped++
 	}
+	p.start, p.end = max(p.start, 0), max(p.end, 0)
 	p.first, p.last = p.start/1e9, p.end/1e9
 	p.bytes, p.packets, p.flows = b.Bytes[i], b.Packets[i], 1
 	p.proto, p.mark = b.Proto[i], b.Mark[i]

@@ -10,6 +10,7 @@ const (
 	halfDay     = 43200   // seconds of one generation
 	upFloor     = 256_000 // bytes sent out in an hour from which a device's uploads are followed
 	upHours     = 36      // hour bins: two generations and room
+	upBig       = 1 << 20 // flows of so many bytes are always ranked; smaller ones of a busy device each eighth, eightfold
 	knownSize   = 128     // destinations of earlier half days remembered by fingerprint
 )
 
@@ -118,6 +119,14 @@ func (u *Upload) add(d Direction, p *piece, now int64) (fresh bool) {
 	}
 	if !ordinaryPort(p) {
 		g.outBulk += p.bytes
+	}
+	if g.flows > rankAll && p.bytes < upBig {
+		if g.flows%rankEvery != 0 {
+			return false
+		}
+		q := *p
+		q.packets, q.bytes, q.flows = rankEvery*p.packets, rankEvery*p.bytes, rankEvery
+		p = &q
 	}
 	e, fresh := g.dests.add(uint32(p.dstHash>>32), p.dst, p.bytes)
 	fill(e, p, fresh)

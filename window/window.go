@@ -79,7 +79,7 @@ func (d Device) Touched() int64 { return d.dev.touched }
 // still to come may raise it.
 func (d Device) Five() (s Sums) {
 	for i := range int64(5) {
-		s.add(&d.dev.minutes[(d.w.Now/60-i)%minutes])
+		s.add(&d.dev.minutes[mod(d.w.Now/60-i, minutes)])
 	}
 	return s
 }

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tidewatch/decode"
+	"tidewatch/detect"
+	"tidewatch/flow"
+	"tidewatch/flowfile"
+	"tidewatch/incident"
+	"tidewatch/test/shareddata"
+)
+
+func testConfig(internal ...string) *Config {
+	cfg := DefaultConfig()
+	cfg.Timezone = "UTC"
+	if len(internal) > 0 {
+		cfg.Enrich.Internal = nil
+		for _, p := range internal {
+			cfg.Enrich.Internal = append(cfg.Enrich.Internal, netip.MustParsePrefix(p))
+		}
+	}
+	return &cfg
+}
+
+// attacks are real captures with one flood each.
+func attacks() []attack {
+	return []attack{
+		{"ddos/lucid-cicddos2019/CIC-DDoS-2019-SynFlood.pcap", "192.168.50.0/24", "192.168.50.4", "syn_flood", 0},
+		// 33 s of one or two packets a second come first, then the flood.
+		{"ddos/stopddos/pkt.TCP.DOMINATE.syn.ecn.cwr.pcapng", "10.10.10.10/32", "10.10.10.10", "syn_flood", 33},
+		{"ddos/netlyzer/ddos.pcap", "227.213.154.241/32", "227.213.154.241", "dns_amplification", 0},
+		{"ddos/stopddos/amp.UDP.snmp.src161.pcapng", "10.10.10.10/32", "10.10.10.10", "snmp_amplification", 0},
+	}
+}
+
+type attack struct {
+	file, internal, subject, vector string
+	onset                           int64 // seconds from the first packet to the flood
+}
+
+// one checks that the incidents are exactly one flood as expected.
+func one(t *testing.T, name string, got []incident.Incident, subject, vector string) {
+	t.Helper()
+	if len(got) != 1 {
+		t.Errorf("%s: %d incidents, want one", name, len(got))
+		for i := range got {
+			t.Log(got[i].Headline())
+		}
+		return
+	}
+	i := &got[0]
+	if i.Category != detect.DDoSAttack || i.Kind != "ddos" || i.Subject != subject || i.Vector != vector ||
+		i.Severity.Rank() < detect.High.Rank() {
+		t.Errorf("%s: %s %s on %s, severity %s; want %s on %s", name, i.Kind, i.Vector, i.Subject, i.Severity, vector, subject)
+	}
+}
+
+// The captures as they are, however short, with no background.
+func TestRealFloods(t *testing.T) {
+	dir := shareddata.Dir(t)
+	for _, a := range attacks() {
+		res, err := Analyze(t.Context(), testConfig(a.internal), &AnalyzeOptions{Files: []string{filepath.Join(dir, a.file)}, KeepInternal: true})
+		if err != nil {
+			t.Errorf("%s: %v", a.file, err)
+			continue
+		}
+		one(t, a.file, res.Incidents, a.subject, a.vector)
+	}
+}
+
+// The same repeated at their own rate to 30 s, over ordinary web traffic of the victim.
+func TestRealFloodsOverBackground(t *testing.T) {
+	dir := shareddata.Dir(t)
+	for _, a := range attacks() {
+		r, err := flowfile.Open(filepath.Join(dir, a.file), Formats(), "", flowfile.Options{DecodeConfig: decode.DefaultConfig()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		capture := flow.NewBatch(1 << 14)
+		for err == nil {
+			_, err = r.Read(capture)
+		}
+		if !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		_ = r.Close()
+		e, err := NewEngine(testConfig(a.internal), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mixed, start := repeated(capture, netip.MustParseAddr(a.subject))
+		e.Process(mixed)
+		e.Drain()
+		got := e.Incidents()
+		one(t, a.file, got, a.subject, a.vector)
+		if len(got) == 1 {
+			if d := got[0].Started.UnixNano() - start - a.onset*1e9; d > 1e9 || d < -1e9 {
+				t.Errorf("%s: started %.1f s after the first packet of the attack", a.file, float64(d)/1e9)
+			}
+		}
+	}
+}
+
+// repeated lays the capture end to end over 30 s, after two minutes of ordinary
+// traffic to the victim: 50 web connections a second, both directions.
+func repeated(capture *flow.Batch, victim netip.Addr) (mixed *flow.Batch, start int64) {
+	const second = int64(1e9)
+	first, last := slices.Min(capture.Start), slices.Max(capture.End)
+	length := max(last-first, second/100)
+	base := first / second * second
+	start = base + 120*second
+	var recs []flow.Record
+	for s := range int64(180) {
+		for c := range int64(50) {
+			at := base + s*second + c*second/50
+			peer := flow.AddrFrom4([4]byte{198, 51, byte(c), byte(s)})
+			in := flow.Record{
+				Received: at + second, Start: at, End: at + second/2, Src: peer, Dst: flow.AddrFrom(victim),
+				SrcPort: uint16(20000 + s), DstPort: 443, Proto: flow.ProtoTCP, TCPFlags: flow.SYN | flow.ACK | flow.PSH | flow.FIN,
+				Packets: 8, Bytes: 1200, Sampling: 1,
+			}
+			out := in
+			out.Src, out.Dst, out.SrcPort, out.DstPort, out.Packets, out.Bytes = in.Dst, in.Src, 443, in.SrcPort, 10, 12_000
+			recs = append(recs, in, out)
+		}
+	}
+	for shift := int64(0); shift < 30*second; shift += length {
+		for i := range capture.Start {
+			r := capture.Record(i)
+			r.Start, r.End = r.Start-first+start+shift, r.End-first+start+shift
+			r.Received = r.End + second
+			recs = append(recs, r)
+		}
+	}
+	slices.SortStableFunc(recs, func(a, b flow.Record) int { return int((a.Received - b.Received) / 1000) })
+	mixed = flow.NewBatch(len(recs))
+	for i := range recs {
+		mixed.Append(&recs[i])
+	}
+	return mixed, start
+}
+
+// benign lists the captures that the index calls ordinary.
+func benign(tb testing.TB, dir string) (out []string) {
+	tb.Helper()
+	for _, pattern := range []string{
+		"background/dns-normal/*", "background/ndpi-apps/*", "zeek/data-leak-detector/*/good/*",
+		"zeek/data-leak-detector/good/*", "zeek/iot23-devarship/CTU-Honeypot-Capture-4-1/*.pcap",
+		"zeek/iot23-devarship/CTU-Honeypot-Capture-4-1/bro/*", "tunnel/ndpi/*vpn*", "tunnel/ndpi/tor*", "tunnel/ndpi/wireguard*",
+	} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		out = append(out, files...)
+	}
+	return slices.DeleteFunc(out, func(f string) bool {
+		name := strings.ToLower(filepath.Base(f))
+		for _, bad := range []string{"dos", "attack", "exploit", "malware", "emotet", "trickbot", "log4j"} {
+			if strings.Contains(name, bad) {
+				return true
+			}
+		}
+		st, err := os.Stat(f)
+		return err != nil || st.IsDir()
+	})
+}
+
+// Ordinary traffic gives nothing of severity high or above.
+func TestBenignCaptures(t *testing.T) {
+	files := benign(t, shareddata.Dir(t))
+	if len(files) < 150 {
+		t.Fatalf("only %d benign captures", len(files))
+	}
+	for _, f := range files {
+		res, err := Analyze(t.Context(), testConfig(), &AnalyzeOptions{Files: []string{f}})
+		if err != nil {
+			var input *InputError
+			if !errors.As(err, &input) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: %v", f, err)
+			}
+			continue
+		}
+		for i := range res.Incidents {
+			if res.Incidents[i].Severity.Rank() >= detect.High.Rank() {
+				t.Errorf("%s: false alarm: %s", f, res.Incidents[i].Headline())
+			}
+		}
+	}
+}
