@@ -3,55 +3,128 @@
 package telemetry
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"sync"
+	"time"
 )
 
-// Health collects what must work before the program counts as ready.
+// checkTimeout bounds one check, so that a hanging part shows as not ready
+// instead of hanging the page too. Probes usually wait one to ten seconds.
+const checkTimeout = 2 * time.Second
+
+// Check tells whether one part can do its work; the error says why not. It
+// should return when ctx ends, and must not change anything.
+type Check func(ctx context.Context) error
+
+// Health gathers the checks of all parts and serves two pages: alive (the process
+// answers) and ready (every part can work).
 type Health struct {
-	mu     sync.Mutex
-	checks map[string]error
+	mu     sync.Mutex // guards what follows
+	names  []string
+	checks map[string]Check
 }
 
-// NewHealth returns a Health that is not ready until every named part was set.
-func NewHealth(parts ...string) *Health {
-	h := &Health{checks: map[string]error{}}
-	for _, p := range parts {
-		h.checks[p] = fmt.Errorf("not started")
+// NewHealth returns a Health without checks, which is ready.
+func NewHealth() *Health { return &Health{checks: map[string]Check{}} }
+
+// Add puts a named check on the ready page, or replaces the one of that name.
+func (h *Health) Add(name string, c Check) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.checks[name]; !ok {
+		h.names = append(h.names, name)
 	}
-	return h
+	h.checks[name] = c
 }
 
-// Set says how a part is: nil is well.
-func (h *Health) Set(part string, err error) {
+// Ready runs all checks side by side and returns the failures by name; none
+// means ready.
+func (h *Health) Ready(ctx context.Context) map[string]error {
+	_, failed := h.run(ctx)
+	return failed
+}
+
+func (h *Health) run(ctx context.Context) (names []string, failed map[string]error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.checks[part] = err
-}
+	names = append(names, h.names...)
+	checks := make([]Check, len(names))
+	for i, name := range names {
+		checks[i] = h.checks[name]
+	}
+	h.mu.Unlock()
 
-// Alive answers /healthz: the process runs and answers.
-func (h *Health) Alive(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte("ok\n"))
-}
-
-// Ready answers /readyz: 200 when every part is well, else 503 and the reasons.
-func (h *Health) Ready(w http.ResponseWriter, _ *http.Request) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	status, body := http.StatusOK, ""
-	for _, part := range slices.Sorted(maps.Keys(h.checks)) {
-		if err := h.checks[part]; err != nil {
-			status = http.StatusServiceUnavailable
-			body += part + ": " + err.Error() + "\n"
-		} else {
-			body += part + ": ok\n"
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	results := make([]chan error, len(names))
+	for i, check := range checks {
+		results[i] = make(chan error, 1) // a check that ignores ctx can still end
+		go func() { results[i] <- safely(ctx, check) }()
+	}
+	failed = map[string]error{}
+	for i, name := range names {
+		select {
+		case err := <-results[i]:
+			if err != nil {
+				failed[name] = err
+			}
+		case <-ctx.Done():
+			failed[name] = fmt.Errorf("no answer within %v", checkTimeout)
 		}
 	}
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(body))
+	return names, failed
+}
+
+// safely turns a panic in a check into a failure: the page must not take the
+// program down.
+func safely(ctx context.Context, check Check) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("check panicked: %v", p)
+		}
+	}()
+	return check(ctx)
+}
+
+// AliveHandler is /healthz: it answers 200 as long as the process serves at all.
+func (h *Health) AliveHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeHealth(w, http.StatusOK, healthPage{Status: "alive"})
+	})
+}
+
+// ReadyHandler is /readyz: 200 when every check passes, else 503; the body names
+// each check with "ok" or what is wrong.
+func (h *Health) ReadyHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		names, failed := h.run(r.Context())
+		page, code := healthPage{Status: "ready", Checks: map[string]string{}}, http.StatusOK
+		for _, name := range names {
+			page.Checks[name] = "ok"
+			if err := failed[name]; err != nil {
+				page.Checks[name] = err.Error()
+				page.Status, code = "not ready", http.StatusServiceUnavailable
+			}
+		}
+		writeHealth(w, code, page)
+	})
+}
+
+type healthPage struct {
+	Status string            `json:"status"`
+	Checks map[string]string `json:"checks,omitempty"`
+}
+
+func writeHealth(w http.ResponseWriter, code int, page healthPage) {
+	body, err := json.Marshal(page)
+	if err != nil { // strings always marshal
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	w.Write(append(body, '\n'))
 }

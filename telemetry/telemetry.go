@@ -1,60 +1,89 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package telemetry builds what the program says about itself: its logger, its
-// metric registry and its health page.
+// Package telemetry builds what every stage is given to tell about itself: a
+// logger, a registry of metrics, a brake for log lines in hot loops, and the
+// health pages. It has no global state; two programs fit in one test.
 package telemetry
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Config says how to log.
 type Config struct {
-	Level  string `yaml:"level"`  // debug, info, warn or error
-	Format string `yaml:"format"` // text or json
+	// Level is the least important level that is written: debug, info, warn or error.
+	Level string `yaml:"level"`
+	// Format is text (for people) or json (one object a line, for collectors of logs).
+	Format string `yaml:"format"`
 }
 
-// DefaultConfig logs what an operator should read, as text.
+// DefaultConfig writes text from level info on.
 func DefaultConfig() Config { return Config{Level: "info", Format: "text"} }
 
-// Validate reports an unknown level or format.
+// Validate names the first setting that is unknown.
 func (c Config) Validate() error {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(c.Level)); err != nil {
-		return fmt.Errorf("level %q is none of debug, info, warn, error", c.Level)
+	if _, err := c.level(); err != nil {
+		return err
 	}
 	if c.Format != "text" && c.Format != "json" {
-		return errors.New("format must be text or json")
+		return fmt.Errorf("format is %q, must be text or json", c.Format)
 	}
 	return nil
 }
 
-// NewLogger returns a logger to w.
-func NewLogger(c Config, w io.Writer) (*slog.Logger, error) {
-	if err := c.Validate(); err != nil {
-		return nil, fmt.Errorf("log: %w", err)
+func (c Config) level() (slog.Level, error) {
+	switch c.Level {
+	case "debug":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warn":
+		return slog.LevelWarn, nil
+	case "error":
+		return slog.LevelError, nil
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return nil, fmt.Errorf("log: %w", err)
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o)), nil
-	}
-	return slog.New(slog.NewTextHandler(w, o)), nil
+	return 0, fmt.Errorf("level is %q, must be debug, info, warn or error", c.Level)
 }
 
-// NewRegistry returns a registry of its own, with the Go runtime's and the
-// process's metrics in it. Nothing is registered globally.
+// NewLogger returns a logger that writes to w, which is standard error in the
+// program: standard output belongs to results.
+func NewLogger(w io.Writer, cfg Config) (*slog.Logger, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	level, err := cfg.level()
+	if err != nil {
+		return nil, err
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, opts)), nil
+}
+
+// NewRegistry returns a registry that already has the metrics of the Go runtime
+// and of the process (processor time, memory, open files).
 func NewRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	return r
+}
+
+// MetricsHandler serves the metrics of r in the Prometheus text format. A metric
+// that cannot be collected is left out and does not fail the others.
+func MetricsHandler(r *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{
+		Registry: r, ErrorHandling: promhttp.ContinueOnError, EnableOpenMetrics: true,
+	})
 }
