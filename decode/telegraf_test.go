@@ -75,7 +75,9 @@ func (l *telegrafLine) want(tb testing.TB) want {
 		}
 	}
 	if p, ok := l.fields["protocol"]; ok && p != "hopopt" { // telegraf stops at the extension header
-		w.add("protocol", p, func(r *flow.Record) bool { return flow.ProtoName(r.Proto) == strings.ReplaceAll(p, "ipv6-icmp", "icmpv6") })
+		w.add("protocol", p, func(r *flow.Record) bool {
+			return flow.ProtoName(r.Proto) == strings.ReplaceAll(p, "ipv6-icmp", "icmpv6")
+		})
 		if !strings.Contains(p, "icmp") {
 			num(func(r *flow.Record) uint64 { return uint64(r.SrcPort) }, "src_port")
 			num(func(r *flow.Record) uint64 { return uint64(r.DstPort) }, "dst_port")
