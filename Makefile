@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Two commands are enough: `make run` and `make test`. Both set up what they
+# need. Everything else is listed by `make help`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.ONESHELL:
+
+# One set of flags for every step, so that all of them share Go's build cache.
+# The race detector alone needs cgo and always compiles a copy of its own.
+export CGO_ENABLED := 0
+export GOFLAGS := $(filter-out -trimpath -buildvcs=%,$(GOFLAGS)) -trimpath -buildvcs=false
+# Debian keeps softflowd where only root looks.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+LINT := go tool -modfile=tools/go.mod golangci-lint
+BENCHSTAT := go tool -modfile=tools/go.mod benchstat
+RACE := CGO_ENABLED=1 go test -race -json
+
+# What can be said on the command line, for example `make run ARGS="--config my.yaml"`.
+ARGS ?=
+TESTFLAGS ?=
+FUZZTIME ?= 10m
+SHORTFUZZ ?= 5s
+FUZZIN ?= decode
+BENCH ?= .
+BENCHTIME ?= 1s
+COUNT ?= 1
+
+# A build from a tag is named by it, any other v0.0.0-<commit>.
+COMMIT = $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+VERSION = $(shell git describe --tags --dirty 2>/dev/null || echo v0.0.0-$(COMMIT))
+
+##@ The two commands
+
+.PHONY: run
+run: build ## build tidewatch and serve with no configuration; ARGS= adds flags
+	@exec bin/tidewatch serve $(ARGS)
+
+# Cheap steps come first; the first that fails ends the run and is named.
+STEPS := packages fmt-check lint vet law unit fuzz-short e2e
+SKIPPED := bin/skipped
+
+.PHONY: test
+test: ## run every check: format, lint, vet, import law, unit with race, short fuzz, end-to-end
+	@mkdir -p bin; rm -f $(SKIPPED); begin=$$SECONDS
+	for step in $(STEPS); do
+		from=$$SECONDS
+		printf '\n== %s\n' "$$step"
+		$(MAKE) "$$step" || { printf '\nmake test: the step "%s" failed\n' "$$step" >&2; exit 1; }
+		printf '== %s: %d s\n' "$$step" $$((SECONDS - from))
+	done
+	printf '\nmake test: all steps passed in %d s\n' $$((SECONDS - begin))
+	if [ -s $(SKIPPED) ]; then
+		printf 'make test: %d tests skipped: no captures at ../shared/data\n' "$$(wc -l < $(SKIPPED))"
+	fi
+
+##@ Steps of the test
+
+.PHONY: packages
+packages: ## install the Debian packages that tests use (as root), or name those missing
+	@scripts/packages.sh
+
+.PHONY: fmt-check
+fmt-check: ## show what `make fmt` would change
+	@$(LINT) fmt --diff
+
+.PHONY: lint
+lint: ## run golangci-lint
+	@$(LINT) run --allow-parallel-runners ./...
+
+.PHONY: vet
+vet: ## run go vet
+	@go vet -tags e2e ./...
+
+.PHONY: law
+law: ## check the house rules: import law, package docs, licence lines, links, paths
+	@go test -count=1 ./test/house
+
+.PHONY: unit
+unit: ## run unit tests with the race detector; TESTFLAGS= adds flags
+	@mkdir -p bin
+	$(RACE) $(TESTFLAGS) ./... | go run ./test/report -skipped $(SKIPPED)
+
+.PHONY: fuzz-short
+fuzz-short: ## fuzz every target for SHORTFUZZ (5s)
+	@scripts/fuzz.sh $(SHORTFUZZ) .
+
+.PHONY: e2e
+e2e: ## run the end-to-end tests
+	@mkdir -p bin
+	$(RACE) -tags e2e -count=1 $(TESTFLAGS) ./test/e2e/... | go run ./test/report -skipped $(SKIPPED)
+
+##@ Longer runs
+
+.PHONY: fuzz
+fuzz: ## fuzz every target below FUZZIN (decode) for FUZZTIME (10m)
+	@scripts/fuzz.sh $(FUZZTIME) $(FUZZIN)
+
+.PHONY: bench
+bench: ## run the benchmarks; BENCH= selects, COUNT=10 feeds benchstat
+	@go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -count $(COUNT) \
+		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+.PHONY: bench-compare
+bench-compare: ## compare two saved runs of `make bench`: OLD=a.txt NEW=b.txt
+	@$(BENCHSTAT) $(OLD) $(NEW)
+
+.PHONY: cover
+cover: ## run unit tests with coverage; bin/cover.html shows it line by line
+	@mkdir -p bin
+	go test -coverprofile=bin/cover.out ./...
+	go tool cover -html=bin/cover.out -o bin/cover.html
+	go tool cover -func=bin/cover.out | tail -n 1
+
+##@ Everyday
+
+.PHONY: build
+build: ## build bin/tidewatch, static
+	@mkdir -p bin
+	go build -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/tidewatch ./cmd/tidewatch
+
+.PHONY: fmt
+fmt: ## format the code
+	@$(LINT) fmt
+
+.PHONY: tidy-check
+tidy-check: ## tell whether go.mod and tools/go.mod are tidy (needs the module proxy)
+	@go mod tidy -diff
+	go -C tools mod tidy -diff
+
+.PHONY: clean
+clean: ## remove what was built; data of `make run` stays
+	@rm -rf bin dist
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
