@@ -30,21 +30,17 @@ type capture struct {
 	at  int64 // bytes read
 	buf []byte
 
+	damaged map[string]uint64 // packets left out although the file went on, by reason
+
 	// classic pcap
-	order binary.ByteOrder
-	nanos int64 // nanoseconds of one unit of the time stamp's fraction
-	link  packet.Link
+	order  binary.ByteOrder
+	nanos  int64 // nanoseconds of one unit of the time stamp's fraction
+	link   packet.Link
+	header int // bytes of a packet's header
 
 	// pcapng
 	ng     bool
 	ifaces []iface
-}
-
-type iface struct {
-	link   packet.Link
-	snap   uint32
-	units  uint64 // time-stamp units a second
-	offset int64  // seconds added to every time stamp
 }
 
 // cutError says where and how a file ends early or turns into nonsense.
@@ -68,7 +64,7 @@ func isCapture(head []byte) bool {
 }
 
 func newCapture(r *bufio.Reader) (*capture, error) {
-	c := &capture{r: r, buf: make([]byte, 64<<10)}
+	c := &capture{r: r, buf: make([]byte, 64<<10), damaged: map[string]uint64{}}
 	head, err := r.Peek(4)
 	if err != nil {
 		return nil, errors.New("shorter than a capture's first four bytes")
@@ -81,7 +77,7 @@ func newCapture(r *bufio.Reader) (*capture, error) {
 	if err != nil {
 		return nil, errors.New("shorter than a capture's 24-byte header")
 	}
-	c.order, c.nanos = binary.LittleEndian, 1000
+	c.order, c.nanos, c.header = binary.LittleEndian, 1000, 16
 	switch binary.BigEndian.Uint32(b) {
 	case 0xa1b2c3d4:
 		c.order = binary.BigEndian
@@ -89,8 +85,10 @@ func newCapture(r *bufio.Reader) (*capture, error) {
 		c.order, c.nanos = binary.BigEndian, 1
 	case 0x4d3cb2a1:
 		c.nanos = 1
-	case 0xa1b2cd34, 0x34cdb2a1:
-		return nil, errors.New("the modified pcap format of old Linux patches is not read; convert it with editcap -F pcapng")
+	case 0xa1b2cd34: // Kuznetsov's patch to libpcap added device and protocol to each packet
+		c.order, c.header = binary.BigEndian, 24
+	case 0x34cdb2a1:
+		c.header = 24
 	}
 	c.link = packet.Link(c.order.Uint32(b[20:]) & 0xffff)
 	return c, nil
@@ -113,7 +111,7 @@ func (c *capture) next(f *frame) error {
 		return c.nextNG(f)
 	}
 	start := c.at
-	h, err := c.take(16)
+	h, err := c.take(c.header)
 	if err != nil {
 		return c.end(start, err, "a packet header is cut off")
 	}
@@ -124,166 +122,21 @@ func (c *capture) next(f *frame) error {
 	}
 	data, err := c.take(int(size))
 	if err != nil {
-		return &cutError{start, fmt.Sprintf("the last packet is cut off: %d bytes of %d are missing", int64(size)-(c.at-start-16), size)}
+		missing := start + int64(c.header) + int64(size) - c.at
+		return c.end(start, err, fmt.Sprintf("the last packet is cut off: %d of its %d bytes are missing", missing, size))
 	}
-	*f = frame{at: sec*1e9 + frac*c.nanos, link: c.link, wire: int(max(wire, size)), data: data}
+	*f = frame{at: sec*1e9 + frac*c.nanos, link: c.link, wire: int(min(max(wire, size), maxFrame)), data: data}
 	return nil
 }
 
+// end is the error for a file that ends or cannot be read any further while
+// something that begins at start is read.
 func (c *capture) end(start int64, err error, what string) error {
-	if errors.Is(err, io.EOF) && c.at == start {
+	switch {
+	case errors.Is(err, io.EOF) && c.at == start:
 		return io.EOF
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		what += ": " + err.Error() // a damaged gzip stream, a failing disk
 	}
 	return &cutError{start, what}
-}
-
-// nextNG reads blocks until one holds a frame.
-func (c *capture) nextNG(f *frame) error {
-	for {
-		start := c.at
-		h, err := c.take(8)
-		if err != nil {
-			return c.end(start, err, "a block header is cut off")
-		}
-		kind := [4]byte(h[:4])
-		if kind == [4]byte{0x0a, 0x0d, 0x0d, 0x0a} {
-			if err := c.section(start, [4]byte(h[4:8])); err != nil {
-				return err
-			}
-			continue
-		}
-		if c.order == nil {
-			return &cutError{start, "a block stands before any section header"}
-		}
-		body, err := c.body(start, c.order.Uint32(h[4:]))
-		if err != nil {
-			return err
-		}
-		switch c.order.Uint32(kind[:]) {
-		case 1:
-			c.addInterface(body)
-		case 2, 6:
-			if ok, err := c.packetBlock(start, body, f, c.order.Uint32(kind[:]) == 2); ok || err != nil {
-				return err
-			}
-		case 3:
-			if len(body) >= 4 && len(c.ifaces) > 0 {
-				i := &c.ifaces[0]
-				wire := c.order.Uint32(body)
-				size := min(uint64(wire), uint64(len(body)-4))
-				if i.snap > 0 {
-					size = min(size, uint64(i.snap))
-				}
-				*f = frame{link: i.link, wire: int(min(wire, maxFrame)), data: body[4 : 4+size]}
-				return nil
-			}
-		}
-	}
-}
-
-// section starts a section; its byte order holds for all blocks in it.
-func (c *capture) section(start int64, length [4]byte) error {
-	m, err := c.take(4)
-	if err != nil {
-		return &cutError{start, "a section header is cut off"}
-	}
-	switch binary.BigEndian.Uint32(m) {
-	case 0x1a2b3c4d:
-		c.order = binary.BigEndian
-	case 0x4d3c2b1a:
-		c.order = binary.LittleEndian
-	default:
-		return &cutError{start, "a section header has no byte-order magic"}
-	}
-	n := c.order.Uint32(length[:])
-	if n < 28 || n > maxFrame {
-		return &cutError{start, fmt.Sprintf("a section header claims %d bytes", n)}
-	}
-	if _, err := c.take(int(n) - 12); err != nil {
-		return &cutError{start, "a section header is cut off"}
-	}
-	c.ifaces = c.ifaces[:0]
-	return nil
-}
-
-func (c *capture) body(start int64, length uint32) ([]byte, error) {
-	if length < 12 || length > maxFrame {
-		return nil, &cutError{start, fmt.Sprintf("a block claims %d bytes; the rest cannot be read", length)}
-	}
-	n := int(length+3)&^3 - 8
-	b, err := c.take(n)
-	if err != nil {
-		return nil, &cutError{start, fmt.Sprintf("the last block is cut off: %d bytes of %d are missing", int64(length)-(c.at-start), length)}
-	}
-	return b[:n-4], nil
-}
-
-// maxInterfaces bounds the interfaces of a section.
-const maxInterfaces = 4096
-
-func (c *capture) addInterface(b []byte) {
-	if len(b) < 8 || len(c.ifaces) >= maxInterfaces {
-		return
-	}
-	i := iface{link: packet.Link(c.order.Uint16(b)), snap: c.order.Uint32(b[4:]), units: 1e6}
-	for o := b[8:]; len(o) >= 4; {
-		code, n := c.order.Uint16(o), int(c.order.Uint16(o[2:]))
-		o = o[4:]
-		if code == 0 || n > len(o) {
-			break
-		}
-		switch {
-		case code == 9 && n == 1:
-			i.units = resolution(o[0])
-		case code == 14 && n == 8:
-			i.offset = int64(c.order.Uint64(o))
-		}
-		o = o[min(len(o), (n+3)&^3):]
-	}
-	c.ifaces = append(c.ifaces, i)
-}
-
-// resolution is the time-stamp units a second of if_tsresol: a power of ten,
-// or of two when the high bit is set.
-func resolution(v byte) uint64 {
-	base, exp := uint64(10), int(v)
-	if v&0x80 != 0 {
-		base, exp = 2, int(v&0x7f)
-	}
-	units := uint64(1)
-	for range exp {
-		if units > 1<<62/base {
-			return units // absurd: time stands still, but nothing overflows
-		}
-		units *= base
-	}
-	return units
-}
-
-// packetBlock reads an enhanced (6) or obsolete (2) packet block.
-func (c *capture) packetBlock(start int64, b []byte, f *frame, old bool) (bool, error) {
-	if len(b) < 20 {
-		return false, &cutError{start, "a packet block is too short for its own header"}
-	}
-	id := c.order.Uint32(b)
-	if old {
-		id = uint32(c.order.Uint16(b))
-	}
-	if int(id) >= len(c.ifaces) {
-		return false, nil // a packet of an interface nobody described
-	}
-	i := &c.ifaces[id]
-	stamp := uint64(c.order.Uint32(b[4:]))<<32 | uint64(c.order.Uint32(b[8:]))
-	size, wire := c.order.Uint32(b[12:]), c.order.Uint32(b[16:])
-	data := b[20:]
-	if uint64(size) < uint64(len(data)) {
-		data = data[:size]
-	}
-	sec, frac := stamp/i.units, stamp%i.units
-	at := (int64(min(sec, 1<<33))+i.offset)*1e9 + int64(float64(frac)/float64(i.units)*1e9+0.5)
-	if i.units == 1e6 || i.units == 1e9 {
-		at = (int64(min(sec, 1<<33))+i.offset)*1e9 + int64(frac*(1e9/i.units))
-	}
-	*f = frame{at: at, link: i.link, wire: int(min(max(wire, size), maxFrame)), data: data}
-	return true, nil
 }

@@ -3,18 +3,16 @@
 package pcap
 
 import (
-	"container/heap"
-
 	"tidewatch/decode/packet"
 	"tidewatch/flow"
 )
 
 // The timeouts of a probe, as routers are commonly set, in nanoseconds.
 const (
-	idleTimeout   = 15e9 // a flow without packets for so long is over
-	activeTimeout = 60e9 // a longer flow is exported in pieces
-	closeTimeout  = 1e9  // a connection is over a second after FIN or RST
-	maxFlows      = 1 << 18
+	idleTimeout   = 15e9    // a flow without packets for so long is over
+	activeTimeout = 60e9    // a longer flow is exported in pieces
+	closeTimeout  = 1e9     // a connection is over a second after FIN or RST
+	maxFlows      = 1 << 18 // about 60 MB; a router's cache is of that order
 )
 
 // key is what a packet's flow is known by.
@@ -24,68 +22,104 @@ type key struct {
 	proto            uint8
 }
 
-// entry is a flow in the cache.
-type entry struct {
-	key    key
-	rec    flow.Record
-	closed int64 // when FIN or RST was seen, 0 before
-	gen    uint32
-	used   bool
-}
+func keyOf(r *flow.Record) key { return key{r.Src, r.Dst, r.SrcPort, r.DstPort, r.Proto} }
 
-// due is when a flow must be looked at again. A flow may have stale entries in
-// the heap; its generation tells.
-type due struct {
-	at   int64
-	slot int32
-	gen  uint32
+// stamped is a packet with the time that the probe gives it.
+type stamped struct {
+	at      int64
+	clamped bool
+	info    packet.Info // without payload
 }
 
 // probe aggregates packets into unidirectional flows with idle and active
-// timeouts, as a router would. Its clock is the highest packet time seen, so a
-// packet whose time jumps back joins its flow but moves no clock.
+// timeouts, as a router would. Each timeout is the same for all flows, so a list
+// in order of arrival is a list in order of expiry, and ending a flow costs the
+// same however many there are.
 type probe struct {
-	flows   map[key]int32
-	entries []entry
-	free    []int32
-	heap    dues
-	clock   int64
-	sent    int64 // Received of the newest record handed out
-	evicted uint64
-	out     func(*flow.Record)
+	times    timeline
+	todo     []stamped // packets not booked yet: at most two, see timeline
+	flows    map[key]int32
+	entries  []entry
+	free     []int32
+	lists    [numLists]list
+	limit    int // flows held at once
+	clock    int64
+	sent     int64 // Received of the newest record handed out
+	evicted  uint64
+	sampling uint32
 }
 
-func newProbe(out func(*flow.Record)) *probe {
-	return &probe{flows: map[key]int32{}, out: out}
+func newProbe(limit int, sampling uint32) *probe {
+	return &probe{flows: map[key]int32{}, entries: make([]entry, 1), limit: limit, sampling: sampling}
 }
 
-// add books one packet.
+// add takes one packet; run books it.
 func (p *probe) add(at int64, i *packet.Info) {
-	if at > p.clock {
-		p.clock = at
-		p.expire()
+	s := stamped{at: at, info: *i}
+	s.info.Payload = nil // it points into a buffer that is used again
+	p.todo = p.times.order(s, p.todo)
+}
+
+// run books the packets taken and hands out the flows that are over by their
+// times, in the order of their ends. It stops when out holds limit records, and
+// reports whether all is done.
+func (p *probe) run(out *flow.Batch, limit int) bool {
+	for len(p.todo) > 0 {
+		s := &p.todo[0]
+		p.clock = max(p.clock, s.at)
+		if !p.expire(out, limit) {
+			return false
+		}
+		p.book(s, out)
+		p.todo = append(p.todo[:0], p.todo[1:]...)
 	}
+	return true
+}
+
+// flush ends all flows, as a probe does that is stopped with its capture.
+func (p *probe) flush(out *flow.Batch, limit int) bool {
+	p.todo = p.times.rest(p.todo)
+	if !p.run(out, limit) {
+		return false
+	}
+	for head := p.lists[idle].head; head != none; head = p.lists[idle].head {
+		if out.Len() >= limit {
+			return false
+		}
+		p.emit(head, p.clock, out)
+	}
+	return true
+}
+
+// book adds one packet to its flow.
+func (p *probe) book(s *stamped, out *flow.Batch) {
+	i := &s.info
 	k := key{i.Src, i.Dst, i.SrcPort, i.DstPort, i.Proto}
 	slot, ok := p.flows[k]
 	if !ok {
-		slot = p.open(k, at, i)
+		slot = p.open(k, s, out)
 	}
 	e := &p.entries[slot]
 	r := &e.rec
-	r.Start, r.End = min(r.Start, at), max(r.End, at)
+	r.Start, r.End = min(r.Start, s.at), max(r.End, s.at)
 	r.Packets++
 	r.Bytes += uint64(i.IPBytes)
 	r.TCPFlags |= i.TCPFlags
-	r.Mark |= i.Mark
-	if i.Proto == flow.ProtoTCP && i.TCPFlags&(flow.FIN|flow.RST) != 0 && e.closed == 0 {
-		e.closed = at
-		heap.Push(&p.heap, due{at + closeTimeout, slot, e.gen})
+	// One packet with flags is enough to know some; all other marks add up.
+	r.Mark = (r.Mark | i.Mark&^flow.NoTCPFlags) &^ (^i.Mark & flow.NoTCPFlags)
+	if s.clamped {
+		r.Mark |= flow.Clamped
+	}
+	p.append(idle, slot)
+	if i.Proto == flow.ProtoTCP && i.TCPFlags&(flow.FIN|flow.RST) != 0 && !e.links[closed].in {
+		p.append(closed, slot)
 	}
 }
 
-func (p *probe) open(k key, at int64, i *packet.Info) int32 {
-	if len(p.flows) >= maxFlows {
-		p.evict()
+func (p *probe) open(k key, s *stamped, out *flow.Batch) int32 {
+	if len(p.flows) >= p.limit { // full: the flow silent for longest makes room
+		p.evicted++
+		p.emit(p.lists[idle].head, p.clock, out)
 	}
 	var slot int32
 	if n := len(p.free); n > 0 {
@@ -94,92 +128,37 @@ func (p *probe) open(k key, at int64, i *packet.Info) int32 {
 		slot = int32(len(p.entries))
 		p.entries = append(p.entries, entry{})
 	}
-	e := &p.entries[slot]
-	*e = entry{key: k, gen: e.gen + 1, used: true, rec: flow.Record{
-		Start: at, End: at, Src: i.Src, Dst: i.Dst, SrcPort: i.SrcPort, DstPort: i.DstPort,
-		Proto: i.Proto, Sampling: 1, Mark: flow.NoInterface,
+	p.entries[slot] = entry{rec: flow.Record{
+		Start: s.at, End: s.at, Src: k.src, Dst: k.dst, SrcPort: k.srcPort, DstPort: k.dstPort,
+		Proto: k.proto, Sampling: p.sampling, Mark: flow.NoInterface | s.info.Mark,
 	}}
 	p.flows[k] = slot
-	heap.Push(&p.heap, due{at + idleTimeout, slot, e.gen})
+	p.append(active, slot)
 	return slot
 }
 
-// over is when the flow ends by what is known now.
-func (e *entry) over() int64 {
-	t := min(e.rec.End+idleTimeout, e.rec.Start+activeTimeout)
-	if e.closed != 0 {
-		t = min(t, e.closed+closeTimeout)
-	}
-	return t
-}
-
-// expire hands out the flows that are over, in the order of their ends.
-func (p *probe) expire() {
-	for len(p.heap) > 0 && p.heap[0].at <= p.clock {
-		d := p.heap[0]
-		e := &p.entries[d.slot]
-		if !e.used || e.gen != d.gen {
-			heap.Pop(&p.heap)
-			continue
+// expire hands out the flows that are over, always the one that ended first.
+func (p *probe) expire(out *flow.Batch, limit int) bool {
+	for {
+		slot, due := p.first()
+		if slot == none || due > p.clock {
+			return true
 		}
-		if over := e.over(); over > d.at {
-			p.heap[0].at = over
-			heap.Fix(&p.heap, 0)
-			continue
+		if out.Len() >= limit {
+			return false
 		}
-		heap.Pop(&p.heap)
-		p.emit(d.slot, d.at)
+		p.emit(slot, due, out)
 	}
 }
 
-func (p *probe) emit(slot int32, at int64) {
-	e := &p.entries[slot]
-	p.sent = max(p.sent, at, e.rec.End) // a packet out of time may be overdue: exports never go back
-	e.rec.Received = p.sent
-	p.out(&e.rec)
-	delete(p.flows, e.key)
-	e.used = false
+func (p *probe) emit(slot int32, at int64, out *flow.Batch) {
+	r := &p.entries[slot].rec
+	p.sent = max(p.sent, at)
+	r.Received = p.sent
+	out.Append(r)
+	delete(p.flows, keyOf(r))
+	for which := range p.lists {
+		p.unlink(which, slot)
+	}
 	p.free = append(p.free, slot)
-}
-
-// evict makes room by ending the flow that is due next, as a full router does.
-func (p *probe) evict() {
-	for len(p.heap) > 0 {
-		d := heap.Pop(&p.heap).(due) //nolint:errcheck,forcetypeassert // the heap holds nothing else
-		if e := &p.entries[d.slot]; e.used && e.gen == d.gen {
-			p.evicted++
-			p.emit(d.slot, p.clock)
-			return
-		}
-	}
-}
-
-// flush hands out everything at the end of the capture.
-func (p *probe) flush() {
-	for len(p.heap) > 0 {
-		d := heap.Pop(&p.heap).(due) //nolint:errcheck,forcetypeassert // the heap holds nothing else
-		if e := &p.entries[d.slot]; e.used && e.gen == d.gen {
-			p.emit(d.slot, p.clock)
-		}
-	}
-}
-
-// dues is a heap by time.
-type dues []due
-
-func (h dues) Len() int { return len(h) }
-func (h dues) Less(i, j int) bool {
-	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].slot < h[j].slot
-}
-func (h dues) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-// Push implements heap.Interface.
-func (h *dues) Push(x any) { *h = append(*h, x.(due)) } //nolint:errcheck,forcetypeassert // see evict
-
-// Pop implements heap.Interface.
-func (h *dues) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return x
 }
