@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+
+	"tidewatch/detect"
+	"tidewatch/incident"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const token = "a-token-of-enough-letters"
+
+func noon() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) }
+
+// saved is a memory with n incidents, one an hour back from noon.
+func saved(t *testing.T, n int) *incident.Memory {
+	t.Helper()
+	m := incident.NewMemory()
+	for i := range n {
+		at := noon().Add(-time.Duration(i) * time.Hour)
+		inc := incident.Incident{
+			ID: "inc-" + strings.Repeat(string(rune('a'+i%26)), 16), Category: detect.DDoSAttack, Kind: "ddos",
+			Subject: "192.0.2.10", Scope: incident.ScopeHost, Severity: detect.High, CurrentSeverity: detect.High,
+			Score: 0.8, State: incident.Open, Started: at, Detected: at, LastSeen: at, Updated: at,
+		}
+		if i%2 == 1 {
+			inc.Category, inc.Severity, inc.State, inc.Ended = detect.DataExfiltration, detect.Medium, incident.Resolved, at
+		}
+		if err := m.Save(t.Context(), []incident.Event{{At: at, Incident: inc}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+func server(t *testing.T, change func(*Config, *Deps)) *Server {
+	t.Helper()
+	cfg := DefaultConfig()
+	deps := Deps{
+		Incidents: saved(t, 26), Clock: noon,
+		Exporters: func() []Exporter {
+			return []Exporter{
+				{Address: netip.MustParseAddr("192.0.2.1"), LastSeen: noon(), Records: 7, SequenceGaps: 1},
+				{Address: netip.MustParseAddr("2001:db8::1"), LastSeen: noon().Add(-time.Hour), Records: 5, Protocols: []string{"ipfix"}},
+			}
+		},
+	}
+	if change != nil {
+		change(&cfg, &deps)
+	}
+	s, err := New(&cfg, &deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// ask sends one request from this machine and returns the answer's body.
+func ask(t *testing.T, s *Server, method, target string, change func(*http.Request)) (*httptest.ResponseRecorder, string) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, target, http.NoBody)
+	r.Host, r.RemoteAddr = "127.0.0.1:8080", "127.0.0.1:40000"
+	if change != nil {
+		change(r)
+	}
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	return w, w.Body.String()
+}
+
+func TestIncidents(t *testing.T) {
+	s := server(t, nil)
+	for target, want := range map[string]int{
+		"/api/v1/incidents":                                                 26,
+		"/api/v1/incidents?limit=5":                                         5,
+		"/api/v1/incidents?state=open":                                      13,
+		"/api/v1/incidents?state=open,resolved":                             26,
+		"/api/v1/incidents?category=data_exfiltration":                      13,
+		"/api/v1/incidents?min_severity=high":                               13,
+		"/api/v1/incidents?min_severity=critical":                           0,
+		"/api/v1/incidents?subject=192.0.2.11":                              0,
+		"/api/v1/incidents?since=2026-03-02T09:00:00Z":                      4,
+		"/api/v1/incidents?since=2026-03-02T09:00:00Z&category=ddos_attack": 2,
+	} {
+		res, body := ask(t, s, "GET", target, nil)
+		var got List
+		if err := json.Unmarshal([]byte(body), &got); err != nil || res.Code != http.StatusOK || got.Incidents == nil {
+			t.Fatalf("%s: %d %s (%v)", target, res.Code, body, err)
+		}
+		if len(got.Incidents) != want {
+			t.Errorf("%s: %d incidents, want %d", target, len(got.Incidents), want)
+		}
+		if strings.Contains(body, "$schema") {
+			t.Errorf("%s: a $schema stands in the answer", target)
+		}
+	}
+}
+
+// TestPages walks through all pages; each incident comes once, in order.
+func TestPages(t *testing.T) {
+	s := server(t, nil)
+	seen, target := map[string]bool{}, "/api/v1/incidents?limit=10"
+	last := noon().Add(time.Second)
+	for range 3 {
+		_, body := ask(t, s, "GET", target, nil)
+		var got List
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Fatal(err)
+		}
+		for i := range got.Incidents {
+			if inc := &got.Incidents[i]; seen[inc.ID] || !inc.Detected.Before(last) {
+				t.Fatalf("%s comes twice or out of order", inc.ID)
+			}
+			seen[got.Incidents[i].ID], last = true, got.Incidents[i].Detected
+		}
+		target = "/api/v1/incidents?limit=10&cursor=" + got.Next
+	}
+	if len(seen) != 26 || !strings.HasSuffix(target, "cursor=") {
+		t.Errorf("%d incidents, then %s", len(seen), target)
+	}
+}
+
+// broken is a store that fails.
+type broken struct{ err error }
+
+func (b broken) List(context.Context, *incident.Filter) (incident.Page, error) {
+	return incident.Page{}, b.err
+}
+
+func (b broken) Get(context.Context, string) (*incident.Incident, error) { panic("torn disk") }
+
+func (b broken) Counts(context.Context, time.Time) (incident.Counts, error) {
+	return incident.Counts{}, b.err
+}
+
+// TestErrors: each is a problem document and tells a stranger nothing of the inside.
+func TestErrors(t *testing.T) {
+	good := server(t, nil)
+	bad := server(t, func(_ *Config, d *Deps) {
+		d.Incidents = broken{errors.New("read /secret/place/tidewatch.db: disk failed")}
+	})
+	for _, tc := range []struct {
+		server         *Server
+		method, target string
+		status         int
+		text           string
+	}{
+		{good, "GET", "/api/v1/incidents/inc-unknown", 404, "no such incident"},
+		{good, "GET", "/api/v1/incidents?state=asleep", 422, "query.state"},
+		{good, "GET", "/api/v1/incidents?limit=0", 422, "query.limit"},
+		{good, "GET", "/api/v1/incidents?limit=1001", 422, "query.limit"},
+		{good, "GET", "/api/v1/incidents?since=yesterday", 422, "query.since"},
+		{good, "GET", "/api/v1/incidents?cursor=x", 422, "query.cursor"},
+		{good, "GET", "/api/v1/incidents?sort=up", 422, "sort"},
+		{good, "GET", "/api/v2/incidents", 404, "nothing at this path"},
+		{good, "GET", "/docs", 404, "nothing at this path"},
+		{good, "POST", "/api/v1/incidents", 405, "only be read"},
+		{good, "DELETE", "/api/v1/incidents/inc-unknown", 405, "only be read"},
+		{bad, "GET", "/api/v1/incidents", 500, "log says why"},
+		{bad, "GET", "/api/v1/summary", 500, "log says why"},
+		{bad, "GET", "/api/v1/incidents/x", 500, "made a mistake"},
+	} {
+		res, body := ask(t, tc.server, tc.method, tc.target, nil)
+		var got struct {
+			Title  string `json:"title"`
+			Status int    `json:"status"`
+			Detail string `json:"detail"`
+		}
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Errorf("%s %s: %v: %s", tc.method, tc.target, err, body)
+		}
+		if res.Code != tc.status || got.Status != tc.status || got.Title == "" || got.Detail == "" ||
+			!strings.Contains(body, tc.text) || strings.Contains(body, "secret") ||
+			res.Header().Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s %s: %d %s %s", tc.method, tc.target, res.Code, res.Header().Get("Content-Type"), body)
+		}
+	}
+}
+
+func TestSummary(t *testing.T) {
+	_, body := ask(t, server(t, nil), "GET", "/api/v1/summary", nil)
+	var got map[string]any
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{
+		"since": "2026-03-01T12:00:00Z", "alerts_last_24h": 25.0, "critical_alerts": 0.0, "ddos_attacks": 13.0,
+		"exfiltration_attempts": 12.0, "baseline_anomalies": 0.0, "open_incidents": 13.0,
+		"exporters": 2.0, "exporters_silent": 1.0, "records_received": 12.0, "sequence_gaps": 1.0,
+	} {
+		if got[name] != want {
+			t.Errorf("%s = %v, want %v", name, got[name], want)
+		}
+	}
+}
+
+func TestExporters(t *testing.T) {
+	_, body := ask(t, server(t, nil), "GET", "/api/v1/exporters", nil)
+	if !strings.Contains(body, `"address":"2001:db8::1","protocols":["ipfix"]`) || strings.Contains(body, "null") {
+		t.Error(body)
+	}
+	_, body = ask(t, server(t, func(_ *Config, d *Deps) { d.Exporters = nil }), "GET", "/api/v1/exporters", nil)
+	if body != "{\"exporters\":[]}\n" {
+		t.Error(body)
+	}
+}
+
+// TestDocument: the router answers what the document lists, and nothing else.
+func TestDocument(t *testing.T) {
+	s := server(t, nil)
+	_, body := ask(t, s, "GET", "/api/v1/openapi.json", nil)
+	var doc struct {
+		OpenAPI    string                                `json:"openapi"`
+		Paths      map[string]map[string]json.RawMessage `json:"paths"`
+		Components struct {
+			Schemas map[string]struct {
+				Required   []string                   `json:"required"`
+				Properties map[string]json.RawMessage `json:"properties"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal([]byte(body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc.OpenAPI != "3.1.0" || len(doc.Paths) != 4 {
+		t.Errorf("OpenAPI %s with %d paths", doc.OpenAPI, len(doc.Paths))
+	}
+	for path, operations := range doc.Paths {
+		for method := range operations {
+			target := strings.ReplaceAll(path, "{id}", "inc-aaaaaaaaaaaaaaaa")
+			if res, body := ask(t, s, strings.ToUpper(method), target, nil); res.Code != http.StatusOK {
+				t.Errorf("%s %s is documented and answers %d: %s", method, path, res.Code, body)
+			}
+		}
+	}
+	// What the contract fixes of an incident stands in the schema, and a real one fits it.
+	schema := doc.Components.Schemas["Incident"]
+	_, one := ask(t, s, "GET", "/api/v1/incidents/inc-aaaaaaaaaaaaaaaa", nil)
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(one), &fields); err != nil {
+		t.Fatal(err)
+	}
+	for name := range fields {
+		if schema.Properties[name] == nil {
+			t.Errorf("%s is not in the document", name)
+		}
+	}
+	for _, name := range schema.Required {
+		if fields[name] == nil || string(fields[name]) == "null" {
+			t.Errorf("%s is required and is %s", name, fields[name])
+		}
+	}
+	if fields["ended"] != nil {
+		t.Error("an open incident has an end")
+	}
+	if res, _ := ask(t, s, "GET", "/api/v1/openapi.yaml", nil); res.Code != http.StatusOK {
+		t.Errorf("openapi.yaml: %d", res.Code)
+	}
+}
+
+func TestPagesBesideTheAPI(t *testing.T) {
+	said := func(text string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+	}
+	s := server(t, func(_ *Config, d *Deps) { d.Health, d.Ready, d.Metrics = said("H"), said("R"), said("M") })
+	for target, want := range map[string]string{"/healthz": "H", "/readyz": "R", "/metrics": "M", "/": page} {
+		res, body := ask(t, s, "GET", target, nil)
+		if res.Code != http.StatusOK || body != want {
+			t.Errorf("%s: %d %q", target, res.Code, body)
+		}
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+		} {
+			if got := res.Header().Get(name); got != want {
+				t.Errorf("%s: %s is %q", target, name, got)
+			}
+		}
+	}
+	for line := range strings.SplitSeq(page, "\n") { // the page names only what there is
+		if path, _, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(path, "/") {
+			if res, _ := ask(t, s, "GET", path, nil); res.Code != http.StatusOK {
+				t.Errorf("%s is named and answers %d", path, res.Code)
+			}
+		}
+	}
+	plain := server(t, nil)
+	if res, body := ask(t, plain, "HEAD", "/healthz", nil); res.Code != http.StatusOK {
+		t.Errorf("HEAD /healthz: %d %s", res.Code, body)
+	}
+	if res, _ := ask(t, plain, "GET", "/metrics", nil); res.Code != http.StatusNotFound {
+		t.Errorf("/metrics without metrics: %d", res.Code)
+	}
+}
+
+func TestRequestsAreCounted(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	s := server(t, func(_ *Config, d *Deps) { d.Registerer = reg })
+	ask(t, s, "GET", "/api/v1/incidents/inc-aaaaaaaaaaaaaaaa", nil)
+	ask(t, s, "GET", "/api/v1/incidents/inc-zzz", nil)
+	ask(t, s, "GET", "/any/path/a/stranger/makes/up", nil)
+	ask(t, s, "GET", "/another", nil)
+	want := `# HELP tidewatch_api_requests_total HTTP requests by route and status class.
+# TYPE tidewatch_api_requests_total counter
+tidewatch_api_requests_total{route="/",status="4xx"} 2
+tidewatch_api_requests_total{route="GET /api/v1/incidents/{id}",status="2xx"} 1
+tidewatch_api_requests_total{route="GET /api/v1/incidents/{id}",status="4xx"} 1
+`
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "tidewatch_api_requests_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+// free returns a loopback address that nobody listens on.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tidewatch/incident"
+)
+
+// minToken is the shortest token that is taken (contract: at least 16 characters).
+const minToken = 16
+
+// Config says where the API listens and who may ask.
+type Config struct {
+	Listen   string   `yaml:"listen"`              // host:port; port 0 takes a free one; beyond loopback only with a token
+	Hosts    []string `yaml:"hosts"`               // names by which browsers may call it, beside localhost and addresses
+	Token    string   `yaml:"token" secret:"true"` // bearer token, at least 16 characters; needed by everyone beyond loopback
+	MaxConns int      `yaml:"max_conns"`           // connections at once; more wait in the kernel's queue
+}
+
+// DefaultConfig listens on loopback, where no token is needed to read.
+func DefaultConfig() Config { return Config{Listen: "127.0.0.1:8080", MaxConns: 512} }
+
+// Validate reports the first value that makes no sense. It never repeats the token.
+func (c *Config) Validate() error {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen must be host:port, not %q", c.Listen)
+	}
+	if _, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", port); err != nil {
+		return fmt.Errorf("listen must end in a port, not %q", port)
+	}
+	if c.Token != "" && len(c.Token) < minToken {
+		return fmt.Errorf("the token must have at least %d characters", minToken)
+	}
+	if c.Token == "" && !isLoopback(host) {
+		return fmt.Errorf("refusing to listen on %s without a token: set TIDEWATCH_API_TOKEN (at least %d characters) or listen on 127.0.0.1",
+			c.Listen, minToken)
+	}
+	if c.MaxConns < 1 {
+		return errors.New("max_conns must be at least 1")
+	}
+	for _, h := range c.Hosts {
+		if h == "" || strings.ContainsAny(h, ":/ ") {
+			return fmt.Errorf("hosts holds plain names, not %q", h)
+		}
+	}
+	return nil
+}
+
+// isLoopback reports whether a listening host is reached from this machine only.
+// Names other than localhost may mean anything and are taken as not.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// Incidents is what the API reads; the store implements it.
+type Incidents interface {
+	List(ctx context.Context, f *incident.Filter) (incident.Page, error)
+	// Get returns incident.ErrNotFound for an unknown id.
+	Get(ctx context.Context, id string) (*incident.Incident, error)
+	Counts(ctx context.Context, since time.Time) (incident.Counts, error)
+}
+
+// Deps are what a Server works with.
+type Deps struct {
+	Incidents  Incidents             // needed
+	Exporters  func() []Exporter     // nil: none are known
+	Health     http.Handler          // /healthz; nil: always 200
+	Ready      http.Handler          // /readyz; nil: always 200
+	Metrics    http.Handler          // /metrics; nil: 404
+	Logger     *slog.Logger          // nil: discarded
+	Registerer prometheus.Registerer // nil: not counted anywhere
+	Clock      func() time.Time      // nil: time.Now; what "24 h" counts back from
+	Version    string                // of the program, in the OpenAPI document; empty: "dev"
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// problem answers with an RFC 9457 problem document.
+func problem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	// The status line is sent: a client that went away cannot be told anything.
+	_ = json.NewEncoder(w).Encode(&huma.ErrorModel{
+		Title: http.StatusText(status), Status: status, Detail: detail,
+	})
+}
+
+// recovered answers 500 when a handler panics; net/http would cut the connection.
+func recovered(logger *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				logger.ErrorContext(r.Context(), "request panicked", "path", r.URL.Path, "panic", p)
+				problem(w, http.StatusInternalServerError, "the server made a mistake; its log says more")
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// headers keep browsers from guessing types, framing pages and storing answers.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// checkHost refuses requests by a name that is not ours. A web page whose name
+// was rebound to 127.0.0.1 sends its own name and gets nothing.
+func checkHost(cfg *Config, next http.Handler) http.Handler {
+	names := append([]string{"localhost"}, cfg.Hosts...)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := hostName(r.Host)
+		ours := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, host) })
+		// An address in digits cannot be rebound: the client connected to it. It is
+		// ours if the connection ended there.
+		if a, err := netip.ParseAddr(host); err == nil {
+			ours = a.Unmap().IsLoopback() || a.Unmap() == localAddr(r)
+		}
+		if !ours {
+			problem(w, http.StatusForbidden, "this server is not called by that name; add it to api.hosts")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostName takes the port and the brackets off a Host header.
+func hostName(hostport string) string {
+	if host, _, err := net.SplitHostPort(hostport); err == nil {
+		return host
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
+}
+
+func localAddr(r *http.Request) netip.Addr {
+	if a, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// checkToken asks everybody beyond loopback for the token. Health and readiness
+// stay open: what they say is no secret, and probes hold none.
+func checkToken(cfg *Config, next http.Handler) http.Handler {
+	want := sha256.Sum256([]byte(cfg.Token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		open := r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || fromHere(r)
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		got := sha256.Sum256([]byte(strings.TrimSpace(token)))
+		known := cfg.Token != "" && strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], want[:]) == 1
+		if !open && !known {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="tidewatch"`)
+			problem(w, http.StatusUnauthorized, "a bearer token is needed beyond the machine itself")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// fromHere reports whether the request came from this machine itself. One that a
+// proxy passed on did not, wherever the proxy runs.
+func fromHere(r *http.Request) bool {
+	for _, h := range [...]string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if r.Header.Get(h) != "" {
+			return false
+		}
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && peer.Addr().Unmap().IsLoopback()
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"tidewatch/detect"
+	"tidewatch/incident"
+)
+
+// page is what / answers as long as there is no dashboard.
+const page = `tidewatch
+
+This is the HTTP API of tidewatch. There is no dashboard in this version.
+
+  /api/v1/incidents      what was found
+  /api/v1/exporters      who sends flows
+  /api/v1/summary        the last 24 hours in numbers
+  /api/v1/openapi.json   all of the API (OpenAPI 3.1)
+  /healthz  /readyz      is it alive, is it ready
+  /metrics               Prometheus metrics
+`
+
+// routes builds the router. Whatever fits no route is a problem document too.
+func routes(d *Deps) *http.ServeMux {
+	mux := http.NewServeMux()
+	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mount := func(pattern string, h, fallback http.Handler) {
+		if h == nil {
+			h = fallback
+		}
+		if h != nil {
+			mux.Handle(pattern, h)
+		}
+	}
+	mount("GET /healthz", d.Health, ok)
+	mount("GET /readyz", d.Ready, ok)
+	mount("GET /metrics", d.Metrics, nil)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = io.WriteString(w, page)
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
+
+	cfg := huma.DefaultConfig("tidewatch", d.Version)
+	cfg.Info.Description = "Incidents found in network flows. Times are RFC 3339 in flow time; rates are per second."
+	cfg.OpenAPIPath = "/api/v1/openapi"
+	cfg.DocsPath, cfg.SchemasPath = "", "" // the documentation page would load scripts from elsewhere
+	cfg.CreateHooks = nil                  // no $schema in answers
+	cfg.RejectUnknownQueryParameters = true
+	h := &handlers{deps: d}
+	a := humago.New(mux, cfg)
+	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity))
+	huma.Get(a, "/api/v1/incidents/{id}", h.get, about("get-incident", "One incident", http.StatusNotFound, http.StatusUnprocessableEntity))
+	huma.Get(a, "/api/v1/exporters", h.exporters, about("list-exporters", "Exporters and the state of their streams"))
+	huma.Get(a, "/api/v1/summary", h.summary, about("get-summary", "The last 24 hours in numbers"))
+	return mux
+}
+
+func about(id, summary string, also ...int) func(*huma.Operation) {
+	return func(o *huma.Operation) {
+		o.OperationID, o.Summary = id, summary
+		o.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError}, also...)
+	}
+}
+
+// notFound tells a wrong path from a wrong method.
+func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	get := *r
+	get.Method = http.MethodGet
+	if _, pattern := mux.Handler(&get); pattern != "/" && r.Method != http.MethodGet {
+		w.Header().Set("Allow", "GET, HEAD")
+		problem(w, http.StatusMethodNotAllowed, "this part of the API can only be read")
+		return
+	}
+	problem(w, http.StatusNotFound, "there is nothing at this path; /api/v1/openapi.json lists what there is")
+}
+
+type handlers struct{ deps *Deps }
+
+// ListInput selects incidents.
+type ListInput struct {
+	State       []string  `query:"state" enum:"open,acknowledged,mitigated,resolved,closed" doc:"any of these states"`
+	Category    []string  `query:"category" enum:"ddos_attack,data_exfiltration,command_and_control,reconnaissance,baseline_anomaly,operational" doc:"any of these categories"`
+	MinSeverity string    `query:"min_severity" enum:"low,medium,high,critical" doc:"this severity or above"`
+	Subject     string    `query:"subject" maxLength:"64" doc:"address or prefix, exactly"`
+	Since       time.Time `query:"since" doc:"changed at or after this time"`
+	Limit       int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Cursor      string    `query:"cursor" maxLength:"256" doc:"next of the page before"`
+}
+
+// ListOutput is one page.
+type ListOutput struct{ Body List }
+
+// List is a page of incidents.
+type List struct {
+	Incidents []incident.Incident `json:"incidents" nullable:"false"`
+	Next      string              `json:"next,omitempty" doc:"cursor of the next page; absent on the last"`
+}
+
+func (h *handlers) list(ctx context.Context, in *ListInput) (*ListOutput, error) {
+	f := incident.Filter{
+		MinSeverity: detect.Severity(in.MinSeverity), Subject: in.Subject, Since: in.Since,
+		Limit: in.Limit, Cursor: in.Cursor,
+	}
+	for _, s := range in.State {
+		f.States = append(f.States, incident.State(s))
+	}
+	for _, c := range in.Category {
+		f.Categories = append(f.Categories, detect.Category(c))
+	}
+	got, err := h.deps.Incidents.List(ctx, &f)
+	if errors.Is(err, incident.ErrBadCursor) {
+		return nil, huma.Error422UnprocessableEntity("the cursor is not one that this API returned",
+			&huma.ErrorDetail{Message: "unknown cursor", Location: "query.cursor", Value: in.Cursor})
+	}
+	if err != nil {
+		return nil, h.failed(ctx, "list incidents", err)
+	}
+	return &ListOutput{List{got.Incidents, got.Next}}, nil
+}
+
+// GetInput names an incident.
+type GetInput struct {
+	ID string `path:"id" maxLength:"64" doc:"id of the incident"`
+}
+
+// GetOutput is one incident.
+type GetOutput struct{ Body *incident.Incident }
+
+func (h *handlers) get(ctx context.Context, in *GetInput) (*GetOutput, error) {
+	got, err := h.deps.Incidents.Get(ctx, in.ID)
+	if errors.Is(err, incident.ErrNotFound) {
+		return nil, huma.Error404NotFound("there is no such incident")
+	}
+	if err != nil {
+		return nil, h.failed(ctx, "read an incident", err)
+	}
+	return &GetOutput{got}, nil
+}
+
+// failed logs what went wrong and keeps it from the client: file names and SQL
+// are the operator's.
+func (h *handlers) failed(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return huma.Error503ServiceUnavailable("the request was given up")
+	}
+	h.deps.Logger.ErrorContext(ctx, "request failed", "what", what, "error", err)
+	return huma.Error500InternalServerError("could not " + what + "; the server's log says why")
+}
