@@ -2,6 +2,8 @@
 
 package decode
 
+import "slices"
+
 // pendingSet is a data set that waits for its template, with what its header
 // said: it is decoded as of the time it came.
 type pendingSet struct {
@@ -70,8 +72,9 @@ func (d *Decoder) hold(m *message, key templateKey, body []byte) bool {
 // template may live are dropped.
 func (d *Decoder) release(m *message, t *template) {
 	p := &m.ex.pending
-	if len(p.live()) == 0 {
-		return
+	waits := func(s pendingSet) bool { return s.key == t.key }
+	if !slices.ContainsFunc(p.live(), waits) {
+		return // most templates come before their data
 	}
 	kept, due := p.sets[:0], d.scratch.due[:0]
 	for _, s := range p.live() {
