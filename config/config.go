@@ -1,112 +1,121 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package config reads a configuration strictly: YAML in which an unknown or
-// repeated key is an error with its line, then environment variables, each of
-// which names one key (TIDEWATCH_FLOOD_MIN_PPS is flood.min_pps). It knows no
-// component; whoever calls it passes a struct that already holds the defaults.
+// Package config reads one YAML file and the environment into a struct, strictly,
+// and can say where each value came from. It knows no component: it works on the
+// yaml tags of whatever struct it is given, which holds the defaults beforehand.
+//
+// A key that the struct does not have is an error that names file, line and text
+// of the line. A list replaces the default list; a map adds to the default map.
+// Durations are written with their unit ("30s", "5m"), sizes as plain numbers,
+// networks and addresses as usual. Sections may be empty; values may not.
+// Anchors, aliases, tags and merge keys are refused: a file of settings should
+// say what it means where it says it.
+//
+// The environment overrides the file: key a.b is TIDEWATCH_A_B. An empty variable
+// counts as absent. Lists are comma-separated, or YAML in brackets, as lists of
+// sections have to be.
+//
+// Struct tags: `yaml:"name"` makes a field a key, `yaml:",inline"` lifts the keys
+// of an embedded struct, `yaml:"-"` and no tag leave a field out; `secret:"true"`
+// keeps a value from being printed; `doc:"..."` describes it in Keys.
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"reflect"
-	"strings"
-
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/parser"
 )
 
-// Prefix begins the name of every environment variable that sets a key.
+// Prefix begins the name of every environment variable that is read.
 const Prefix = "TIDEWATCH_"
 
-// Origins tells for each key (dotted path) where its value comes from, when it
-// is not the default: "file.yaml:12" or "$TIDEWATCH_...".
+// Origins tells where values came from: the key path ("collect.readers") leads
+// to "FILE:LINE" or to the name of a variable, and so does the path of a section
+// with a dot behind it ("collect."). What is not in it is a default.
 type Origins map[string]string
 
-// Load fills into, a pointer to a struct with the defaults, from the file at
-// path ("" for none) and from environ (as os.Environ gives it). Every error is
-// one line that names the file and line, or the variable.
+// Of names the origin of the value at a key path.
+func (o Origins) Of(path string) string {
+	if from, ok := o[path]; ok {
+		return from
+	}
+	return "default"
+}
+
+// Load reads the file at path (none when path is empty) and then the variables
+// in environ ("NAME=value", as os.Environ gives them) into the struct that into
+// points to. Every error is one line that names the place. On error into may be
+// partly filled.
 func Load(path string, environ []string, into any) (Origins, error) {
+	root, err := structOf(into)
+	if err != nil {
+		return nil, err
+	}
 	origins := Origins{}
 	if path != "" {
-		if err := loadFile(path, into, origins); err != nil {
+		src, body, err := readFile(path)
+		if err != nil {
+			return nil, err
+		}
+		d := decoder{src: src, origins: origins}
+		if err := d.section(root, body, ""); err != nil {
 			return nil, err
 		}
 	}
-	if err := loadEnv(environ, into, origins); err != nil {
+	if err := fromEnvironment(root, environ, origins); err != nil {
 		return nil, err
 	}
 	return origins, nil
 }
 
-func loadFile(path string, into any, origins Origins) error {
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+// Validate calls the Validate method of every section of cfg that has one,
+// innermost first, and puts section and origin before what it says.
+func Validate(cfg any, o Origins) error {
+	root, err := structOf(cfg)
 	if err != nil {
-		return fmt.Errorf("read configuration: %w", err)
+		return err
 	}
-	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(into)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read configuration: %s", oneLine(path, err))
-	}
-	file, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		return fmt.Errorf("read configuration: %s", oneLine(path, err))
-	}
-	v := &lines{path: path, into: origins}
-	for _, doc := range file.Docs {
-		v.walk("", doc.Body)
-	}
-	return nil
+	return validate(root, "", o)
 }
 
-// oneLine turns the decoder's message, which shows the source, into
-// "file:line: what".
-func oneLine(path string, err error) string {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) && syntax.GetToken() != nil && syntax.GetToken().Position != nil {
-		return fmt.Sprintf("%s:%d: %s", path, syntax.GetToken().Position.Line, firstLine(syntax.GetMessage()))
-	}
-	return path + ": " + firstLine(err.Error())
-}
-
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	return s
-}
-
-// loadEnv sets the keys that variables name.
-func loadEnv(environ []string, into any, origins Origins) error {
-	byName := map[string]Field{}
-	for f := range Fields(into) {
-		byName[Prefix+strings.ToUpper(strings.ReplaceAll(f.Key, ".", "_"))] = f
-	}
-	for _, entry := range environ {
-		name, value, _ := strings.Cut(entry, "=")
-		f, ok := byName[name]
-		if !ok {
-			continue
+func validate(v reflect.Value, path string, o Origins) error {
+	if v.Kind() == reflect.Struct && !isScalar(v.Type()) {
+		for _, f := range fieldsOf(v.Type()) {
+			if err := validate(v.FieldByIndex(f.index), join(path, f.name), o); err != nil {
+				return err
+			}
 		}
-		fresh := reflect.New(f.Value.Type())
-		text := value
-		if f.Value.Kind() == reflect.Slice {
-			text = "[" + value + "]"
-		}
-		if err := yaml.UnmarshalWithOptions([]byte(text), fresh.Interface(), yaml.Strict()); err != nil {
-			return fmt.Errorf("environment variable %s (%s): %s", name, f.Key, firstLine(lastPart(err)))
-		}
-		f.Value.Set(fresh.Elem())
-		origins[f.Key] = "$" + name
 	}
-	return nil
+	if !v.CanAddr() {
+		return nil
+	}
+	c, ok := v.Addr().Interface().(interface{ Validate() error })
+	if !ok {
+		return nil
+	}
+	err := c.Validate()
+	switch {
+	case err == nil:
+		return nil
+	case path == "":
+		return err
+	case o[path+"."] != "":
+		return fmt.Errorf("%s: %s: %w", o[path+"."], path, err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
-func lastPart(err error) string {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) {
-		return syntax.GetMessage()
+func structOf(into any) (reflect.Value, error) {
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return v, errors.New("config: the target must be a pointer to a struct")
 	}
-	return err.Error()
+	return v.Elem(), nil
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
 }
