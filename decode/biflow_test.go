@@ -91,8 +91,12 @@ func TestFirewallEvents(t *testing.T) {
 		}
 	}
 	want := []row{
-		{0, "10.0.0.1", false, false}, {81, "10.0.0.1", false, false}, {81, "10.0.0.1", true, false}, {82, "10.0.0.1", false, false},
-		{763, "198.51.100.7", false, true}, {763, "198.51.100.7", true, true},
+		{0, "10.0.0.1", false, false},
+		{81, "10.0.0.1", false, false},
+		{81, "10.0.0.1", true, false},
+		{82, "10.0.0.1", false, false},
+		{763, "198.51.100.7", false, true},
+		{763, "198.51.100.7", true, true},
 	}
 	if diff := cmp.Diff(want, rows, cmp.AllowUnexported(row{})); diff != "" {
 		t.Error(diff)

@@ -108,14 +108,20 @@ func unset(a *flow.Addr) bool {
 
 // markWhere sets mark on the records whose field, masked, has the value want, or
 // any but 0 when want is 0.
-func markWhere(marks []flow.Mark, body []byte, o *op, stride int, mask, want uint64, mark flow.Mark) {
+func markWhere(marks []flow.Mark, body []byte, o *op, stride int, w where) {
 	pos := o.off
 	for i := range marks {
-		if v := load(body[pos:], o.width) & mask; v != 0 && (want == 0 || v == want) {
-			marks[i] |= mark
+		if v := load(body[pos:], o.width) & w.mask; v != 0 && (w.want == 0 || v == w.want) {
+			marks[i] |= w.mark
 		}
 		pos += stride
 	}
+}
+
+// where says which records to mark.
+type where struct {
+	mask, want uint64
+	mark       flow.Mark
 }
 
 // orFlags joins several flag fields.

@@ -92,7 +92,7 @@ func goldenWant(tb testing.TB, e map[string]any) want {
 	}
 	addr := func(get func(*flow.Record) flow.Addr, names ...string) {
 		if v, ok := first(names...); ok {
-			a := netip.MustParseAddr(v.(string))
+			a := netip.MustParseAddr(fmt.Sprint(v))
 			w.flow = true
 			w.add(names[0], v, func(r *flow.Record) bool { return get(r).Netip() == a })
 		}

@@ -111,10 +111,12 @@ func (d *Decoder) learn(m *message, t *template, rec []byte, spans []span) {
 	}
 	var num uint64
 	for c := colInterval; c <= colProbability && rate == 0; c++ {
-		if present[c] && !(c == colInterval && present[colSpace]) {
+		switch {
+		case !present[c]:
+		case c == colInterval && present[colSpace]:
+			num = pair[c] // not yet the rate
+		default:
 			rate = pairedRate(c, &num, pair[c])
-		} else if present[c] {
-			num = pair[c]
 		}
 	}
 	d.learnRate(m, key, keyed, rate)

@@ -38,7 +38,7 @@ func compile(fields []field, proto Protocol, reverse bool) plan {
 	var p plan
 	off, fixed := 0, true
 	for i, f := range fields {
-		e := place(f, proto, reverse)
+		e := place(f, reverse)
 		if e.col != noColumn && f.length != 0 && fits(e.col, f.length) {
 			o := op{col: e.col, unit: e.unit, rank: e.rank, index: uint16(i), width: int(f.length)}
 			if fixed {
@@ -65,7 +65,7 @@ func compile(fields []field, proto Protocol, reverse bool) plan {
 }
 
 // place maps a field to its column for one direction.
-func place(f field, proto Protocol, reverse bool) element {
+func place(f field, reverse bool) element {
 	switch {
 	case f.pen == penReverse && reverse:
 		return reverseOwn(f.id)
@@ -131,11 +131,11 @@ func reverseOf(id uint16) element {
 // isBiflow reports whether records count both directions.
 func isBiflow(fields []field) bool {
 	return slices.ContainsFunc(fields, func(f field) bool {
-		switch {
-		case f.pen == penReverse:
+		switch f.pen {
+		case penReverse:
 			c := ianaElement(f.id).col
 			return c == colBytes || c == colPackets
-		case f.pen == 0:
+		case 0:
 			return f.id == 232 || f.id == 299
 		}
 		return false

@@ -18,12 +18,12 @@ func (d *Decoder) dataSet(m *message, t *template, body []byte) {
 			return
 		}
 		at := m.out.Grow(n)
-		d.run(&t.forward, body, t.size, n, at, m)
+		d.run(&t.forward, body, set{stride: t.size, n: n, at: at}, m)
 		d.finish(m, &t.forward, at)
 		m.count(at)
 		if t.reverse.ops != nil {
 			at = m.out.Grow(n)
-			d.run(&t.reverse, body, t.size, n, at, m)
+			d.run(&t.reverse, body, set{stride: t.size, n: n, at: at}, m)
 			d.finishReverse(m, &t.reverse, at)
 		}
 	}

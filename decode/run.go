@@ -9,12 +9,11 @@ import (
 	"tidewatch/flow"
 )
 
-// run executes a plan over n records that lie stride bytes apart in body, into
-// the batch from at on.
-func (d *Decoder) run(p *plan, body []byte, stride, n, at int, m *message) {
-	d.scratch.reset(p, n)
+// run executes a plan over the records of a set.
+func (d *Decoder) run(p *plan, body []byte, s set, m *message) {
+	d.scratch.reset(p, s.n)
 	for i := range p.ops {
-		d.exec(&p.ops[i], p, body, set{stride: stride, n: n, at: at}, m)
+		d.exec(&p.ops[i], p, body, s, m)
 	}
 }
 
@@ -66,11 +65,11 @@ func (d *Decoder) exec(o *op, p *plan, body []byte, s set, m *message) {
 	case colDstAS:
 		fill(b.DstAS[at:end], body, o, stride)
 	case colEgress:
-		markWhere(b.Mark[at:end], body, o, stride, 0xff, 1, flow.Egress)
+		markWhere(b.Mark[at:end], body, o, stride, where{0xff, 1, flow.Egress})
 	case colFragmentOffset:
-		markWhere(b.Mark[at:end], body, o, stride, 0x1fff, 0, flow.Fragment)
+		markWhere(b.Mark[at:end], body, o, stride, where{0x1fff, 0, flow.Fragment})
 	case colFragmentFlags:
-		markWhere(b.Mark[at:end], body, o, stride, moreFragments, 0, flow.Fragment)
+		markWhere(b.Mark[at:end], body, o, stride, where{moreFragments, 0, flow.Fragment})
 	case colEvent: // noted in the plan; its value changes nothing
 	case colICMPTypeCode, colICMPType, colICMPCode:
 		fillICMP(b.DstPort[at:end], b.Proto[at:end], body, o, stride)

@@ -175,8 +175,12 @@ func TestStoreBounds(t *testing.T) {
 			payload []byte
 			want    int
 		}{
-			{0, tpl(256), 0}, {59 * time.Minute, data(256), 1}, {118 * time.Minute, data(256), 1},
-			{179 * time.Minute, data(256), 0}, {180 * time.Minute, tpl(256), 0}, {181 * time.Minute, data(256), 1},
+			{0, tpl(256), 0},
+			{59 * time.Minute, data(256), 1},
+			{118 * time.Minute, data(256), 1},
+			{179 * time.Minute, data(256), 0},
+			{180 * time.Minute, tpl(256), 0},
+			{181 * time.Minute, data(256), 1},
 		} {
 			if got := d.Decode(tc.payload, exporterA, t0*second+int64(tc.at), b); got.Records != tc.want {
 				t.Errorf("step %d: %+v, want %d records", i, got, tc.want)

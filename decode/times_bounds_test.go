@@ -32,8 +32,18 @@ func TestTimesStayNearArrival(t *testing.T) {
 	}
 	out := flow.NewBatch(1)
 	for _, ids := range [][2]uint16{
-		{150, 151}, {152, 153}, {154, 155}, {156, 157}, {158, 159}, {22, 21},
-		{152, 161}, {150, 162}, {161, 153}, {152, 159}, {322, 161}, {324, 162},
+		{150, 151},
+		{152, 153},
+		{154, 155},
+		{156, 157},
+		{158, 159},
+		{22, 21},
+		{152, 161},
+		{150, 162},
+		{161, 153},
+		{152, 159},
+		{322, 161},
+		{324, 162},
 	} {
 		for _, clock := range []Clock{ClockArrival, ClockExport} {
 			d := newDecoder(t, func(c *Config) { c.Clock = clock })
