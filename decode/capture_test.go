@@ -3,6 +3,10 @@
 package decode
 
 import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -34,7 +38,93 @@ func TestCaptures(t *testing.T) {
 			if tc.packets != 0 && (got.packets != tc.packets || got.bytes != tc.bytes) {
 				t.Errorf("%d packets, %d bytes, want %d, %d", got.packets, got.bytes, tc.packets, tc.bytes)
 			}
-			t.Logf("%+v", s)
+			wantClean(t, d)
+			if s.SequenceGaps != 0 || s.Clamped != 0 || s.NoTime != 0 || s.MissingTemplate != 0 {
+				t.Errorf("%d gaps, %d clamped, %d without time, %d without template", s.SequenceGaps, s.Clamped, s.NoTime, s.MissingTemplate)
+			}
 		})
 	}
+}
+
+// TestTcpdumpGoldens counts the samples that tcpdump prints.
+func TestTcpdumpGoldens(t *testing.T) {
+	for _, name := range []string{"sflow_expanded", "sflow-print-v6", "sflow_multiple_counter_30_pdus", "sflow_print-segv"} {
+		t.Run(name, func(t *testing.T) {
+			out := string(readFile(t, wire(t, "tcpdump/"+name+".out")))
+			flows := strings.Count(out, "flow sample (1)") + strings.Count(out, "expanded flow sample (3)")
+			counters := strings.Count(out, "counter sample (2)") + strings.Count(out, "expanded counter sample (4)")
+			d := newDecoder(t, nil)
+			var got ExporterStats
+			for _, g := range readPCAP(t, wire(t, "tcpdump/"+name+".pcap")) {
+				if protocolOf(g.payload) != SFlow5 {
+					continue // one capture has NetFlow beside it
+				}
+				decodeAll(d, []datagram{g})
+			}
+			for s := range d.Exporters() {
+				got.FlowSamples += s.FlowSamples
+				got.Counters += s.Counters
+			}
+			if int(got.FlowSamples) != flows || int(got.Counters) != counters {
+				t.Errorf("%d flow and %d counter samples, tcpdump prints %d and %d", got.FlowSamples, got.Counters, flows, counters)
+			}
+			if name == "sflow_print-segv" && d.Totals().Broken[ShortHeader] != 1 {
+				t.Error("the malformed datagram is not counted")
+			}
+		})
+	}
+}
+
+// srv6Message is one message of NetGauze's golden, as far as it is compared.
+type srv6Message struct {
+	IPFIX struct {
+		Sets []struct {
+			Data struct {
+				Records []struct {
+					Scope  []map[string]any `json:"scope_fields"`
+					Fields []map[string]any `json:"fields"`
+				} `json:"records"`
+			} `json:"Data"`
+		} `json:"sets"`
+	}
+}
+
+// TestNetGauzeGoldens compares SRv6 records, where the inner header stands last.
+func TestNetGauzeGoldens(t *testing.T) {
+	d := newDecoder(t, nil)
+	in := readPCAP(t, wire(t, "netgauze/srv6/srv6.pcap"))
+	got := decodeAll(d, in)
+	next, options := 0, 0
+	dec := json.NewDecoder(strings.NewReader(string(readFile(t, wire(t, "netgauze/srv6/srv6-flow.json")))))
+	for dec.More() {
+		var m srv6Message
+		if err := dec.Decode(&m); err != nil {
+			t.Fatal(err)
+		}
+		for _, set := range m.IPFIX.Sets {
+			for _, r := range set.Data.Records {
+				if len(r.Scope) > 0 {
+					options++
+					continue
+				}
+				want := map[string]string{}
+				for _, f := range r.Fields {
+					for k, v := range f {
+						want[k] = fmt.Sprint(v) // a later one is of the inner header
+					}
+				}
+				src, dst := cmp.Or(want["sourceIPv4Address"], want["sourceIPv6Address"]), cmp.Or(want["destinationIPv4Address"], want["destinationIPv6Address"])
+				g := got.batch.Record(next)
+				next++
+				text := fmt.Sprint(g.Src, g.Dst, g.Packets, g.Bytes, g.InIf, g.OutIf)
+				if w := fmt.Sprint(src, dst, want["packetDeltaCount"], want["octetDeltaCount"], want["ingressInterface"], want["egressInterface"]); strings.ReplaceAll(w, " ", "") != strings.ReplaceAll(text, " ", "") {
+					t.Errorf("record %d: %s, want %s", next, text, w)
+				}
+			}
+		}
+	}
+	if s := only(t, d); len(in) != 170 || next+options != 172 || next != got.records || options != int(s.Options) {
+		t.Errorf("%d messages, %d records and %d options; want 170 and %d, %d", len(in), got.records, s.Options, next, options)
+	}
+	wantClean(t, d)
 }
