@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
 	"tidewatch/detect"
@@ -219,111 +216,6 @@ func TestExporters(t *testing.T) {
 	_, body = ask(t, server(t, func(_ *Config, d *Deps) { d.Exporters = nil }), "GET", "/api/v1/exporters", nil)
 	if body != "{\"exporters\":[]}\n" {
 		t.Error(body)
-	}
-}
-
-// TestDocument: the router answers what the document lists, and nothing else.
-func TestDocument(t *testing.T) {
-	s := server(t, nil)
-	_, body := ask(t, s, "GET", "/api/v1/openapi.json", nil)
-	var doc struct {
-		OpenAPI    string                                `json:"openapi"`
-		Paths      map[string]map[string]json.RawMessage `json:"paths"`
-		Components struct {
-			Schemas map[string]struct {
-				Required   []string                   `json:"required"`
-				Properties map[string]json.RawMessage `json:"properties"`
-			} `json:"schemas"`
-		} `json:"components"`
-	}
-	if err := json.Unmarshal([]byte(body), &doc); err != nil {
-		t.Fatal(err)
-	}
-	if doc.OpenAPI != "3.1.0" || len(doc.Paths) != 4 {
-		t.Errorf("OpenAPI %s with %d paths", doc.OpenAPI, len(doc.Paths))
-	}
-	for path, operations := range doc.Paths {
-		for method := range operations {
-			target := strings.ReplaceAll(path, "{id}", "inc-aaaaaaaaaaaaaaaa")
-			if res, body := ask(t, s, strings.ToUpper(method), target, nil); res.Code != http.StatusOK {
-				t.Errorf("%s %s is documented and answers %d: %s", method, path, res.Code, body)
-			}
-		}
-	}
-	// What the contract fixes of an incident stands in the schema, and a real one fits it.
-	schema := doc.Components.Schemas["Incident"]
-	_, one := ask(t, s, "GET", "/api/v1/incidents/inc-aaaaaaaaaaaaaaaa", nil)
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(one), &fields); err != nil {
-		t.Fatal(err)
-	}
-	for name := range fields {
-		if schema.Properties[name] == nil {
-			t.Errorf("%s is not in the document", name)
-		}
-	}
-	for _, name := range schema.Required {
-		if fields[name] == nil || string(fields[name]) == "null" {
-			t.Errorf("%s is required and is %s", name, fields[name])
-		}
-	}
-	if fields["ended"] != nil {
-		t.Error("an open incident has an end")
-	}
-	if res, _ := ask(t, s, "GET", "/api/v1/openapi.yaml", nil); res.Code != http.StatusOK {
-		t.Errorf("openapi.yaml: %d", res.Code)
-	}
-}
-
-func TestPagesBesideTheAPI(t *testing.T) {
-	said := func(text string) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
-	}
-	s := server(t, func(_ *Config, d *Deps) { d.Health, d.Ready, d.Metrics = said("H"), said("R"), said("M") })
-	for target, want := range map[string]string{"/healthz": "H", "/readyz": "R", "/metrics": "M", "/": page} {
-		res, body := ask(t, s, "GET", target, nil)
-		if res.Code != http.StatusOK || body != want {
-			t.Errorf("%s: %d %q", target, res.Code, body)
-		}
-		for name, want := range map[string]string{
-			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
-		} {
-			if got := res.Header().Get(name); got != want {
-				t.Errorf("%s: %s is %q", target, name, got)
-			}
-		}
-	}
-	for line := range strings.SplitSeq(page, "\n") { // the page names only what there is
-		if path, _, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(path, "/") {
-			if res, _ := ask(t, s, "GET", path, nil); res.Code != http.StatusOK {
-				t.Errorf("%s is named and answers %d", path, res.Code)
-			}
-		}
-	}
-	plain := server(t, nil)
-	if res, body := ask(t, plain, "HEAD", "/healthz", nil); res.Code != http.StatusOK {
-		t.Errorf("HEAD /healthz: %d %s", res.Code, body)
-	}
-	if res, _ := ask(t, plain, "GET", "/metrics", nil); res.Code != http.StatusNotFound {
-		t.Errorf("/metrics without metrics: %d", res.Code)
-	}
-}
-
-func TestRequestsAreCounted(t *testing.T) {
-	reg := prometheus.NewPedanticRegistry()
-	s := server(t, func(_ *Config, d *Deps) { d.Registerer = reg })
-	ask(t, s, "GET", "/api/v1/incidents/inc-aaaaaaaaaaaaaaaa", nil)
-	ask(t, s, "GET", "/api/v1/incidents/inc-zzz", nil)
-	ask(t, s, "GET", "/any/path/a/stranger/makes/up", nil)
-	ask(t, s, "GET", "/another", nil)
-	want := `# HELP tidewatch_api_requests_total HTTP requests by route and status class.
-# TYPE tidewatch_api_requests_total counter
-tidewatch_api_requests_total{route="/",status="4xx"} 2
-tidewatch_api_requests_total{route="GET /api/v1/incidents/{id}",status="2xx"} 1
-tidewatch_api_requests_total{route="GET /api/v1/incidents/{id}",status="4xx"} 1
-`
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "tidewatch_api_requests_total"); err != nil {
-		t.Error(err)
 	}
 }
 
