@@ -96,6 +96,17 @@ func (s *Server) Addr() string {
 	return s.listener.Addr().String()
 }
 
+// Close gives the port back when Run was never called; after Run it does nothing.
+func (s *Server) Close() error {
+	if s.listener == nil {
+		return nil
+	}
+	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("api: close the listener: %w", err)
+	}
+	return nil
+}
+
 // Run answers until ctx ends, lets running requests finish for a few seconds,
 // and returns nil then. It calls Listen when that was not done.
 func (s *Server) Run(ctx context.Context) error {

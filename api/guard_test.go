@@ -159,6 +159,21 @@ func TestRun(t *testing.T) {
 		t.Fatalf("the port is not free: %v", err)
 	}
 	_ = l.Close()
+	if err := s.Close(); err != nil {
+		t.Errorf("closing it again: %v", err)
+	}
+
+	unused := server(t, func(c *Config, _ *Deps) { c.Listen = "127.0.0.1:0" })
+	if err := unused.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := unused.Close(); err != nil {
+		t.Error(err)
+	}
+	if l, err = net.Listen("tcp", unused.Addr()); err != nil {
+		t.Fatalf("the port of a server that never ran is not free: %v", err)
+	}
+	_ = l.Close()
 }
 
 // TestConnectionsAreBounded: with all places taken the next client waits, and is
