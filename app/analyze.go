@@ -116,11 +116,15 @@ func hosts(addrs []netip.Addr) []netip.Prefix {
 // holdMax bounds the records held back: about 150 MB.
 const holdMax = 1 << 20
 
-// Formats lists the file formats that analyze reads. A new one is one line here.
+// open opens one file; its records come about in the order of their export.
 func (a *analysis) open(path string) (flowfile.Reader, error) {
-	return flowfile.Open(path, Formats(), a.o.InputFormat, flowfile.Options{
+	r, err := flowfile.Open(path, Formats(), a.o.InputFormat, flowfile.Options{
 		Sampling: a.o.Sampling, Zone: a.cfg.zone(), DecodeConfig: a.cfg.decode(),
 	})
+	if err != nil {
+		return nil, err
+	}
+	return flowfile.Reorder(r, 0), nil
 }
 
 // file feeds one file to the engine.

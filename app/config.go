@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"tidewatch/api"
 	"tidewatch/baseline"
 	"tidewatch/collect"
 	"tidewatch/config"
@@ -20,6 +21,7 @@ import (
 	"tidewatch/detect/volume"
 	"tidewatch/enrich"
 	"tidewatch/incident"
+	"tidewatch/store"
 	"tidewatch/telemetry"
 	"tidewatch/window"
 )
@@ -27,26 +29,21 @@ import (
 // Config composes the configurations of all parts. Every key is documented
 // where its part lives, and in docs/reference/configuration.md.
 type Config struct {
-	DataDir  string           `yaml:"data_dir"` // where incidents and templates are kept
-	Timezone string           `yaml:"timezone"` // the site's zone: "Local", "UTC" or an IANA name
-	Shards   int              `yaml:"shards"`   // how many goroutines share the devices; one is best below four cores
-	Log      telemetry.Config `yaml:"log"`
-	Collect  collect.Config   `yaml:"collect"`
-	Sampling []SamplingRule   `yaml:"sampling"` // rates of exporters that do not tell theirs, or tell them wrong
-	Enrich   enrich.Config    `yaml:"networks"`
-	Window   window.Config    `yaml:"window"`
-	Baseline baseline.Config  `yaml:"baseline"`
-	Flood    flood.Config     `yaml:"flood"`
-	Exfil    exfil.Config     `yaml:"exfil"`
-	Volume   volume.Config    `yaml:"volume"`
-	Incident incident.Config  `yaml:"incident"`
-	API      APIConfig        `yaml:"api"`
-}
-
-// APIConfig says where the API listens.
-type APIConfig struct {
-	Listen string `yaml:"listen"`              // host:port; beyond loopback only with a token
-	Token  string `yaml:"token" secret:"true"` // bearer token of scripts, at least 16 characters
+	DataDir      string           `yaml:"data_dir"` // where incidents and templates are kept
+	Timezone     string           `yaml:"timezone"` // the site's zone: "Local", "UTC" or an IANA name
+	Shards       int              `yaml:"shards"`   // how many goroutines share the devices; one is best below four cores
+	Log          telemetry.Config `yaml:"log"`
+	Collect      collect.Config   `yaml:"collect"`
+	Sampling     []SamplingRule   `yaml:"sampling"` // rates of exporters that do not tell theirs, or tell them wrong
+	Enrich       enrich.Config    `yaml:"networks"`
+	Window       window.Config    `yaml:"window"`
+	Baseline     baseline.Config  `yaml:"baseline"`
+	Flood        flood.Config     `yaml:"flood"`
+	Exfil        exfil.Config     `yaml:"exfil"`
+	Volume       volume.Config    `yaml:"volume"`
+	Incident     incident.Config  `yaml:"incident"`
+	API          api.Config       `yaml:"api"`
+	MaxIncidents int              `yaml:"max_incidents"` // incidents kept on disk, about 5 KiB each; the oldest that are over go first
 }
 
 // SamplingRule is the sampling rate of the exporters in a prefix.
@@ -63,7 +60,7 @@ func DefaultConfig() Config {
 		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(),
 		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(),
 		Flood: flood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
-		Incident: incident.DefaultConfig(), API: APIConfig{Listen: "127.0.0.1:8080"},
+		Incident: incident.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
 
@@ -103,7 +100,8 @@ func (c *Config) Validate() error {
 	}{
 		{"log", c.Log.Validate()}, {"collect", c.Collect.Validate()}, {"window", c.Window.Validate()},
 		{"baseline", c.Baseline.Validate()}, {"flood", c.Flood.Validate()}, {"exfil", c.Exfil.Validate()},
-		{"volume", c.Volume.Validate()}, {"incident", c.Incident.Validate()},
+		{"volume", c.Volume.Validate()}, {"incident", c.Incident.Validate()}, {"networks", c.Enrich.Validate()},
+		{"api", c.API.Validate()},
 	} {
 		if part.err != nil {
 			return fmt.Errorf("%s: %w", part.name, part.err)

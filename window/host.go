@@ -31,13 +31,19 @@ type Host struct {
 	ring    ring
 	classes [2][slots10][flow.NumClasses]Volume
 	frags   [slots10]Volume
-	stamp10 [slots10]int64 // which ten seconds a bin holds now
+	sums10  [slots10]Volume // inbound, all classes
+	stamp10 [slots10]int64  // which ten seconds a bin holds now
 
 	slices [sketch10]slice
 	tops   [2]tops // the open minute and the one before
 	minute int64   // of tops[0]
 	ranked uint32  // flows offered to tops[0]
 	rate   uint32  // sampling rate of the newest inbound flow
+
+	arrived struct { // inbound in the running second
+		second, flows int64
+		packets       uint64
+	}
 }
 
 type slice struct {
@@ -70,7 +76,8 @@ func (h *Host) start(addr flow.Addr, dev int32, now int64) {
 	h.Addr, h.dev, h.used, h.dirty, h.since, h.touched = addr, dev, true, false, now, now
 	h.revised = now
 	h.ring.reset()
-	h.classes, h.frags, h.stamp10 = [2][slots10][flow.NumClasses]Volume{}, [slots10]Volume{}, [slots10]int64{}
+	h.classes, h.frags, h.sums10 = [2][slots10][flow.NumClasses]Volume{}, [slots10]Volume{}, [slots10]Volume{}
+	h.stamp10 = [slots10]int64{}
 	for i := range h.slices {
 		h.slices[i].stamp = 0
 		h.slices[i].sources.reset()
@@ -122,12 +129,44 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 	}
 	h.book10(d, p, now)
 	if d == In {
-		h.sketch(p, now)
 		h.rate = p.rate
+		if h.lively(p, now) {
+			h.sketch(p, now)
+		}
 	}
 	h.dirty = true
 	h.revised = min(h.revised, first)
 	h.touched = max(h.touched, last)
+}
+
+// A device is lively in a second from so many inbound flows or packets on. Who
+// sends, and to which ports, is noted of lively devices only: of the others
+// nobody will ask, and of an attack it leaves out the first few flows a second.
+const (
+	livelyFlows   = 10
+	livelyPackets = 1000
+)
+
+func (h *Host) lively(p *piece, now int64) bool {
+	a := &h.arrived
+	if a.second != now {
+		a.second, a.flows, a.packets = now, 0, 0
+	}
+	a.flows++
+	a.packets += p.packets
+	return a.flows > livelyFlows || a.packets > livelyPackets
+}
+
+// Peak10 is the most inbound packets and flows in any ten seconds since the
+// Unix second from; ok is false when that lies before the ten-second bins. No
+// single second can have had more.
+func (h *Host) Peak10(from, now int64) (packets, flows uint64, ok bool) {
+	for i, t := range h.stamp10 {
+		if t >= from/10 {
+			packets, flows = max(packets, h.sums10[i].Packets), max(flows, h.sums10[i].Flows)
+		}
+	}
+	return packets, flows, from/10 > now/10-slots10
 }
 
 // share is v*part/whole without overflow.
@@ -155,6 +194,13 @@ func (h *Host) book10(d Direction, p *piece, now int64) {
 		}
 		v.Bytes += bytes
 		v.Packets += packets
+		if d == In {
+			sum := &h.sums10[i]
+			sum.Packets += packets
+			if t == a {
+				sum.Flows += p.flows
+			}
+		}
 		if t == a {
 			v.Flows += p.flows
 		}
@@ -170,7 +216,7 @@ func (h *Host) bin10(t int64) int64 {
 	if h.stamp10[i] != t {
 		h.stamp10[i] = t
 		h.classes[In][i], h.classes[Out][i] = [flow.NumClasses]Volume{}, [flow.NumClasses]Volume{}
-		h.frags[i] = Volume{}
+		h.frags[i], h.sums10[i] = Volume{}, Volume{}
 	}
 	return i
 }

@@ -44,7 +44,9 @@ func newTopK(k int) topK {
 	return topK{tags: make([]uint32, 0, k), weights: make([]uint64, 0, k), entries: make([]Entry, 0, k)}
 }
 
-func (t *topK) reset() { t.tags, t.weights, t.entries, t.total = t.tags[:0], t.weights[:0], t.entries[:0], 0 }
+func (t *topK) reset() {
+	t.tags, t.weights, t.entries, t.total = t.tags[:0], t.weights[:0], t.entries[:0], 0
+}
 
 // add counts one flow for key under its hash. It returns the entry and whether
 // the key is new in the list.

@@ -28,7 +28,10 @@ const (
 
 // cli is the command line; the tags are its help.
 type cli struct {
+	Serve    serveCmd    `cmd:"" help:"Receive flows, judge them, serve the API."`
 	Analyze  analyzeCmd  `cmd:"" help:"Judge recorded flows and print the incidents."`
+	Simulate simulateCmd `cmd:"" help:"Send a scenario to a collector as real flow exports."`
+	Evaluate evaluateCmd `cmd:"" help:"Score incidents against labels."`
 	Check    checkCmd    `cmd:"" help:"Validate the configuration and print its effective values."`
 	Version  versionCmd  `cmd:"" help:"Print version, commit and Go version."`
 }

@@ -52,10 +52,6 @@ type burst struct {
 
 // judge looks for a burst that reaches into the revised seconds and passes a gate.
 func (d *Detector) judge(w *window.Window, h *window.Host) (c burst, ok bool) {
-	l := d.floor(h)
-	if !l {
-		return c, false
-	}
 	c.limits = d.limits(w, h)
 	at, ok := d.signal(h, &c)
 	if !ok {
@@ -66,18 +62,12 @@ func (d *Detector) judge(w *window.Window, h *window.Host) (c burst, ok bool) {
 	return c, d.gates(h, &c)
 }
 
-// floor is the cheap first look: no second of the past reached even a tenth of
-// a floor, so nothing can be wrong.
-func (d *Detector) floor(h *window.Host) bool {
-	s := &d.s
-	pps, conns := int64(d.cfg.MinPPS/10), int64(d.cfg.MinConns/10)
-	from := max(0, int(h.Revised()-s.First)-60)
-	for i := from; i < s.N; i++ {
-		if s.Packets[window.In][i] >= pps || s.Syns[i] >= conns || int64(s.Flows[window.In][i]) >= conns {
-			return true
-		}
-	}
-	return false
+// quiet is the cheap first look: a mean over any horizon cannot exceed a limit
+// that no second reached, and no second exceeds the ten seconds it lies in.
+func (d *Detector) quiet(w *window.Window, h *window.Host) bool {
+	packets, flows, ok := h.Peak10(h.Revised()-60, w.Now)
+	return ok && float64(packets) < d.cfg.MinPPS && float64(flows) < d.cfg.MinConns &&
+		(h.Rate() == 1 || float64(packets) < d.cfg.MinConns)
 }
 
 // signal computes for each second how far the worst of its rates is over its

@@ -81,6 +81,9 @@ func (d *Detector) Name() string { return "flood" }
 func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Finding {
 	for i := range w.Revised() {
 		h := w.Host(i)
+		if d.quiet(w, h) {
+			continue
+		}
 		w.Seconds(h, &d.s)
 		if c, ok := d.judge(w, h); ok {
 			if f := d.finding(w, h, &c); f.Score >= d.cfg.Score {

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// engineMetrics reads the engine's counts when they are asked for.
+type engineMetrics struct {
+	e                                                *Engine
+	flows, packets, bytes, duplicates, external      *prometheus.Desc
+	devices, hot, uploads, lost, findings, seconds   *prometheus.Desc
+	learned, baselineRefused, openIncidents, flowLag *prometheus.Desc
+}
+
+func newEngineMetrics(e *Engine) *engineMetrics {
+	d := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("tidewatch_"+name, help, labels, nil)
+	}
+	return &engineMetrics{
+		e:               e,
+		flows:           d("flows_total", "Flows counted, duplicates left out."),
+		packets:         d("flow_packets_total", "Packets of those flows, sampling applied."),
+		bytes:           d("flow_bytes_total", "Bytes of those flows, sampling applied."),
+		duplicates:      d("duplicate_flows_total", "Flows that another exporter or direction already reported."),
+		external:        d("external_flows_total", "Flows that touch no internal network."),
+		devices:         d("devices", "Devices known."),
+		hot:             d("hot_devices", "Devices followed second by second."),
+		uploads:         d("uploading_devices", "Devices whose uploads are followed."),
+		lost:            d("window_losses_total", "What the bounds of the windows cost, by kind.", "kind"),
+		findings:        d("findings_total", "Findings, by detector.", "detector"),
+		seconds:         d("detector_seconds_total", "Time spent, by detector.", "detector"),
+		learned:         d("baseline_devices", "Devices with a learned past."),
+		baselineRefused: d("baseline_refused_total", "Samples of devices that found no room in the baseline."),
+		openIncidents:   d("open_incidents", "Incidents that go on."),
+		flowLag:         d("flow_time_seconds", "The second of flow time that is being judged, Unix time."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (m *engineMetrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, ch) }
+
+// Collect implements prometheus.Collector.
+func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	gauge := func(d *prometheus.Desc, v float64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	in := &m.e.input
+	counter(m.flows, float64(in.Flows))
+	counter(m.packets, float64(in.Packets))
+	counter(m.bytes, float64(in.Bytes))
+	counter(m.duplicates, float64(in.Duplicates))
+	counter(m.external, float64(in.External))
+	gauge(m.openIncidents, float64(m.e.book.Active()))
+	gauge(m.flowLag, float64(m.e.now))
+	var devices, hot, uploads, learned int
+	var refused uint64
+	lost := map[string]uint64{}
+	found, spent := map[string]uint64{}, map[string]float64{}
+	for _, s := range m.e.shards {
+		c, l := s.windows.Counts(), s.windows.Losses()
+		devices, hot, uploads = devices+c.Devices, hot+c.Hot, uploads+c.Uploads
+		n, r := s.past.Counts()
+		learned, refused = learned+n, refused+r
+		lost["device_forgotten"] += l.DevicesForgotten
+		lost["device_refused"] += l.DevicesRefused
+		lost["hot_replaced"] += l.HotReplaced
+		lost["hot_refused"] += l.HotRefused
+		lost["upload_forgotten"] += l.UploadsForgotten
+		lost["late"] += l.Late
+		lost["clamped"] += l.Clamped
+		for i, d := range s.detectors {
+			found[d.Name()] += s.found[i]
+			spent[d.Name()] += s.spent[i].Seconds()
+		}
+	}
+	gauge(m.devices, float64(devices))
+	gauge(m.hot, float64(hot))
+	gauge(m.uploads, float64(uploads))
+	gauge(m.learned, float64(learned))
+	counter(m.baselineRefused, float64(refused))
+	for kind, n := range lost {
+		counter(m.lost, float64(n), kind)
+	}
+	for name := range found {
+		counter(m.findings, float64(found[name]), name)
+		counter(m.seconds, spent[name], name)
+	}
+}

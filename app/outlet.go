@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tidewatch/detect"
+	"tidewatch/incident"
+)
+
+// saver is what an outlet needs of a store.
+type saver interface {
+	Save(ctx context.Context, events []incident.Event) error
+}
+
+// outlet carries the changes of incidents from the engine to the store and the
+// log, at its own pace: a slow disk never holds up detection. What waits is one
+// change an incident, the newest, so it is bounded by the open incidents.
+type outlet struct {
+	store saver
+	log   *slog.Logger
+	wake  chan struct{}
+
+	mu      sync.Mutex
+	waiting map[string]int // id -> index in queue
+	queue   []incident.Event
+	failed  error // of the last save, nil when it went well
+}
+
+func newOutlet(store saver, log *slog.Logger) *outlet {
+	return &outlet{store: store, log: log, wake: make(chan struct{}, 1), waiting: map[string]int{}}
+}
+
+// take is the engine's sink.
+func (o *outlet) take(events []incident.Event) {
+	o.mu.Lock()
+	for _, e := range events {
+		if i, ok := o.waiting[e.Incident.ID]; ok {
+			o.queue[i] = e
+			continue
+		}
+		o.waiting[e.Incident.ID] = len(o.queue)
+		o.queue = append(o.queue, e)
+	}
+	o.mu.Unlock()
+	for i := range events {
+		o.tell(&events[i])
+	}
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// tell logs what an operator should read as it happens.
+func (o *outlet) tell(e *incident.Event) {
+	level := slog.LevelInfo
+	switch e.Type {
+	case incident.Opened, incident.Escalated, incident.Reopened:
+		if e.Incident.Severity.Rank() >= detect.High.Rank() {
+			level = slog.LevelWarn
+		}
+	case incident.ResolvedEvent:
+	default:
+		level = slog.LevelDebug
+	}
+	o.log.Log(context.Background(), level, "incident "+string(e.Type), //nolint:sloglint // a closed set of messages
+		"id", e.Incident.ID, "what", e.Incident.Headline(), "started", e.Incident.Started.Format(time.RFC3339))
+}
+
+// run saves until ctx ends, then saves what is left.
+func (o *outlet) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return o.flush(context.WithoutCancel(ctx))
+		case <-o.wake:
+			if err := o.flush(ctx); err != nil && ctx.Err() == nil {
+				o.log.Error("incidents not saved; trying again", "error", err)
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Second):
+				}
+				select {
+				case o.wake <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}
+}
+
+// flush saves what waits; on failure it waits on.
+func (o *outlet) flush(ctx context.Context) error {
+	o.mu.Lock()
+	queue := o.queue
+	o.queue, o.waiting = nil, map[string]int{}
+	o.mu.Unlock()
+	if len(queue) == 0 {
+		return nil
+	}
+	err := o.store.Save(ctx, queue)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failed = err
+	if err == nil {
+		return nil
+	}
+	newer := o.queue
+	o.queue, o.waiting = nil, map[string]int{}
+	for _, e := range append(queue, newer...) {
+		if i, ok := o.waiting[e.Incident.ID]; ok {
+			o.queue[i] = e
+			continue
+		}
+		o.waiting[e.Incident.ID] = len(o.queue)
+		o.queue = append(o.queue, e)
+	}
+	return err
+}
+
+// health is the error of the last save.
+func (o *outlet) health() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.failed
+}

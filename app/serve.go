@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tidewatch/api"
+	"tidewatch/collect"
+	"tidewatch/store"
+	"tidewatch/telemetry"
+)
+
+// ServeOptions are what serve is told beside the configuration.
+type ServeOptions struct {
+	Log     io.Writer
+	Version string
+	Ready   func(*Server) // called once everything listens; nil is fine
+}
+
+// Server is everything that serve runs. Build makes it, Run runs it.
+type Server struct {
+	log       *slog.Logger
+	engine    *Engine
+	collector *collect.Collector
+	store     *store.Store
+	outlet    *outlet
+	api       *api.Server
+	exporters exporterNames
+}
+
+// Serve receives flows until ctx ends, then drains: what was received is
+// judged, what is open is written out.
+func Serve(ctx context.Context, cfg *Config, o *ServeOptions) error {
+	s, err := build(ctx, cfg, o)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.run(ctx, o)
+}
+
+// exporterNames remembers which exporter has which index.
+type exporterNames struct {
+	mu    sync.RWMutex
+	addrs []netip.Addr
+}
+
+func (n *exporterNames) add(i uint32, a netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for len(n.addrs) <= int(i) {
+		n.addrs = append(n.addrs, netip.Addr{})
+	}
+	n.addrs[i] = a
+}
+
+func (n *exporterNames) of(i uint32) netip.Addr {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if int(i) >= len(n.addrs) {
+		return netip.Addr{}
+	}
+	return n.addrs[i]
+}
+
+// build wires all parts in the order of the data path and binds the ports.
+func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
+	s := &Server{}
+	var err error
+	if s.log, err = telemetry.NewLogger(o.Log, cfg.Log); err != nil {
+		return nil, err
+	}
+	registry, health := telemetry.NewRegistry(), telemetry.NewHealth()
+	if s.store, err = store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents}); err != nil {
+		return nil, err
+	}
+	if err := s.store.Open(ctx); err != nil {
+		return nil, err
+	}
+	ok := false
+	defer func() {
+		if !ok {
+			s.close()
+		}
+	}()
+	s.outlet = newOutlet(s.store, s.log)
+	cfg.Enrich.Exporter = s.exporters.of
+	if s.engine, err = NewEngine(cfg, s.outlet.take); err != nil {
+		return nil, err
+	}
+	unfinished, err := s.store.Unfinished(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.engine.book.Restore(unfinished); err != nil {
+		return nil, err
+	}
+	ccfg := cfg.Collect
+	ccfg.Decode = cfg.decode()
+	ccfg.TemplateFile = filepath.Join(cfg.DataDir, "templates")
+	s.collector, err = collect.New(ccfg, collect.Deps{
+		Sink: s.engine.Process, Logger: s.log, Registerer: registry, Exporter: s.exporters.add,
+	})
+	if err != nil {
+		return nil, err
+	}
+	registry.MustRegister(newEngineMetrics(s.engine))
+	health.Add("store", s.store.Ready)
+	health.Add("saving", func(context.Context) error { return s.outlet.health() })
+	s.api, err = api.New(&cfg.API, &api.Deps{
+		Incidents: s.store, Exporters: s.exporterList, Health: health.AliveHandler(), Ready: health.ReadyHandler(),
+		Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.api.Listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.collector.Listen(ctx); err != nil {
+		return nil, err
+	}
+	ok = true
+	return s, nil
+}
+
+func (s *Server) close() {
+	if s.store != nil {
+		if err := s.store.Close(); err != nil {
+			s.log.Error("store not closed cleanly", "error", err)
+		}
+	}
+}
+
+// Addr is where the API listens.
+func (s *Server) Addr() string { return s.api.Addr() }
+
+// Collector gives tests the bound ports.
+func (s *Server) Collector() *collect.Collector { return s.collector }
+
+// run has two contexts: ctx stops the source; what comes behind it ends only
+// when the source is drained and everything received was judged and saved.
+func (s *Server) run(ctx context.Context, o *ServeOptions) error {
+	addrs := s.collector.Addrs()
+	listening := make([]string, 0, len(addrs))
+	for _, a := range addrs {
+		listening = append(listening, a.String())
+	}
+	s.log.Info("tidewatch is listening", "flows", listening, "api", "http://"+s.api.Addr()+"/api/v1/incidents", "version", o.Version)
+	if o.Ready != nil {
+		o.Ready(s)
+	}
+	behind, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	g, source := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.collector.Run(source) })
+	g.Go(func() error { return s.tick(source) })
+	rest, _ := errgroup.WithContext(behind)
+	failed := make(chan error, 1)
+	rest.Go(func() error {
+		err := s.api.Run(behind)
+		if err != nil {
+			failed <- err
+		}
+		return err
+	})
+	rest.Go(func() error { return s.outlet.run(behind) })
+	g.Go(func() error {
+		select {
+		case err := <-failed:
+			return err
+		case <-source.Done():
+			return nil
+		}
+	})
+	err := g.Wait()
+	s.log.Info("stopping: judging what was received")
+	s.engine.Drain()
+	end()
+	return errors.Join(err, rest.Wait())
+}
+
+// tick keeps flow time moving when no flows come: an attack whose end is
+// silence must end, too. Flow time stays a second behind the clock, so that
+// what arrives in this second is judged in it.
+func (s *Server) tick(ctx context.Context) error {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-t.C:
+			s.engine.Advance(now.Unix())
+		}
+	}
+}
+
+func (s *Server) exporterList() []api.Exporter {
+	all := s.collector.Exporters()
+	out := make([]api.Exporter, 0, len(all))
+	for _, e := range all {
+		out = append(out, api.Exporter{
+			Address: e.Address, Protocols: e.Protocols, LastSeen: e.LastSeen, Datagrams: e.Datagrams, Records: e.Records,
+			Lost: e.Lost, SequenceGaps: e.SequenceGaps, SequenceResets: e.SequenceResets,
+			MissingTemplates: e.MissingTemplates, Held: e.Held, Sampling: e.Sampling, SamplingKnown: e.SamplingKnown,
+			SkewSeconds: e.SkewSeconds, Errors: e.Errors,
+		})
+	}
+	return out
+}

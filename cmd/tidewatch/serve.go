@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+
+	"tidewatch/app"
+)
+
+type serveCmd struct {
+	Config string `short:"c" placeholder:"FILE" help:"Configuration file (YAML); none is needed."`
+}
+
+// Run serves until the process is told to stop.
+func (c *serveCmd) Run(ctx context.Context, s streams) error {
+	cfg, _, err := app.LoadConfig(c.Config)
+	if err != nil {
+		return usageError{err}
+	}
+	return app.Serve(ctx, cfg, &app.ServeOptions{Log: s.err, Version: version})
+}

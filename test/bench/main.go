@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command bench measures what a whole collector costs: CPU microseconds per
+// flow of `tidewatch serve` under a NetFlow v9 load over loopback, beside
+// Debian's nfcapd (and FastNetMon, when installed) under the same load. The
+// sender is this process and is not counted.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func main() {
+	binary := flag.String("tidewatch", "bin/tidewatch", "the program to measure")
+	rates := flag.String("rates", "75000,1000000", "flows per second, comma separated")
+	seconds := flag.Int("seconds", 10, "length of one run")
+	runs := flag.Int("runs", 3, "runs of each; the median is printed")
+	flag.Parse()
+	if err := bench(*binary, *rates, *seconds, *runs); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(binary, rates string, seconds, runs int) error {
+	l, err := newLoad(1)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%-10s %12s %14s %10s %12s %10s\n", "collector", "flows/s", "CPU us/flow", "CPU %", "sent", "lost")
+	for _, text := range strings.Split(rates, ",") {
+		rate, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("-rates: %w", err)
+		}
+		for _, make := range []func(string) (*target, error){tidewatch, nfcapd, fastnetmon} {
+			var all []measure
+			for range runs {
+				t, err := make(binary)
+				if err != nil {
+					return err
+				}
+				if t == nil {
+					break
+				}
+				m, err := t.measure(l, rate, time.Duration(seconds)*time.Second)
+				if err != nil {
+					return fmt.Errorf("%s: %w", t.name, err)
+				}
+				all = append(all, m)
+			}
+			if len(all) == 0 {
+				continue
+			}
+			slices.SortFunc(all, func(a, b measure) int { return int(1e6 * (a.perFlow() - b.perFlow())) })
+			m := all[len(all)/2]
+			lost := "unknown"
+			if m.received >= 0 {
+				worst := 0
+				for _, x := range all {
+					worst = max(worst, x.flows-x.received)
+				}
+				lost = strconv.Itoa(worst)
+			}
+			fmt.Printf("%-10s %12.0f %14.3f %10.1f %12d %10s\n", m.name, float64(m.flows)/m.wall.Seconds(), m.perFlow(), 100*m.cpu.Seconds()/m.wall.Seconds(), m.flows, lost)
+		}
+	}
+	return nil
+}
+
+// measure is one run.
+type measure struct {
+	name            string
+	flows, received int // received is -1 when the collector does not tell
+	cpu, wall       time.Duration
+}
+
+func (m *measure) perFlow() float64 { return float64(m.cpu.Microseconds()) / float64(m.flows) }
+
+// warmUp fills tables before anything is counted: a collector runs for months.
+const warmUp = 5 * time.Second
+
+// measure warms the collector up, then counts its CPU over the load and the
+// second after it.
+func (t *target) measure(l *load, rate int, d time.Duration) (measure, error) {
+	defer t.stop()
+	conn, err := net.Dial("udp", t.addr)
+	if err != nil {
+		return measure{}, err
+	}
+	defer conn.Close()
+	if _, err := l.send(conn, min(rate, 200_000), warmUp); err != nil {
+		return measure{}, err
+	}
+	time.Sleep(time.Second)
+	before, had := t.cpu(), t.received()
+	start := time.Now()
+	sent, err := l.send(conn, rate, d)
+	if err != nil {
+		return measure{}, err
+	}
+	wall := time.Since(start)
+	time.Sleep(time.Second)
+	m := measure{name: t.name, flows: sent, received: -1, cpu: t.cpu() - before, wall: wall}
+	if had >= 0 {
+		m.received = t.received() - had
+	}
+	return m, nil
+}
