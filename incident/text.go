@@ -89,9 +89,12 @@ func acronyms(s string) string {
 	return first + " " + rest
 }
 
-// Headline tells the incident in one line: severity, what, about whom, how much.
-func (i *Incident) Headline() string {
-	s := string(i.Severity) + ": " + what(i) + " " + preposition(i) + " " + i.Subject
+// Headline tells the incident in one line: severity, then its title.
+func (i *Incident) Headline() string { return string(i.Severity) + ": " + i.Title() }
+
+// Title tells what it is, about whom, and how much.
+func (i *Incident) Title() string {
+	s := what(i) + " " + preposition(i) + " " + i.Subject
 	if m := measure(i); m != "" {
 		s += ", " + m
 	}
