@@ -157,16 +157,19 @@ func TestWorstCases(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d, b := newDecoder(t, nil), flow.NewBatch(1024)
 			filled(d)
-			const rounds = 5
-			begin := time.Now()
-			for i := range rounds {
+			// The fastest round counts, and of it Decode alone: a busy machine and the
+			// checks cost more than what is measured.
+			took := time.Hour
+			for i := range 5 {
 				b.Reset()
+				begin := time.Now()
 				res := d.Decode(payload, exporterA, (t0+int64(i))*second, b)
+				took = min(took, time.Since(begin))
 				checkInvariants(t, d, payload, res, b)
 			}
 			// The slowest took 11 ms when this was written; the rest is for the race
 			// detector and busy machines. Anything quadratic is far beyond it.
-			if took := time.Since(begin) / rounds; took > 500*time.Millisecond {
+			if took > 500*time.Millisecond {
 				t.Errorf("a datagram of %d bytes takes %v", len(payload), took)
 			} else {
 				t.Logf("%v", took)
