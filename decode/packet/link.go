@@ -17,14 +17,10 @@ func network(link Link, f []byte) (kind uint16, at int, r Reason) {
 			return 0, 0, Truncated
 		}
 		return byVersion(f, 4)
-	case LinkPPP, LinkPPPHDLC:
-		at := 0
-		if len(f) >= 2 && f[0] == 0xff && f[1] == 0x03 {
-			at = 2
-		} else if len(f) >= 4 && (f[0] == 0x0f || f[0] == 0x8f) { // Cisco HDLC under the same type
-			return etherType(f, 2)
-		}
-		return ppp(f, at)
+	case LinkPPP, LinkPPPHDLC, LinkPPPPPPD:
+		return framedPPP(f, 0)
+	case LinkPPPWithDir:
+		return framedPPP(f, 1)
 	case LinkPPPoE:
 		return ppp(f, 6)
 	case LinkCHDLC:
@@ -39,10 +35,9 @@ func network(link Link, f []byte) (kind uint16, at int, r Reason) {
 	case LinkIEEE80211:
 		return wifi(f, 0)
 	case LinkRadiotap:
-		if len(f) < 4 {
-			return 0, 0, Truncated
-		}
-		return wifi(f, int(binary.LittleEndian.Uint16(f[2:])))
+		return radiotap(f)
+	case LinkPrism, LinkAVS:
+		return prism(f)
 	case LinkPPI:
 		if len(f) < 8 {
 			return 0, 0, Truncated
@@ -54,8 +49,9 @@ func network(link Link, f []byte) (kind uint16, at int, r Reason) {
 		}
 		kind, at, r := network(inner, f[size:])
 		return kind, at + size, r
+	default:
+		return device(link, f)
 	}
-	return 0, 0, UnknownLink
 }
 
 func byVersion(f []byte, at int) (kind uint16, start int, r Reason) {
@@ -107,6 +103,9 @@ func tagged(f []byte, at int, kind uint16) (found uint16, start int, r Reason) {
 
 // llc reads an IEEE 802.2 header: SNAP may carry an Ethernet type.
 func llc(f []byte, at int) (kind uint16, start int, r Reason) {
+	if len(f) >= at+3 && f[at] == 0x06 && f[at+1] == 0x06 && f[at+2] == 0x03 { // IP's own access point
+		return byVersion(f, at+3)
+	}
 	if len(f) < at+8 {
 		return 0, 0, NotIP
 	}
@@ -147,6 +146,21 @@ func pseudowire(f []byte, at int) (kind uint16, start int, r Reason) {
 	return byVersion(f, at)
 }
 
+// framedPPP reads PPP with or without the address and control of RFC 1662;
+// Cisco HDLC's unicast and multicast addresses stand under the same link types.
+func framedPPP(f []byte, at int) (kind uint16, start int, r Reason) {
+	if len(f) < at+4 {
+		return 0, 0, Truncated
+	}
+	switch {
+	case f[at] == 0xff && f[at+1] == 0x03:
+		return ppp(f, at+2)
+	case f[at] == 0x0f || f[at] == 0x8f:
+		return etherType(f, at+2)
+	}
+	return ppp(f, at)
+}
+
 // ppp reads the protocol field of RFC 1661, one or two bytes.
 func ppp(f []byte, at int) (kind uint16, start int, r Reason) {
 	if len(f) < at+2 {
@@ -165,26 +179,4 @@ func ppp(f []byte, at int) (kind uint16, start int, r Reason) {
 		return mpls(f, at+2)
 	}
 	return 0, 0, NotIP
-}
-
-// wifi reads an IEEE 802.11 data frame that is not encrypted.
-func wifi(f []byte, at int) (kind uint16, start int, r Reason) {
-	if at < 0 || len(f) < at+24 {
-		return 0, 0, Truncated
-	}
-	control := f[at]
-	if control&0x0c != 0x08 || control&0x40 != 0 || f[at+1]&0x40 != 0 { // data, with a body, not protected
-		return 0, 0, NotIP
-	}
-	header := 24
-	if f[at+1]&3 == 3 {
-		header += 6 // four addresses
-	}
-	if control&0x80 != 0 {
-		header += 2 // quality of service
-		if f[at+1]&0x80 != 0 {
-			header += 4 // HT control
-		}
-	}
-	return llc(f, at+header)
 }

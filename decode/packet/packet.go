@@ -14,25 +14,38 @@ import (
 // Link is a libpcap link type (LINKTYPE_ registry of tcpdump.org).
 type Link uint16
 
-// The link types in which an IP packet is looked for.
+// The link types in which an IP packet is looked for. LinkRawOld and LinkRawOld2
+// are what some systems wrote for LinkRaw.
 const (
-	LinkNull      Link = 0
-	LinkEthernet  Link = 1
-	LinkPPP       Link = 9
-	LinkRawOld    Link = 12
-	LinkRawOld2   Link = 14
-	LinkPPPHDLC   Link = 50
-	LinkPPPoE     Link = 51
-	LinkRaw       Link = 101
-	LinkCHDLC     Link = 104
-	LinkIEEE80211 Link = 105
-	LinkLoop      Link = 108
-	LinkLinuxSLL  Link = 113
-	LinkRadiotap  Link = 127
-	LinkPPI       Link = 192
-	LinkIPv4      Link = 228
-	LinkIPv6      Link = 229
-	LinkLinuxSLL2 Link = 276
+	LinkNull       Link = 0
+	LinkEthernet   Link = 1
+	LinkTokenRing  Link = 6
+	LinkPPP        Link = 9
+	LinkFDDI       Link = 10
+	LinkRawOld     Link = 12
+	LinkRawOld2    Link = 14
+	LinkPPPHDLC    Link = 50
+	LinkPPPoE      Link = 51
+	LinkATM        Link = 100 // RFC 1483 with LLC
+	LinkRaw        Link = 101
+	LinkCHDLC      Link = 104
+	LinkIEEE80211  Link = 105
+	LinkFrameRelay Link = 107
+	LinkLoop       Link = 108
+	LinkEnc        Link = 109 // OpenBSD's IPsec device
+	LinkLinuxSLL   Link = 113
+	LinkPFLog      Link = 117 // OpenBSD's packet filter
+	LinkPrism      Link = 119
+	LinkRadiotap   Link = 127
+	LinkAVS        Link = 163
+	LinkPPPPPPD    Link = 166
+	LinkPPI        Link = 192
+	LinkPPPWithDir Link = 204
+	LinkMPLS       Link = 219
+	LinkIPv4       Link = 228
+	LinkIPv6       Link = 229
+	LinkNFLog      Link = 239 // Linux' netfilter log
+	LinkLinuxSLL2  Link = 276
 )
 
 // Reason tells why a frame gave no IP packet.
@@ -61,7 +74,7 @@ type Info struct {
 	Mark             flow.Mark // Fragment; NoTCPFlags when the TCP header was cut off
 	IPBytes          int       // length of the IP packet on the wire
 	Payload          []byte    // what of the transport payload was captured; nil for later fragments
-	// Whole is false when the capture cut the packet short.
+	// Whole is false when the capture cut the packet short; Payload is then cut too.
 	Whole bool
 }
 
@@ -238,7 +251,11 @@ func transport(b []byte, later bool, out *Info) {
 		ports(b, out)
 		out.Payload = nil
 		if len(b) >= 8 {
-			out.Payload = b[8:]
+			end := int(binary.BigEndian.Uint16(b[4:]))
+			if end < 8 { // 0 is a jumbogram's (RFC 2675, 4), less a lie
+				end = len(b)
+			}
+			out.Payload = b[8:min(end, len(b))]
 		}
 	case flow.ProtoSCTP, 33, 136: // SCTP, DCCP, UDP-Lite: ports at the same place
 		ports(b, out)

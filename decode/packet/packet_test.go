@@ -89,12 +89,15 @@ func FuzzDecode(f *testing.F) {
 		f.Add(uint16(LinkEthernet), raw(f, s))
 		f.Add(uint16(LinkRaw), raw(f, s))
 	}
-	for _, l := range []Link{LinkNull, LinkPPP, LinkPPPoE, LinkCHDLC, LinkIEEE80211, LinkRadiotap, LinkPPI, LinkLinuxSLL, LinkLinuxSLL2} {
+	for _, l := range []Link{
+		LinkNull, LinkPPP, LinkPPPoE, LinkCHDLC, LinkIEEE80211, LinkRadiotap, LinkPPI, LinkLinuxSLL, LinkLinuxSLL2,
+		LinkPrism, LinkFrameRelay, LinkTokenRing, LinkPFLog, LinkNFLog, LinkMPLS,
+	} {
 		f.Add(uint16(l), make([]byte, 64))
 	}
 	f.Fuzz(func(t *testing.T, link uint16, b []byte) {
 		var out Info
-		if Decode(Link(link), b, len(b), &out) == None && (out.IPBytes < 0 || len(out.Payload) > len(b)) {
+		if Decode(Link(link), b, len(b), &out) == None && (out.IPBytes < 20 || len(out.Payload) > len(b)) {
 			t.Errorf("impossible: %+v", out)
 		}
 		DecodeIP(b, len(b), &out)

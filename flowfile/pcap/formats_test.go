@@ -5,6 +5,7 @@ package pcap
 import (
 	"encoding/binary"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,34 +48,41 @@ func TestNextGenOddities(t *testing.T) {
 		"two interfaces": {
 			new(nextGen).section(binary.LittleEndian).iface(packet.LinkRaw, 0, 0, 0).iface(packet.LinkEthernet, 0, 9, 0).
 				enhanced(1, nanos+7, eth).enhanced(0, micros+1, tcp(2, flow.SYN)).buf,
-			[]int64{sec(1) + 7, sec(1) + 1000}, nil,
+			[]int64{sec(1) + 7, sec(1) + 1000},
+			nil,
 		},
 		"a section in the other byte order": {
 			new(nextGen).section(binary.LittleEndian).iface(packet.LinkRaw, 0, 0, 0).enhanced(0, micros, syn).
 				section(binary.BigEndian).iface(packet.LinkEthernet, 0, 0, 0).enhanced(0, micros+5, append([]byte{12: 0x08, 13: 0}, tcp(2, flow.SYN)...)).buf,
-			[]int64{sec(1), sec(1) + 5000}, nil,
+			[]int64{sec(1), sec(1) + 5000},
+			nil,
 		},
 		"a binary resolution and an offset": {
 			new(nextGen).section(binary.BigEndian).iface(packet.LinkRaw, 0, 0x80|10, 1_500_000_000).enhanced(0, 3*1024+512, syn).buf,
-			[]int64{sec(3.5)}, nil,
+			[]int64{sec(3.5)},
+			nil,
 		},
 		"seconds": {
 			new(nextGen).section(binary.BigEndian).iface(packet.LinkRaw, 0, 0x80, 0).enhanced(0, 1_500_000_001, syn).buf,
-			[]int64{sec(1)}, nil,
+			[]int64{sec(1)},
+			nil,
 		},
 		"picoseconds": {
 			new(nextGen).section(binary.BigEndian).iface(packet.LinkRaw, 0, 12, 1_500_000_000).enhanced(0, 2_000_000_001_000, syn).buf,
-			[]int64{sec(2) + 1}, nil,
+			[]int64{sec(2) + 1},
+			nil,
 		},
 		"old and simple blocks": {
 			new(nextGen).section(binary.LittleEndian).iface(packet.LinkRaw, 38, 0, 0).
 				old(0, micros, syn).simple(append(tcp(2, flow.SYN)[:38], 0, 0)).buf,
-			[]int64{sec(1), sec(1)}, nil,
+			[]int64{sec(1), sec(1)},
+			nil,
 		},
 		"blocks nobody knows": {
 			new(nextGen).section(binary.LittleEndian).block(0x0bad, 1, 2, 3).iface(packet.LinkRaw, 0, 0, 0).
 				block(5, make([]byte, 12)...).enhanced(0, micros, syn).block(4).buf,
-			[]int64{sec(1)}, nil,
+			[]int64{sec(1)},
+			nil,
 		},
 		"a packet of an undescribed interface": {
 			new(nextGen).section(binary.LittleEndian).iface(packet.LinkRaw, 0, 0, 0).enhanced(4, micros, syn).enhanced(0, micros, syn).buf,
@@ -119,11 +127,11 @@ func TestDamageIsNoted(t *testing.T) {
 		data []byte
 		note string
 	}{
-		"pcap cut in a packet":    {append(old[:len(old):len(old)], old[24:24+16+30]...), "at byte 80: the last packet is cut off: 10 of its 40 bytes are missing"},
-		"pcap cut in a header":    {append(old[:len(old):len(old)], 1, 2, 3), "at byte 80: a packet header is cut off"},
-		"pcap with garbage":       {append(old[:len(old):len(old)], strings.Repeat("\xee", 64)...), "at byte 80: a packet claims 4008636142 bytes; the rest cannot be read"},
-		"pcapng cut in a block":   {append(ng[:len(ng):len(ng)], 6, 0, 0, 0, 32, 0, 0, 0, 1), "the last block is cut off: 23 of its 32 bytes are missing"},
-		"pcapng with garbage":     {append(ng[:len(ng):len(ng)], strings.Repeat("\xee", 64)...), "a block claims 4008636142 bytes; the rest cannot be read"},
+		"pcap cut in a packet":    {append(slices.Clip(old), old[24:24+16+30]...), "at byte 80: the last packet is cut off: 10 of its 40 bytes are missing"},
+		"pcap cut in a header":    {append(slices.Clip(old), 1, 2, 3), "at byte 80: a packet header is cut off"},
+		"pcap with garbage":       {append(slices.Clip(old), strings.Repeat("\xee", 64)...), "at byte 80: a packet claims 4008636142 bytes; the rest cannot be read"},
+		"pcapng cut in a block":   {append(slices.Clip(ng), 6, 0, 0, 0, 32, 0, 0, 0, 1), "the last block is cut off: 23 of its 32 bytes are missing"},
+		"pcapng with garbage":     {append(slices.Clip(ng), strings.Repeat("\xee", 64)...), "a block claims 4008636142 bytes; the rest cannot be read"},
 		"pcapng with a wrong end": {wrongEnd, "the lengths at the two ends of a block differ; the rest cannot be read"},
 	} {
 		got, s := read(t, tc.data)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 
 	"tidewatch/decode"
 	"tidewatch/decode/packet"
@@ -57,7 +58,7 @@ func (d *reader) sniff(o *flowfile.Options) error {
 			{Exporter: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Rate: o.Sampling},
 			{Exporter: netip.PrefixFrom(netip.IPv6Unspecified(), 0), Rate: o.Sampling},
 		}
-		cfg.Sampling = append(cfg.Sampling[:len(cfg.Sampling):len(cfg.Sampling)], everyone...)
+		cfg.Sampling = append(slices.Clip(cfg.Sampling), everyone...)
 	}
 	dec, err := decode.New(cfg)
 	if err != nil {
