@@ -16,6 +16,9 @@ const (
 	maxKinds      = 8
 	maxChildren   = 16
 	maxTop        = 10 // contract: at most ten entries each
+	// newsShare is how much one peer must carry for a change of it to be told: a
+	// fifth is more than the largest of a botnet's sources and less than a lone one's.
+	newsShare = 0.2
 )
 
 // take folds one finding: into the incident of its cause, into an attack that
@@ -245,12 +248,16 @@ func (e *entry) note(b *Book, t EventType, text string, values map[string]float6
 	e.mark(t)
 }
 
+// heaviest is the peer that carries most, if it carries enough to be news: with
+// thousands of spoofed sources it is another one every second.
 func heaviest(t *detect.Top) string {
-	if len(t.Sources) > 0 {
-		return t.Sources[0].Key
-	}
-	if len(t.Destinations) > 0 {
-		return t.Destinations[0].Key
+	for _, list := range [...][]detect.Share{t.Sources, t.Destinations} {
+		if len(list) > 0 {
+			if list[0].Share < newsShare {
+				return ""
+			}
+			return list[0].Key
+		}
 	}
 	return ""
 }

@@ -182,6 +182,16 @@ func TestLife(t *testing.T) {
 			100, always(10, 31, func(s float64) detect.Finding { return flood(5, s, 0.8, 20_000+500*s) }),
 			"opened updated updated updated updated resolved",
 		},
+		"another heaviest source is told, a spoofed one among thousands is not": {
+			60, always(10, 31, func(s float64) detect.Finding {
+				f := flood(5, s, 0.8, 20_000)
+				f.Top.Sources[0].Key = fmt.Sprintf("198.51.100.%.0f", s)
+				if s == 20 {
+					f.Top.Sources[0] = detect.Share{Key: "198.51.100.200", Share: 0.5}
+				}
+				return f
+			}), "opened updated",
+		},
 		"an odd second of another vector changes no name": {
 			120, func(s int) []detect.Finding {
 				f := flood(5, float64(s), 0.8, 20_000)

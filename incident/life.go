@@ -66,9 +66,7 @@ func (e *entry) grew(b *Book) {
 	}
 	rose(m.Sigma, n.Sigma, "sigma", "sigma", &clauses, "the deviation rose to ")
 	if top := heaviest(&e.inc.Top); top != e.top && top != "" {
-		if e.top != "" {
-			clauses = append(clauses, "the heaviest peer is now "+top)
-		}
+		clauses = append(clauses, "the heaviest peer is now "+top)
 		e.top = top
 	}
 	if len(clauses) == 0 {

@@ -244,7 +244,7 @@ func TestTimelineIsBounded(t *testing.T) {
 	b := newBook(t, func(c *Config) { c.MaxTimeline, c.UpdateGap = 10, 0 })
 	events := run(b, 1, 200, func(s int) []detect.Finding {
 		f := flood(0, float64(s), 0.7, 20_000)
-		f.Top.Sources[0].Key = fmt.Sprintf("198.51.100.%d", s)
+		f.Top.Sources[0] = detect.Share{Key: fmt.Sprintf("198.51.100.%d", s), Share: 0.5}
 		return []detect.Finding{f}
 	})
 	i := events[len(events)-1].Incident
