@@ -86,7 +86,7 @@ type srv6Message struct {
 				} `json:"records"`
 			} `json:"Data"`
 		} `json:"sets"`
-	}
+	} `json:"IPFIX"`
 }
 
 // TestNetGauzeGoldens compares SRv6 records, where the inner header stands last.
