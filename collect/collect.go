@@ -9,26 +9,28 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
-	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/gaissmai/bart"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"tidewatch/flow"
+	"tidewatch/telemetry"
 )
 
 // Deps is what a Collector needs from outside.
 type Deps struct {
-	// Sink takes each batch, with the arrival time in it. It is called by one
-	// reader at a time each, must be safe for several, and keeps nothing.
+	// Sink takes each batch. It is called by the goroutine of each socket, so it
+	// must be safe for several at once; the batch is the caller's again when it
+	// returns, so it keeps nothing.
 	Sink       func(*flow.Batch)
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nowhere
-	// Exporter is called once for each exporter, before its first batch; nil is fine.
+	// Exporter is called whenever an exporter is given an index, before its first
+	// batch. An index may be given again when its exporter was forgotten. nil is fine.
 	Exporter func(index uint32, addr netip.Addr)
 }
 
@@ -36,64 +38,99 @@ type Deps struct {
 type Collector struct {
 	cfg     Config
 	deps    Deps
+	log     *slog.Logger
+	allow   *bart.Lite // nil: everybody
 	readers []*reader
 	index   exporterIndex
 	metrics metrics
+	refused *telemetry.Burst // brakes the log line about exporters that are not allowed
+	running atomic.Bool
 }
 
 // New checks the configuration; it opens nothing.
-func New(cfg Config, deps Deps) (*Collector, error) {
+func New(cfg Config, deps Deps) (*Collector, error) { //nolint:gocritic // once per process
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("collect: %w", err)
 	}
 	if deps.Sink == nil {
 		return nil, errors.New("collect: a sink is needed")
 	}
-	if deps.Logger == nil {
-		deps.Logger = slog.New(slog.DiscardHandler)
+	c := &Collector{cfg: cfg, deps: deps, log: deps.Logger, refused: telemetry.NewBurst(3, time.Minute, nil)}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
 	}
-	c := &Collector{cfg: cfg, deps: deps}
-	c.index = exporterIndex{byAddr: map[netip.Addr]uint32{}, max: cfg.Decode.MaxExporters, seen: deps.Exporter}
+	if len(cfg.Allow) > 0 {
+		c.allow = &bart.Lite{}
+		for _, p := range cfg.Allow {
+			c.allow.Insert(p)
+		}
+	}
+	c.index = exporterIndex{known: map[netip.Addr]*numbered{}, seen: deps.Exporter}
 	c.metrics = newMetrics(c)
 	return c, nil
 }
 
 // Listen binds every socket. Its error names the address and what to do.
 func (c *Collector) Listen(ctx context.Context) error {
-	if err := c.listen(ctx); err != nil {
-		c.Close()
-		return err
+	err := c.listen(ctx)
+	if err == nil && c.deps.Registerer != nil {
+		if err = c.deps.Registerer.Register(&c.metrics); err != nil {
+			err = fmt.Errorf("collect: register metrics: %w", err)
+		}
 	}
-	if c.deps.Registerer != nil {
-		if err := c.deps.Registerer.Register(&c.metrics); err != nil {
-			c.Close()
-			return fmt.Errorf("collect: register metrics: %w", err)
+	if err != nil {
+		c.Close()
+	}
+	return err
+}
+
+func (c *Collector) listen(ctx context.Context) error {
+	for _, addr := range c.cfg.Listen {
+		if err := c.listenOn(ctx, addr); err != nil {
+			return fmt.Errorf("listen for flows on udp %s: %w", addr, explain(err))
 		}
 	}
 	return nil
 }
 
-func (c *Collector) listen(ctx context.Context) error {
-	for _, addr := range c.cfg.Listen {
-		// One test socket without SO_REUSEPORT: two servers must not share a port silently.
-		for i := range c.cfg.Readers {
-			at := addr
-			if i > 0 {
-				at = c.readers[len(c.readers)-1].conn.LocalAddr().String()
-			}
-			conn, err := bind(ctx, at, c.cfg.Readers > 1)
-			if err != nil {
-				return fmt.Errorf("listen for flows on udp %s: %w", addr, explain(err))
-			}
-			r, err := newReader(c, conn)
-			if err != nil {
-				_ = conn.Close()
-				return err
-			}
-			c.readers = append(c.readers, r)
+// listenOn binds the sockets of one address.
+func (c *Collector) listenOn(ctx context.Context, addr string) error {
+	share := c.cfg.Readers > 1
+	if port, err := portOf(addr); err == nil && share && port != 0 {
+		// Sockets that share would share with another tidewatch of this user, too,
+		// and each would get some of the exporters. So ask first without sharing.
+		probe, err := bind(ctx, addr, false)
+		if err != nil {
+			return err
 		}
-		c.buffer(c.readers[len(c.readers)-1], addr)
+		if err := probe.Close(); err != nil {
+			return err
+		}
 	}
+	first := len(c.readers)
+	for i := range c.cfg.Readers {
+		at := addr
+		if i > 0 { // with port 0 the kernel chose one
+			at = c.readers[first].conn.LocalAddr().String()
+		}
+		conn, err := bind(ctx, at, share)
+		if err != nil {
+			return err
+		}
+		r, err := newReader(c, conn, addr, i)
+		if err != nil {
+			_ = conn.Close()
+			return err
+		}
+		c.readers = append(c.readers, r)
+	}
+	if share {
+		if err := steer(c.readers[first].conn, c.cfg.Readers); err != nil {
+			c.log.Warn("datagrams of one exporter may reach several readers, which delays its templates",
+				"listen", addr, "error", err, "remedy", "set collect.readers to 1")
+		}
+	}
+	c.buffer(c.readers[first:], addr)
 	return nil
 }
 
@@ -105,22 +142,26 @@ func explain(err error) error {
 	case errors.Is(err, syscall.EACCES):
 		return errors.New("not permitted; ports below 1024 need the capability CAP_NET_BIND_SERVICE")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return errors.New("this machine has no such address")
+		return errors.New("this machine has no such address; set collect.listen to one of its own or to :port")
 	}
 	return err
 }
 
-// buffer says so when the kernel grants less than was asked for.
-func (c *Collector) buffer(r *reader, addr string) {
-	got := setBuffer(r.conn, c.cfg.ReceiveBuffer)
-	if got < c.cfg.ReceiveBuffer {
-		c.deps.Logger.Warn("kernel caps the receive buffer; bursts may be lost",
-			"listen", addr, "asked", c.cfg.ReceiveBuffer, "granted", got,
+// buffer asks for the receive buffers of one address, and says so once when the
+// kernel grants less.
+func (c *Collector) buffer(readers []*reader, addr string) {
+	granted := c.cfg.ReceiveBuffer
+	for _, r := range readers {
+		granted = min(granted, setBuffer(r.conn, c.cfg.ReceiveBuffer))
+	}
+	if granted < c.cfg.ReceiveBuffer {
+		c.log.Warn("kernel caps the receive buffer; bursts may be lost",
+			"listen", addr, "asked", c.cfg.ReceiveBuffer, "granted", granted,
 			"remedy", fmt.Sprintf("sysctl -w net.core.rmem_max=%d", c.cfg.ReceiveBuffer))
 	}
 }
 
-// Addrs are the bound addresses, a reader each.
+// Addrs are the bound addresses, one for each reader, in the order of Config.Listen.
 func (c *Collector) Addrs() []netip.AddrPort {
 	out := make([]netip.AddrPort, 0, len(c.readers))
 	for _, r := range c.readers {
@@ -138,14 +179,21 @@ func (c *Collector) Close() {
 	}
 }
 
-// saveEvery is how often templates are written, so that kill -9 costs little.
-const saveEvery = 5 * time.Minute
+// Ready fails while nothing is received: before Run and after it.
+func (c *Collector) Ready(context.Context) error {
+	if !c.running.Load() {
+		return errors.New("not receiving")
+	}
+	return nil
+}
 
 // Run receives until ctx ends, then takes what the kernel still holds. It
-// returns nil on cancel.
+// returns nil on cancel. It is called once.
 func (c *Collector) Run(ctx context.Context) error {
 	defer c.Close()
 	c.restore()
+	c.running.Store(true)
+	defer c.running.Store(false)
 	g, gctx := errgroup.WithContext(ctx)
 	for _, r := range c.readers {
 		g.Go(func() error { return r.run(gctx) })
@@ -170,79 +218,5 @@ func (c *Collector) Run(ctx context.Context) error {
 	return nil
 }
 
-// save writes the templates of every reader beside each other, atomically.
-func (c *Collector) save() {
-	if c.cfg.TemplateFile == "" {
-		return
-	}
-	for i, r := range c.readers {
-		var b strings.Builder
-		r.mu.Lock()
-		err := r.decoder.Save(&b)
-		r.mu.Unlock()
-		if err == nil {
-			err = writeFile(fmt.Sprintf("%s.%d", c.cfg.TemplateFile, i), b.String())
-		}
-		if err != nil {
-			c.deps.Logger.Warn("templates not saved; after a restart data waits for the exporters to resend them", "error", err)
-			return
-		}
-	}
-}
-
-func writeFile(path, text string) error {
-	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, []byte(text), 0o600); err != nil {
-		return fmt.Errorf("write templates: %w", err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("write templates: %w", err)
-	}
-	return nil
-}
-
-func (c *Collector) restore() {
-	if c.cfg.TemplateFile == "" {
-		return
-	}
-	for i, r := range c.readers {
-		f, err := os.Open(fmt.Sprintf("%s.%d", c.cfg.TemplateFile, i))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err == nil {
-			r.mu.Lock()
-			err = r.decoder.Restore(f)
-			r.mu.Unlock()
-			_ = f.Close()
-		}
-		if err != nil {
-			c.deps.Logger.Warn("saved templates not read; data waits for the exporters to resend them", "error", err)
-		}
-	}
-}
-
-// exporterIndex numbers exporters over all readers, in the order they are heard.
-type exporterIndex struct {
-	mu     sync.Mutex
-	byAddr map[netip.Addr]uint32
-	max    int
-	seen   func(uint32, netip.Addr)
-}
-
-func (x *exporterIndex) of(a netip.Addr) (uint32, bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if i, ok := x.byAddr[a]; ok {
-		return i, true
-	}
-	if len(x.byAddr) >= x.max {
-		return 0, false
-	}
-	i := uint32(len(x.byAddr))
-	x.byAddr[a] = i
-	if x.seen != nil {
-		x.seen(i, a)
-	}
-	return i, true
-}
+// allowed reports whether an exporter is heard.
+func (c *Collector) allowed(a netip.Addr) bool { return c.allow == nil || c.allow.Contains(a) }

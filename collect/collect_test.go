@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -49,13 +48,19 @@ func start(t *testing.T, cfg Config, sink func(*flow.Batch)) (c *Collector, stop
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, run(t, c)
+}
+
+// run binds and runs c; stop ends it and waits.
+func run(t *testing.T, c *Collector) (stop func()) {
+	t.Helper()
 	if err := c.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()
-	return c, func() {
+	return func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -178,20 +183,7 @@ func TestKernelDrops(t *testing.T) {
 		send(t, c.Addrs()[0], "", v5(30, 0))
 	}
 	close(slow)
-	await(t, "the burst", func() bool { return c.Totals().Datagrams > 0 })
-	time.Sleep(50 * time.Millisecond)
-	send(t, c.Addrs()[0], "", v5(1, 0)) // the count comes with the next datagram
-	await(t, "drops", func() bool { x := c.Totals(); return x.KernelDrops > 0 && x.KernelDrops+x.Datagrams >= sent })
-	stop()
-}
-
-// Templates survive a restart.
-func TestTemplateFile(t *testing.T) {
-	cfg := DefaultConfig()
-	cfg.Listen, cfg.TemplateFile = []string{"127.0.0.1:0"}, filepath.Join(t.TempDir(), "templates")
-	_, stop := start(t, cfg, func(*flow.Batch) {})
-	stop()
-	_, stop = start(t, cfg, func(*flow.Batch) {})
+	await(t, "drops", func() bool { x := c.Totals(); return x.KernelDrops > 0 && x.KernelDrops+x.Datagrams == sent })
 	stop()
 }
 
@@ -225,7 +217,7 @@ func TestNoAllocation(t *testing.T) {
 		r.handle(n)
 	}
 	once()
-	if n := testing.AllocsPerRun(50, once); n > 0.5 {
+	if n := testing.AllocsPerRun(50, once); n != 0 {
 		t.Errorf("%v allocations a burst", n)
 	}
 }

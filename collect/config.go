@@ -8,7 +8,10 @@ package collect
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"slices"
+	"strconv"
 
 	"tidewatch/decode"
 )
@@ -39,11 +42,43 @@ func (c *Config) Validate() error {
 		return errors.New("listen names no address")
 	case c.Readers < 1 || c.Readers > 64:
 		return errors.New("readers must lie between 1 and 64")
-	case c.ReceiveBuffer < 64<<10:
-		return errors.New("receive_buffer must be at least 65536 bytes")
+	case c.ReceiveBuffer < 64<<10 || c.ReceiveBuffer > 1<<30:
+		return errors.New("receive_buffer must lie between 65536 and 1073741824 bytes")
+	}
+	for i, addr := range c.Listen {
+		port, err := portOf(addr)
+		if err != nil {
+			return err
+		}
+		if port != 0 && slices.Contains(c.Listen[:i], addr) {
+			return fmt.Errorf("listen names %s twice", addr)
+		}
+	}
+	for _, p := range c.Allow {
+		switch {
+		case !p.IsValid():
+			return fmt.Errorf("allow: network %v is not valid", p)
+		case p.Addr().Is4In6():
+			return fmt.Errorf("allow: network %v is IPv4 in IPv6 form, write it as IPv4", p)
+		case p != p.Masked():
+			return fmt.Errorf("allow: network %v has bits set behind its length, write %v", p, p.Masked())
+		}
 	}
 	if err := c.Decode.Validate(); err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
 	return nil
+}
+
+// portOf reads the port of an address to listen on.
+func portOf(addr string) (uint16, error) {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return 0, fmt.Errorf("listen: %q must be host:port or :port", addr)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("listen: %q must end with a port number from 0 to 65535", addr)
+	}
+	return uint16(n), nil
 }

@@ -15,12 +15,10 @@ import (
 	"tidewatch/flow"
 )
 
-const (
-	burst      = 64      // datagrams taken from the kernel at once
-	datagram   = 9216    // bytes of one: jumbo frames and reassembled fragments up to here
-	drainLimit = 1 << 16 // datagrams taken after the stop signal: more than any kernel buffer of small ones holds
-	drainTime  = 2 * time.Second
-)
+// drainTime bounds what is taken after the stop signal. A full buffer of the
+// default size takes well under a second; an exporter that goes on sending
+// faster than it is read must not hold up the stop.
+const drainTime = 2 * time.Second
 
 // message is one received datagram.
 type message struct {
@@ -31,29 +29,55 @@ type message struct {
 
 // reader owns one socket and one decoder.
 type reader struct {
-	c       *Collector
-	conn    *net.UDPConn
-	recv    receiver
-	batch   *flow.Batch
-	mu      sync.Mutex // guards decoder and what follows; held while a burst is decoded
-	decoder *decode.Decoder
-	refused uint64 // datagrams of exporters that are not allowed
-	cut     uint64 // datagrams longer than the buffer
-	dropped uint64 // datagrams the kernel dropped for want of room
+	c      *Collector
+	listen string // as configured
+	number int    // which of the readers of this address
+	conn   *net.UDPConn
+	recv   *receiver
+	batch  *flow.Batch
+
+	// Datagrams come in runs of one exporter.
+	lastFrom    netip.Addr
+	lastAllowed bool
+
+	mu       sync.Mutex // guards decoder and what follows; held while a burst is decoded
+	decoder  *decode.Decoder
+	admitted map[netip.Addr]struct{} // exporters that hold an index through this decoder
+	evicted  uint64                  // the decoder's evictions that are accounted for
+	refused  uint64                  // datagrams of exporters that are not allowed
+	cut      uint64                  // datagrams longer than the buffer
+	dropped  drops
 }
 
-func newReader(c *Collector, conn *net.UDPConn) (*reader, error) {
+// drops follows the kernel's 32-bit count of datagrams lost on a socket, which
+// is told with each datagram and on request, not always in order.
+type drops struct {
+	total uint64
+	last  uint32
+}
+
+func (d *drops) observe(count uint32) {
+	if ahead := int32(count - d.last); ahead > 0 {
+		d.total += uint64(ahead)
+		d.last = count
+	}
+}
+
+func newReader(c *Collector, conn *net.UDPConn, listen string, number int) (*reader, error) {
+	r := &reader{
+		c: c, listen: listen, number: number, conn: conn,
+		admitted: map[netip.Addr]struct{}{}, batch: flow.NewBatch(burst * 32),
+	}
 	cfg := c.cfg.Decode
-	cfg.Clock, cfg.Index = decode.ClockArrival, c.index.of
-	d, err := decode.New(cfg)
-	if err != nil {
+	cfg.Clock, cfg.Index = decode.ClockArrival, r.admit
+	var err error
+	if r.decoder, err = decode.New(cfg); err != nil {
 		return nil, err
 	}
-	recv, err := newReceiver(conn)
-	if err != nil {
+	if r.recv, err = newReceiver(conn); err != nil {
 		return nil, err
 	}
-	return &reader{c: c, conn: conn, recv: recv, decoder: d, batch: flow.NewBatch(burst * 32)}, nil
+	return r, nil
 }
 
 // run receives until ctx ends and then takes what the kernel still holds.
@@ -82,15 +106,16 @@ func (r *reader) run(ctx context.Context) error {
 // drain takes what arrived before the stop signal.
 func (r *reader) drain() {
 	until := time.Now().Add(drainTime)
-	_ = r.conn.SetReadDeadline(until)
-	for taken := 0; taken < drainLimit && time.Now().Before(until); {
+	for time.Now().Before(until) {
 		n := r.recv.poll()
 		if n == 0 {
-			return
+			break
 		}
-		taken += n
 		r.handle(n)
 	}
+	r.mu.Lock()
+	r.askDrops()
+	r.mu.Unlock()
 }
 
 // handle decodes n datagrams into one batch and passes it on.
@@ -98,32 +123,55 @@ func (r *reader) handle(n int) {
 	now := time.Now().UnixNano()
 	r.batch.Reset()
 	r.mu.Lock()
+	refused := r.refused
 	for i := range n {
 		m := r.recv.message(i)
 		if m.truncated {
 			r.cut++
 		}
-		if !r.c.allowed(m.from) {
+		if m.from != r.lastFrom {
+			r.lastFrom, r.lastAllowed = m.from, r.c.allowed(m.from)
+		}
+		if !r.lastAllowed {
 			r.refused++
 			continue
 		}
 		r.decoder.Decode(m.data, m.from, now, r.batch)
 	}
-	r.dropped = r.recv.dropped()
+	r.dropped.observe(r.recv.dropped())
+	r.releaseForgotten()
+	refused = r.refused - refused
 	r.mu.Unlock()
+	if refused > 0 {
+		r.sayRefused()
+	}
 	if r.batch.Len() > 0 {
 		r.c.deps.Sink(r.batch)
 	}
 }
 
-func (c *Collector) allowed(a netip.Addr) bool {
-	if len(c.cfg.Allow) == 0 {
-		return true
+// sayRefused logs that somebody sends who may not, now and then.
+func (r *reader) sayRefused() {
+	if more, ok := r.c.refused.Allow(); ok {
+		r.c.log.Warn("datagrams refused: the exporter is not in collect.allow",
+			"exporter", r.lastRefused(), "listen", r.listen, "suppressed", more)
 	}
-	for _, p := range c.cfg.Allow {
-		if p.Contains(a) {
-			return true
+}
+
+// lastRefused is an exporter of the burst that is not allowed.
+func (r *reader) lastRefused() netip.Addr {
+	for i := range burst {
+		if m := r.recv.message(i); m.from.IsValid() && !r.c.allowed(m.from) {
+			return m.from
 		}
 	}
-	return false
+	return netip.Addr{}
+}
+
+// askDrops asks the kernel what it dropped: the datagrams that would tell may
+// never come. The lock is held.
+func (r *reader) askDrops() {
+	if count, ok := r.recv.askDropped(); ok {
+		r.dropped.observe(count)
+	}
 }

@@ -4,7 +4,6 @@ package collect
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +11,14 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+)
+
+const (
+	burst = 64 // datagrams taken from the kernel at once
+	// room is kept for each datagram. No UDP payload is longer than 65 527 bytes;
+	// the odd rest keeps the first bytes of all datagrams from falling into the same
+	// cache lines. Memory that no datagram reaches is never touched.
+	room = 65536 + 576
 )
 
 // receiver takes datagrams in bursts by recvmmsg(2) on the runtime's poller,
@@ -23,7 +30,9 @@ type receiver struct {
 	lost  uint32
 	count int
 	errno syscall.Errno
-	read  func(fd uintptr) bool
+	// Made once: a closure for each call would be an allocation for each burst.
+	read func(fd uintptr) bool
+	look func(fd uintptr)
 }
 
 // messages is the memory that the kernel fills.
@@ -31,43 +40,45 @@ type messages struct {
 	headers [burst]mmsghdr
 	vectors [burst]unix.Iovec
 	names   [burst]unix.RawSockaddrInet6
-	control [burst][64]byte
-	data    [burst][datagram]byte
+	control [burst][controlWords]uint64 // words, so that headers in it are aligned
+	data    [burst][room]byte
 }
 
-// mmsghdr is struct mmsghdr of recvmmsg(2).
+// controlWords hold one control message of 4 bytes with its header, 24 bytes, and
+// some that nobody asked for.
+const controlWords = 8
+
+// mmsghdr is struct mmsghdr of recvmmsg(2); Go pads it as C does.
 type mmsghdr struct {
 	hdr unix.Msghdr
 	n   uint32
-	_   [4]byte
 }
 
-func newReceiver(conn *net.UDPConn) (receiver, error) {
+func newReceiver(conn *net.UDPConn) (*receiver, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return receiver{}, fmt.Errorf("reach the socket: %w", err)
+		return nil, fmt.Errorf("reach the socket: %w", err)
 	}
-	r := receiver{raw: raw, m: new(messages)}
+	r := &receiver{raw: raw, m: new(messages)}
+	r.look = r.take
+	r.read = func(fd uintptr) bool {
+		r.take(fd)
+		return r.errno != syscall.EAGAIN
+	}
 	for i := range burst {
 		h := &r.m.headers[i].hdr
 		r.m.vectors[i].Base = &r.m.data[i][0]
-		r.m.vectors[i].SetLen(datagram)
+		r.m.vectors[i].SetLen(room)
 		h.Iov = &r.m.vectors[i]
 		h.SetIovlen(1)
-		h.Name = (*byte)(unsafe.Pointer(&r.m.names[i])) //nolint:gosec // see receiver
-		h.Control = &r.m.control[i][0]
+		h.Name = (*byte)(unsafe.Pointer(&r.m.names[i]))         //nolint:gosec // see receiver
+		h.Control = (*byte)(unsafe.Pointer(&r.m.control[i][0])) //nolint:gosec // see receiver
 	}
 	return r, nil
 }
 
 // receive blocks until there is a datagram, and returns how many were taken.
 func (r *receiver) receive() (int, error) {
-	if r.read == nil {
-		r.read = func(fd uintptr) bool {
-			r.take(fd)
-			return r.errno != syscall.EAGAIN
-		}
-	}
 	if err := r.raw.Read(r.read); err != nil {
 		return 0, err
 	}
@@ -79,20 +90,17 @@ func (r *receiver) receive() (int, error) {
 
 // poll takes what is there without waiting.
 func (r *receiver) poll() int {
-	n := 0
-	_ = r.raw.Control(func(fd uintptr) {
-		if r.take(fd); r.errno == 0 {
-			n = r.count
-		}
-	})
-	return n
+	if err := r.raw.Control(r.look); err != nil || r.errno != 0 {
+		return 0
+	}
+	return r.count
 }
 
 func (r *receiver) take(fd uintptr) {
 	for i := range burst { // the kernel overwrote these with what it returned
 		h := &r.m.headers[i].hdr
 		h.Namelen = unix.SizeofSockaddrInet6
-		h.SetControllen(len(r.m.control[i]))
+		h.SetControllen(controlWords * 8)
 		h.Flags = 0
 	}
 	for {
@@ -110,18 +118,22 @@ func (r *receiver) take(fd uintptr) {
 
 // overflows reads the kernel's count of dropped datagrams from the newest message.
 func (r *receiver) overflows() {
-	h := &r.m.headers[r.count-1].hdr
-	b := r.m.control[r.count-1][:h.Controllen]
-	for len(b) >= unix.SizeofCmsghdr {
-		size := int(binary.NativeEndian.Uint64(b))
-		level, kind := int32(binary.NativeEndian.Uint32(b[8:])), int32(binary.NativeEndian.Uint32(b[12:]))
-		if size < unix.SizeofCmsghdr || size > len(b) {
+	left := uintptr(r.m.headers[r.count-1].hdr.Controllen)
+	at := unsafe.Pointer(&r.m.control[r.count-1][0]) //nolint:gosec // the kernel wrote Controllen bytes there
+	for left >= unix.SizeofCmsghdr {
+		h := (*unix.Cmsghdr)(at)
+		size := uintptr(h.Len)
+		if size < unix.SizeofCmsghdr || size > left {
 			return
 		}
-		if level == unix.SOL_SOCKET && kind == unix.SO_RXQ_OVFL && size >= unix.CmsgLen(4) {
-			r.lost = binary.NativeEndian.Uint32(b[unix.SizeofCmsghdr:])
+		if h.Level == unix.SOL_SOCKET && h.Type == unix.SO_RXQ_OVFL && size >= uintptr(unix.CmsgLen(4)) {
+			r.lost = *(*uint32)(unsafe.Add(at, unix.CmsgLen(0))) //nolint:gosec // size was checked
 		}
-		b = b[min(len(b), unix.CmsgSpace(size-unix.SizeofCmsghdr)):]
+		step := uintptr(unix.CmsgSpace(int(size) - unix.SizeofCmsghdr))
+		if step >= left {
+			return
+		}
+		at, left = unsafe.Add(at, step), left-step //nolint:gosec // inside the control words
 	}
 }
 
@@ -135,11 +147,25 @@ func (r *receiver) message(i int) message {
 	} else {
 		from = netip.AddrFrom16(name.Addr).Unmap()
 	}
-	return message{data: r.m.data[i][:min(h.n, datagram)], from: from, truncated: h.hdr.Flags&unix.MSG_TRUNC != 0}
+	return message{data: r.m.data[i][:min(h.n, room)], from: from, truncated: h.hdr.Flags&unix.MSG_TRUNC != 0}
 }
 
-// dropped is how many datagrams the kernel dropped on this socket so far.
-func (r *receiver) dropped() uint64 { return uint64(r.lost) }
+// dropped is how many datagrams the kernel dropped on this socket when the newest
+// of the last burst was queued; it wraps at 2^32.
+func (r *receiver) dropped() uint32 { return r.lost }
+
+// askDropped asks for the same count as of now (SO_MEMINFO, Linux 4.12).
+func (r *receiver) askDropped() (count uint32, ok bool) {
+	var info [9]uint32 // SK_MEMINFO_VARS
+	const dropsAt = 8  // SK_MEMINFO_DROPS
+	size := uint32(unsafe.Sizeof(info))
+	err := r.raw.Control(func(fd uintptr) {
+		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // size bounds what is written
+		ok = errno == 0 && size >= uint32(unsafe.Sizeof(info))
+	})
+	return info[dropsAt], ok && err == nil
+}
 
 // bind opens a UDP socket that reports what the kernel drops.
 func bind(ctx context.Context, addr string, share bool) (*net.UDPConn, error) {

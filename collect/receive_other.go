@@ -6,11 +6,14 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"time"
 )
+
+const burst = 1 // datagrams taken at once
 
 // receiver takes datagrams one by one: for trying things out on a laptop.
 type receiver struct {
@@ -20,8 +23,8 @@ type receiver struct {
 	from netip.AddrPort
 }
 
-func newReceiver(conn *net.UDPConn) (receiver, error) {
-	return receiver{conn: conn, buf: make([]byte, 1<<16)}, nil
+func newReceiver(conn *net.UDPConn) (*receiver, error) {
+	return &receiver{conn: conn, buf: make([]byte, 1<<16)}, nil
 }
 
 func (r *receiver) receive() (int, error) {
@@ -42,7 +45,12 @@ func (r *receiver) message(int) message {
 	return message{data: r.buf[:r.n], from: r.from.Addr().Unmap()}
 }
 
-func (r *receiver) dropped() uint64 { return 0 } // not told by this system
+// dropped and askDropped: this system does not tell.
+func (r *receiver) dropped() uint32            { return 0 }
+func (r *receiver) askDropped() (uint32, bool) { return 0, false }
+
+// steer: this system has no sockets that share a port by exporter.
+func steer(*net.UDPConn, int) error { return errors.New("not supported on this system") }
 
 func bind(ctx context.Context, addr string, _ bool) (*net.UDPConn, error) {
 	var lc net.ListenConfig
