@@ -25,7 +25,7 @@ type Options struct {
 // Stats tell what was read so far and what could not be.
 type Stats struct {
 	Format    string            // name of the format, with its variant where that helps
-	Records   uint64            // records handed out
+	Records   uint64            // records read
 	Packets   uint64            // packets of those records as written; for raw captures the IP packets seen
 	Bytes     uint64            // bytes of those records as written
 	Skipped   uint64            // records, lines or blocks that were damaged and left out

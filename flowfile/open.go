@@ -3,23 +3,21 @@
 package flowfile
 
 import (
-	"bufio"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-
-	"github.com/klauspost/compress/zstd"
 )
 
-// headSize is how much of an input is looked at to find out its format.
+// headSize is how much of an input is looked at to find out its format. A
+// header line of CSV or Zeek and the first events of a JSON log fit many times.
 const headSize = 64 << 10
 
 // Open opens the file at path ("-" is standard input), undoes gzip and zstd,
 // and hands it to the format that force names, or else to the first that knows
-// the content. Every error is one line that names the file.
+// the content; the extension of the name is never looked at. Every error is one
+// line that names the file.
 func Open(path string, formats []Format, force string, o Options) (Reader, error) {
 	f, name := os.Stdin, "standard input"
 	if path != "-" {
@@ -33,7 +31,7 @@ func Open(path string, formats []Format, force string, o Options) (Reader, error
 			return nil, fmt.Errorf("open %s: it is a folder; name the files in it", path)
 		}
 	}
-	r, err := open(name, f, formats, force, o)
+	r, err := OpenStream(name, f, formats, force, o)
 	if err != nil {
 		_ = f.Close()
 		return nil, err
@@ -43,46 +41,82 @@ func Open(path string, formats []Format, force string, o Options) (Reader, error
 
 type file struct {
 	Reader
-	f *os.File
+	f io.Closer
 }
 
 func (f *file) Close() error { return errors.Join(f.Reader.Close(), f.f.Close()) }
 
-func open(name string, in io.Reader, formats []Format, force string, o Options) (Reader, error) {
-	r := bufio.NewReaderSize(in, headSize)
-	head, err := r.Peek(4)
-	if len(head) == 0 {
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		return nil, fmt.Errorf("read %s: the file is empty", name)
+// OpenStream does what Open does for an input that is open already. name stands
+// for it in messages.
+func OpenStream(name string, in io.Reader, formats []Format, force string, o Options) (Reader, error) {
+	s, err := newSource(name, in)
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case head[0] == 0x1f && len(head) > 1 && head[1] == 0x8b:
-		z, err := gzip.NewReader(r)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: gzip: %w", name, err)
-		}
-		return open(name, z, formats, force, o)
-	case string(head) == "\x28\xb5\x2f\xfd":
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, fmt.Errorf("read %s: zstd: %w", name, err)
-		}
-		return open(name, z, formats, force, o)
-	case string(head) == "PK\x03\x04":
-		return nil, fmt.Errorf("read %s: it is a zip archive; unpack it first", name)
+	f, err := choose(name, s, formats, force)
+	if err != nil {
+		s.close()
+		return nil, err
 	}
-	head, _ = r.Peek(headSize)
-	names := make([]string, 0, len(formats))
-	for _, f := range formats {
-		if force == f.Name || force == "" && f.Detect(head) {
-			return f.Open(name, r, o)
-		}
-		names = append(names, f.Name)
+	r, err := f.Open(name, s.r, o)
+	if err != nil {
+		s.close()
+		return nil, err
 	}
+	return &stream{Reader: r, s: s}, nil
+}
+
+func choose(name string, s *source, formats []Format, force string) (*Format, error) {
+	names := make([]string, len(formats))
+	for i := range formats {
+		names[i] = formats[i].Name
+		if force == names[i] {
+			return &formats[i], nil
+		}
+	}
+	known := strings.Join(names, ", ")
 	if force != "" {
-		return nil, fmt.Errorf("input format %q is not known; known are %s", force, strings.Join(names, ", "))
+		return nil, fmt.Errorf("input format %q is not known; known are %s", force, known)
 	}
-	return nil, fmt.Errorf("read %s: none of the known formats (%s)", name, strings.Join(names, ", "))
+	head, err := s.r.Peek(headSize)
+	if len(head) == 0 {
+		return nil, s.nothing(name, err)
+	}
+	if what := foreign(head); what != "" {
+		return nil, fmt.Errorf("read %s: it is %s", name, what)
+	}
+	for i := range formats {
+		if formats[i].Detect(head) {
+			return &formats[i], nil
+		}
+	}
+	return nil, fmt.Errorf("read %s: none of the known formats (%s)", name, known)
+}
+
+// stream adds to a format's reader what happened below it.
+type stream struct {
+	Reader
+	s *source
+}
+
+// Stats adds the end of a cut compressed stream to what the format tells.
+func (t *stream) Stats() Stats {
+	st := t.Reader.Stats()
+	if t.s.cut == "" {
+		return st
+	}
+	reasons := map[string]uint64{ReasonCutCompression: 1}
+	for k, v := range st.Reasons {
+		reasons[k] += v
+	}
+	st.Reasons = reasons
+	st.Skipped++
+	st.Notes = append([]string{t.s.cut}, st.Notes...)
+	return st
+}
+
+func (t *stream) Close() error {
+	err := t.Reader.Close()
+	t.s.close()
+	return err
 }
