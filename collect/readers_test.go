@@ -34,7 +34,7 @@ func v9(sequence uint32, sets ...[]byte) []byte {
 	binary.BigEndian.PutUint32(b[4:], 10_000)
 	binary.BigEndian.PutUint32(b[8:], uint32(time.Now().Unix()))
 	binary.BigEndian.PutUint32(b[12:], sequence)
-	return append(b, slices.Concat(sets...)...)
+	return slices.Concat(append([][]byte{b}, sets...)...)
 }
 
 func set(id uint16, body ...uint16) []byte {

@@ -127,13 +127,13 @@ func (r *receiver) overflows() {
 			return
 		}
 		if h.Level == unix.SOL_SOCKET && h.Type == unix.SO_RXQ_OVFL && size >= uintptr(unix.CmsgLen(4)) {
-			r.lost = *(*uint32)(unsafe.Add(at, unix.CmsgLen(0))) //nolint:gosec // size was checked
+			r.lost = *(*uint32)(unsafe.Add(at, unix.CmsgLen(0))) // size was checked
 		}
 		step := uintptr(unix.CmsgSpace(int(size) - unix.SizeofCmsghdr))
 		if step >= left {
 			return
 		}
-		at, left = unsafe.Add(at, step), left-step //nolint:gosec // inside the control words
+		at, left = unsafe.Add(at, step), left-step
 	}
 }
 

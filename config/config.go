@@ -89,7 +89,7 @@ func validate(v reflect.Value, path string, o Origins) error {
 	if !v.CanAddr() {
 		return nil
 	}
-	c, ok := v.Addr().Interface().(interface{ Validate() error })
+	c, ok := reflect.TypeAssert[interface{ Validate() error }](v.Addr())
 	if !ok {
 		return nil
 	}

@@ -148,7 +148,7 @@ func TestEveryErrorIsOneClearLine(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
 		"unknown key":         {"collect:\n  bufer: 1\n", `FILE:2: unknown key collect.bufer, did you mean buffer?: "bufer: 1"`},
 		"unknown far off":     {"kollektor: 1\n", `FILE:1: unknown key kollektor: "kollektor: 1"`},
-		"unknown in list":     {"collect:\n  listen:\n  - adress: x\n", `FILE:3: unknown key collect.listen[0].adress, did you mean address?: "- adress: x"`},
+		"unknown in list":     {"collect:\n  listen:\n  - adr: x\n", `FILE:3: unknown key collect.listen[0].adr: "- adr: x"`},
 		"duplicate":           {"name: a\ncollect:\nname: b\n", `FILE:3: mapping key "name" is given twice: "name: b"`},
 		"tab":                 {"collect:\n\tbuffer: 1\n", `FILE:2: the line is indented with a tab, YAML takes spaces only: "buffer: 1"`},
 		"empty":               {"", `FILE: the file holds no settings`},

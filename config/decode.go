@@ -43,16 +43,16 @@ func (d *decoder) section(v reflect.Value, n ast.Node, path string) error {
 	return nil
 }
 
-func find(fields []field, name string) *field {
-	for i := range fields {
-		if fields[i].name == name {
-			return &fields[i]
+func find(fields []*field, name string) *field {
+	for _, f := range fields {
+		if f.name == name {
+			return f
 		}
 	}
 	return nil
 }
 
-func (d *decoder) unknown(e *entry, path string, fields []field) error {
+func (d *decoder) unknown(e *entry, path string, fields []*field) error {
 	hint := ""
 	if near := nearest(e.name, fields); near != "" {
 		hint = fmt.Sprintf(", did you mean %s?", near)

@@ -42,7 +42,7 @@ func (s *source) errorAt(line int, format string, args ...any) error {
 
 // readFile returns the top section of the file.
 func readFile(path string) (*source, ast.Node, error) {
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, fmt.Errorf("%s: no such configuration file", path)

@@ -16,8 +16,8 @@ type field struct {
 }
 
 // fieldsOf lists the keys of a struct type in the order of its fields.
-func fieldsOf(t reflect.Type) []field {
-	var out []field
+func fieldsOf(t reflect.Type) []*field {
+	var out []*field
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		name, options, _ := strings.Cut(sf.Tag.Get("yaml"), ",")
@@ -31,7 +31,7 @@ func fieldsOf(t reflect.Type) []field {
 		if name == "" || name == "-" || !sf.IsExported() {
 			continue
 		}
-		out = append(out, field{
+		out = append(out, &field{
 			name: name, index: []int{i}, secret: sf.Tag.Get("secret") == "true", doc: sf.Tag.Get("doc"),
 		})
 	}
@@ -71,7 +71,7 @@ func leaves(v reflect.Value, path string, visit func(path string, v reflect.Valu
 			leaves(to, at, visit)
 			continue
 		}
-		visit(at, to, &f)
+		visit(at, to, f)
 	}
 }
 
@@ -80,7 +80,7 @@ func envName(path string) string {
 }
 
 // nearest returns the name most like what was written, or "" when none is near.
-func nearest(written string, names []field) string {
+func nearest(written string, names []*field) string {
 	best, bestDistance := "", 3 // two typing errors at most
 	for _, f := range names {
 		if d := distance(written, f.name); d < bestDistance && d < len(f.name) {

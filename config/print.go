@@ -153,7 +153,7 @@ func scalarText(v reflect.Value) string {
 		to = reflect.New(v.Type()).Elem()
 		to.Set(v)
 	}
-	if m, ok := to.Addr().Interface().(encoding.TextMarshaler); ok {
+	if m, ok := reflect.TypeAssert[encoding.TextMarshaler](to.Addr()); ok {
 		text, err := m.MarshalText()
 		if err != nil {
 			return quote(err.Error())

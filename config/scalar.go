@@ -90,7 +90,7 @@ func plural(name string) string {
 // setText sets v from one word. The error continues a sentence that began with
 // the key.
 func setText(v reflect.Value, text string) error {
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		if err := u.UnmarshalText([]byte(text)); err != nil {
 			return fmt.Errorf("is no valid %s", typeName(v.Type()))
 		}

@@ -126,5 +126,5 @@ func writeHealth(w http.ResponseWriter, code int, page healthPage) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	w.Write(append(body, '\n'))
+	_, _ = w.Write(append(body, '\n'))
 }
