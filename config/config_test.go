@@ -147,6 +147,7 @@ func TestLoad(t *testing.T) {
 func TestEveryErrorIsOneClearLine(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
 		"unknown key":         {"collect:\n  bufer: 1\n", `FILE:2: unknown key collect.bufer, did you mean buffer?: "bufer: 1"`},
+		"unknown and long":    {"collect:\n  tiemuot: 1s\n", `FILE:2: unknown key collect.tiemuot: "tiemuot: 1s"`},
 		"unknown far off":     {"kollektor: 1\n", `FILE:1: unknown key kollektor: "kollektor: 1"`},
 		"unknown in list":     {"collect:\n  listen:\n  - adr: x\n", `FILE:3: unknown key collect.listen[0].adr: "- adr: x"`},
 		"duplicate":           {"name: a\ncollect:\nname: b\n", `FILE:3: mapping key "name" is given twice: "name: b"`},

@@ -81,7 +81,7 @@ func envName(path string) string {
 
 // nearest returns the name most like what was written, or "" when none is near.
 func nearest(written string, names []*field) string {
-	best, bestDistance := "", 3 // two typing errors at most
+	best, bestDistance := "", 3+len(written)/10 // two typing errors, one more in long names
 	for _, f := range names {
 		if d := distance(written, f.name); d < bestDistance && d < len(f.name) {
 			best, bestDistance = f.name, d
