@@ -53,8 +53,8 @@ import (
 )
 
 // maxVolume caps the bytes and packets of one record, so that sums over many
-// hostile records do not wrap. An hour at 100 Tbit/s is under 2^56 bytes.
-const maxVolume = 1 << 56
+// hostile records do not wrap. An hour at 2 Tbit/s is under 2^50 bytes.
+const maxVolume = 1 << 50
 
 // Enricher completes batches. Apply must not run twice at once; Stats may be
 // called from anywhere.
@@ -140,7 +140,7 @@ type Stats struct {
 	// Inbound to Transit split the records by direction; Transit has no own address.
 	Inbound, Outbound, Within, Transit uint64
 	Duplicates                         uint64 // records marked as counted elsewhere
-	Saturated                          uint64 // byte or packet counts cut to 2^56
+	Saturated                          uint64 // byte or packet counts cut to 2^50
 	Overwritten                        uint64 // owned flows whose place in the table was taken
 	Points                             uint64 // observation points heard so far, at most 65536 are told apart
 }

@@ -23,7 +23,7 @@ func (e *Enricher) Register(r prometheus.Registerer) error {
 	counter("records_total", help, prometheus.Labels{"direction": "within"}, c.within.Load)
 	counter("records_total", help, prometheus.Labels{"direction": "transit"}, c.transit.Load)
 	counter("duplicates_total", "Flow records already reported by another observation point.", nil, c.duplicates.Load)
-	counter("saturated_total", "Byte or packet counts cut to 2^56.", nil, c.saturated.Load)
+	counter("saturated_total", "Byte or packet counts cut to 2^50.", nil, c.saturated.Load)
 	counter("owners_overwritten_total",
 		"Flows whose owner was forgotten early because the table is full.", nil, c.overwritten.Load)
 	counter("observation_points_total", "Observation points (exporter and direction) heard since start.", nil, c.points.Load)
