@@ -28,6 +28,7 @@ SHORTFUZZ ?= 5s
 FUZZIN ?= decode
 BENCH ?= .
 BENCHTIME ?= 1s
+BENCHARGS ?=
 COUNT ?= 1
 
 # A build from a tag is named by it, any other v0.0.0-<commit>.
@@ -101,9 +102,16 @@ fuzz: ## fuzz every target below FUZZIN (decode) for FUZZTIME (10m)
 	@scripts/fuzz.sh $(FUZZTIME) $(FUZZIN)
 
 .PHONY: bench
-bench: ## run the benchmarks; BENCH= selects, COUNT=10 feeds benchstat
+bench: bench-parts bench-serve ## run all benchmarks
+
+.PHONY: bench-parts
+bench-parts: ## time and allocations of decoder, windows, file readers; BENCH= selects, COUNT=10 feeds benchstat
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -count $(COUNT) \
 		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
+
+.PHONY: bench-serve
+bench-serve: packages build ## CPU of serve per flow, beside nfcapd under the same load; BENCHARGS= adds flags
+	@go run ./test/bench $(BENCHARGS)
 
 .PHONY: bench-compare
 bench-compare: ## compare two saved runs of `make bench`: OLD=a.txt NEW=b.txt

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,14 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write generated pages instead of comparing them")
 
-const configurationHead = `# Configuration
-
-<!-- Generated from the code: go test -count=1 ./test/house -run TestConfigurationPage -update -->
-
-` + "`serve`" + ` and ` + "`analyze`" + ` need no configuration. A file given with ` + "`--config`" + ` is YAML; it holds only what differs from the defaults. An unknown key is an error that names its line. Every key can be set by an environment variable as well, which wins over the file: its path in capitals, dots as underscores, after ` + "`TIDEWATCH_`" + `. So ` + "`flood.min_pps`" + ` is ` + "`TIDEWATCH_FLOOD_MIN_PPS`" + `.
-
-` + "`tidewatch check --config FILE`" + ` validates a file and prints every value in effect with its origin.
-`
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 
 // TestConfigurationPage holds the reference page to the code: each key, with
 // its default and the comment of its field.
@@ -44,21 +38,25 @@ func TestConfigurationPage(t *testing.T) {
 	meaning := map[string]string{}
 	comments := map[string]map[string]string{}
 	collect(t, reflect.TypeOf(cfg), "", comments, meaning)
+	head, err := os.ReadFile(filepath.Join("testdata", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var page strings.Builder
-	page.WriteString(configurationHead)
+	page.Write(head)
 	// The keys outside of any section come first.
 	slices.SortStableFunc(keys, func(a, b config.Key) int {
 		return min(strings.Count(a.Path, "."), 1) - min(strings.Count(b.Path, "."), 1)
 	})
 	section := "?"
 	for _, k := range keys {
-		head, _, nested := strings.Cut(k.Path, ".")
+		first, _, nested := strings.Cut(k.Path, ".")
 		if !nested {
-			head = ""
+			first = ""
 		}
-		if head != section {
-			section = head
-			fmt.Fprintf(&page, "\n## %s\n\n| key | kind | default | meaning |\n|---|---|---|---|\n", sectionTitle(head))
+		if first != section {
+			section = first
+			fmt.Fprintf(&page, "\n## %s\n\n| key | kind | default | meaning |\n|---|---|---|---|\n", sectionTitle(first))
 		}
 		doc := k.Doc
 		if doc == "" {
@@ -85,11 +83,35 @@ func TestConfigurationPage(t *testing.T) {
 	}
 }
 
-func sectionTitle(head string) string {
-	if head == "" {
-		return "General"
+// TestExampleConfigurations holds every YAML block of the documentation to what
+// the program accepts.
+func TestExampleConfigurations(t *testing.T) {
+	found := 0
+	for name, text := range files(t) {
+		if filepath.Ext(name) != ".md" || strings.Contains(name, "testdata/") {
+			continue
+		}
+		for i, m := range yamlBlock.FindAllStringSubmatch(string(text), -1) {
+			found++
+			path := filepath.Join(t.TempDir(), "example.yaml")
+			if err := os.WriteFile(path, []byte(m[1]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := app.LoadConfig(path); err != nil {
+				t.Errorf("%s, YAML block %d: %v", name, i+1, err)
+			}
+		}
 	}
-	return head
+	if found == 0 {
+		t.Error("no YAML block found")
+	}
+}
+
+func sectionTitle(name string) string {
+	if name == "" {
+		return "General keys"
+	}
+	return name
 }
 
 func defaultText(s string) string {
