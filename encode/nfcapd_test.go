@@ -122,14 +122,14 @@ func waitDrained(t *testing.T, port int) {
 
 func poll(t *testing.T, what string, done func() bool, log *bytes.Buffer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("waited 10 s until %s; log: %v", what, log)
+			t.Fatalf("waited 30 s until %s; log: %v", what, log)
 		case <-tick.C:
 		}
 	}

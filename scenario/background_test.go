@@ -11,6 +11,7 @@ import (
 
 // TestNaturalRate holds the constants that thinning stands on.
 func TestNaturalRate(t *testing.T) {
+	t.Parallel()
 	week := 7 * 24 * time.Hour
 	rate := func(cfg Config) float64 {
 		n := 0
@@ -37,6 +38,7 @@ func TestNaturalRate(t *testing.T) {
 
 // TestThinningKeepsVolumes: fewer records, the same packets and bytes.
 func TestThinningKeepsVolumes(t *testing.T) {
+	t.Parallel()
 	volume := func(fps float64) (bytes, packets float64) {
 		each(build(t, "office", Config{Seed: 4, FlowsPerSecond: fps, Start: noon(), Duration: 6 * time.Hour}), func(r *flow.Record) {
 			bytes += float64(r.Bytes)
@@ -54,6 +56,7 @@ func TestThinningKeepsVolumes(t *testing.T) {
 // TestDiurnalShape: days, nights, lunch and weekends as people have them, in
 // the zone where they live.
 func TestDiurnalShape(t *testing.T) {
+	t.Parallel()
 	zone := time.FixedZone("four hours east", 4*3600)
 	var office, shopping [2][24]float64 // working day, weekend; per day
 	s := build(t, "office", Config{Seed: 2, Zone: zone, Scale: 0.25})
@@ -86,6 +89,7 @@ func TestDiurnalShape(t *testing.T) {
 
 // TestDaysDiffer: a baseline needs noise to learn, but no outliers.
 func TestDaysDiffer(t *testing.T) {
+	t.Parallel()
 	var days [15]float64
 	s := build(t, "office", Config{Seed: 8, Start: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), Duration: 15 * 24 * time.Hour})
 	b := flow.NewBatch(1024)
@@ -111,6 +115,7 @@ func TestDaysDiffer(t *testing.T) {
 // TestBackupEveryNight: some gigabytes to the same address at two, and nothing
 // of that size to it at other hours.
 func TestBackupEveryNight(t *testing.T) {
+	t.Parallel()
 	night := map[int]float64{}
 	s := build(t, "office", Config{Seed: 6, FlowsPerSecond: 0.3, Duration: 3 * 24 * time.Hour})
 	each(s, func(r *flow.Record) {

@@ -97,6 +97,7 @@ func TestFloodIsSteady(t *testing.T) {
 }
 
 func TestExfiltrationMovesItsBytes(t *testing.T) {
+	t.Parallel()
 	s := build(t, "exfiltration", Config{
 		Seed: 1, Start: time.Date(2026, 3, 4, 2, 30, 0, 0, time.UTC), AttackAt: 30 * time.Minute,
 		Duration: 3 * time.Hour, FlowsPerSecond: 1,
@@ -170,6 +171,7 @@ func mean(of map[int64]int, from, to time.Time) float64 {
 // TestShopSurges: the attack and the campaign have the same 60 % within 30 s;
 // what tells them apart is whether connections complete.
 func TestShopSurges(t *testing.T) {
+	t.Parallel()
 	cfg := Config{Seed: 7, Start: noon(), AttackAt: time.Minute, AttackFor: 4 * time.Minute, Duration: 6 * time.Minute, ShopRate: 200}
 	at := cfg.Start.Add(cfg.AttackAt)
 	for name, good := range map[string]float64{"shop-attack": 1, "shop-campaign": 1.6} {
@@ -194,6 +196,7 @@ func TestShopSurges(t *testing.T) {
 
 // TestShopAttackTurnsSlow: in its second half connections complete and stay.
 func TestShopAttackTurnsSlow(t *testing.T) {
+	t.Parallel()
 	cfg := Config{Seed: 7, Start: noon(), AttackAt: time.Minute, AttackFor: 8 * time.Minute, Duration: 12 * time.Minute, ShopRate: 200}
 	s := build(t, "shop-attack", cfg)
 	var acts []Truth
@@ -229,6 +232,7 @@ func TestShopAttackTurnsSlow(t *testing.T) {
 // TestFlashCrowdCompletes: many more customers, from many addresses, and hardly
 // anyone fails.
 func TestFlashCrowdCompletes(t *testing.T) {
+	t.Parallel()
 	s := build(t, "flash-crowd", Config{Seed: 1, Start: noon(), AttackAt: time.Minute, AttackFor: 10 * time.Minute, Duration: 5 * time.Minute})
 	asked, completed, sources := connections(s)
 	at := noon().Add(3 * time.Minute)

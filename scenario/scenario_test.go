@@ -63,6 +63,7 @@ func digest(s *Scenario) (sum uint64, records int) {
 }
 
 func TestSameSeedSameRecords(t *testing.T) {
+	t.Parallel()
 	for _, info := range Names() {
 		cfg := small(1)
 		cfg.AttackRate = 2000
@@ -80,6 +81,7 @@ func TestSameSeedSameRecords(t *testing.T) {
 
 // TestAnyMomentByItself: a jump gives what a run through all of it gives.
 func TestAnyMomentByItself(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"office", "syn-flood", "exfiltration", "shop-attack", "icmp-flood", "load"} {
 		cfg := small(3)
 		cfg.Start, cfg.Duration = time.Date(2026, 3, 4, 0, 30, 0, 0, time.UTC), 3*time.Hour
