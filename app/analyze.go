@@ -3,11 +3,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"tidewatch/enrich"
@@ -65,11 +67,12 @@ func (e *InputError) Unwrap() error { return e.Err }
 // Analyze judges recorded flows. When ctx ends it stops reading and judges what
 // it has; the error is then ctx's, beside a whole result.
 func Analyze(ctx context.Context, cfg *Config, o *AnalyzeOptions) (*Result, error) {
-	e, err := NewEngine(cfg, nil)
+	a := &analysis{cfg: cfg, o: o, result: &Result{Version: 1, Incidents: []incident.Incident{}}, byID: map[string]int{}}
+	e, err := NewEngine(cfg, a.keep)
 	if err != nil {
 		return nil, err
 	}
-	a := &analysis{cfg: cfg, o: o, engine: e, result: &Result{Version: 1, Incidents: []incident.Incident{}}}
+	a.engine = e
 	a.result.Input = ResultInput{Files: o.Files, Format: []string{}, Reasons: map[string]uint64{}}
 	if !o.KeepInternal {
 		a.undecided = &undecided{busiest: enrich.NewBusiest(0)}
@@ -95,6 +98,7 @@ type analysis struct {
 	o         *AnalyzeOptions
 	engine    *Engine
 	result    *Result
+	byID      map[string]int
 	undecided *undecided // nil once it is known which addresses are devices
 }
 
@@ -276,6 +280,22 @@ func (a *analysis) finish() *Result {
 	for _, s := range a.engine.shards {
 		in.Devices += s.windows.Counts().Devices
 	}
-	a.result.Incidents = append(a.result.Incidents, a.engine.Incidents()...)
+	slices.SortStableFunc(a.result.Incidents, func(x, y incident.Incident) int {
+		return cmp.Or(x.Started.Compare(y.Started), cmp.Compare(x.ID, y.ID))
+	})
 	return a.result
+}
+
+// keep is the engine's sink: the newest state of every incident of the run. The
+// book forgets those that are long over.
+func (a *analysis) keep(events []incident.Event) {
+	for i := range events {
+		inc := &events[i].Incident
+		if at, ok := a.byID[inc.ID]; ok {
+			a.result.Incidents[at] = *inc
+			continue
+		}
+		a.byID[inc.ID] = len(a.result.Incidents)
+		a.result.Incidents = append(a.result.Incidents, *inc)
+	}
 }

@@ -119,7 +119,10 @@ func (e *Engine) Process(b *flow.Batch) {
 func (e *Engine) Advance(sec int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.now != 0 && sec > e.now {
+	switch {
+	case e.now == 0: // nothing came yet, but what an earlier run left open must end
+		e.fold(time.Unix(sec, 0).UTC(), nil)
+	case sec > e.now:
 		e.advance(sec)
 	}
 }
@@ -173,8 +176,10 @@ func (e *Engine) tick() {
 // fold hands findings to the incidents and their changes to the sink.
 func (e *Engine) fold(at time.Time, found []detect.Finding) {
 	for i := range found {
-		if c := found[i].Category; c == detect.DDoSAttack || c == detect.DataExfiltration {
-			e.hurts(&found[i])
+		f := &found[i]
+		// An upload judged without a past must be learned, or it never gets one.
+		if f.Category == detect.DDoSAttack || f.Category == detect.DataExfiltration && f.Baseline.Level != "none" {
+			e.hurts(f)
 		}
 	}
 	events := e.book.Apply(at, found, e.scratch.events[:0])

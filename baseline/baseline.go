@@ -7,7 +7,7 @@
 // Only whole hours are learned, and only those in which the device was in no
 // open incident, so that an attack does not become normal. Which level speaks
 // depends on the past: an hour of the day with more than seven samples, else
-// all hours together with more than seven, else none.
+// all hours together with at least three days of them, else none.
 package baseline
 
 import (
@@ -34,11 +34,26 @@ const (
 
 const (
 	days        = 28 // samples kept for each hour of the day: four weeks
-	minSamples  = 8  // more than seven (mission B1)
+	minSamples  = 8  // more than seven
+	minGlobal   = 72 // three days of hours: eight hours of one night know nothing of the day
 	hoursOfDay  = 24
 	noiseFloor  = 0.15 // smallest spread believed, in natural-log units: 15 %
 	calibration = 0.9987
 )
+
+// grain is the volume below which differences do not matter: values are learned
+// as log(1 + v/grain), so that a device which is silent at most hours is not
+// infinitely surprised by a single web page.
+func (m Measure) grain() float64 {
+	if m == PacketsIn {
+		return 3000 // in five minutes: 10 packets/s
+	}
+	return 1e6 // in five minutes: 27 kbit/s
+}
+
+func (m Measure) log(v float64) float64 { return math.Log1p(v / m.grain()) }
+
+func (m Measure) value(log float64) float64 { return math.Expm1(log) * m.grain() }
 
 // Config bounds the store.
 type Config struct {
@@ -112,7 +127,7 @@ func (s *Store) Learn(addr flow.Addr, hour int64, v Sample) {
 	h := s.hourOfDay(hour)
 	at := p.count[h] % days
 	for m := range v {
-		p.logs[m][h][at] = float32(math.Log1p(float64(v[m])))
+		p.logs[m][h][at] = float32(Measure(m).log(float64(v[m])))
 	}
 	p.count[h]++
 	p.known = [numMeasures]answer{}
@@ -130,18 +145,20 @@ type Normal struct {
 	Median   float64 // of the busiest five minutes of that hour
 	Spread   float64 // one calibrated sigma, in natural-log units
 	P99      float64
+	Ever     float64 // the busiest five minutes of any hour that is remembered
 	Baseline detect.Baseline
+	measure  Measure
 }
 
 // Sigma is how many calibrated deviations value lies above (positive) or below
 // the median.
 func (n *Normal) Sigma(value float64) float64 {
-	return (math.Log1p(value) - math.Log1p(n.Median)) / n.Spread
+	return (n.measure.log(value) - n.measure.log(n.Median)) / n.Spread
 }
 
 // Above is the value that lies z deviations above the median.
 func (n *Normal) Above(z float64) float64 {
-	return math.Expm1(math.Log1p(n.Median) + z*n.Spread)
+	return n.measure.value(n.measure.log(n.Median) + z*n.Spread)
 }
 
 // At returns what is normal for a device at a moment; ok is false without
@@ -171,7 +188,7 @@ func (p *past) normal(m Measure, h int) (n Normal, ok bool) {
 		for h := range hoursOfDay {
 			v = p.samples(v, m, h)
 		}
-		if len(v) < minSamples {
+		if len(v) < minGlobal {
 			return n, false
 		}
 	}
@@ -179,8 +196,16 @@ func (p *past) normal(m Measure, h int) (n Normal, ok bool) {
 	// A past that never varied would make every change infinite.
 	spread := max(1.4826*mad, noiseFloor)
 	spread *= p.stretch(m)
-	n.Median, n.Spread = math.Expm1(median), spread
-	n.P99 = math.Expm1(float64(v[min(len(v)-1, len(v)*99/100)]))
+	ever := v[len(v)-1]
+	for h := range hoursOfDay {
+		for _, y := range p.logs[m][h][:min(int(p.count[h]), days)] {
+			ever = max(ever, y)
+		}
+	}
+	n.Ever = m.value(float64(ever))
+	n.measure = m
+	n.Median, n.Spread = m.value(median), spread
+	n.P99 = m.value(float64(v[min(len(v)-1, len(v)*99/100)]))
 	n.Baseline = detect.Baseline{Level: level, Samples: len(v)}
 	return n, true
 }

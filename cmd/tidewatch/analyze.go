@@ -87,7 +87,7 @@ func printText(w io.Writer, res *app.Result) error {
 }
 
 func writeIncident(b *strings.Builder, i *incident.Incident) {
-	fmt.Fprintf(b, "\n%s  %s\n", strings.ToUpper(string(i.Severity)), i.Headline())
+	fmt.Fprintf(b, "\n%s  %s\n", strings.ToUpper(string(i.Severity)), i.Title())
 	fmt.Fprintf(b, "  %s  score %.2f  %s", i.ID, i.Score, i.State)
 	fmt.Fprintf(b, "  started %s, detected %s", i.Started.Format(time.RFC3339), i.Detected.Format(time.RFC3339))
 	if !i.Ended.IsZero() {

@@ -94,7 +94,7 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 		if u == nil {
 			continue
 		}
-		if c, ok := d.judge(w, u); ok {
+		if c, ok := d.judge(w, u); ok && c.last >= w.Now-going {
 			if f := d.finding(w, u, &c); f.Score >= d.cfg.Score {
 				out = append(out, f)
 			}
@@ -102,6 +102,10 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 	}
 	return out
 }
+
+// going is how many seconds may have passed since the last flow of what is
+// judged: the rest of the half day it is over, whatever else the device sends.
+const going = 600
 
 // upload is what the last two half days of one device amount to.
 type upload struct {
@@ -112,10 +116,13 @@ type upload struct {
 	to                   window.Entry
 	focus                float64 // share of the heaviest destination
 	fresh, rare          bool    // that destination is new to the device; few others use it
+	familiar             bool    // the device sent there on earlier days
 	normal               baseline.Normal
+	usual                float64 // the device's own ratio of sent to received at this hour, 0 = unknown
 	known                bool
 	sigma                float64
 	destinations         []window.Entry
+	last                 int64 // Unix second of the newest flow of what is judged
 }
 
 // judge measures an upload and tells whether a gate holds.
@@ -128,6 +135,10 @@ func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool)
 	c.destinations = d.top
 	c.to = d.top[0]
 	c.focus = float64(c.to.Weight-c.to.Over) / float64(c.out)
+	c.last = u.Last()
+	if c.focus > 0.5 {
+		c.last = c.to.Last / 1e9
+	}
 	d.hours(u, &c)
 	settled := w.Now-u.Since > int64(d.cfg.LearnedAfter.Seconds())
 	c.fresh = settled && !w.Knows(u, c.to.Key)
@@ -139,17 +150,29 @@ func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool)
 			c.sigma = n.Sigma(d.rate(u, &c) * 300)
 		}
 	}
-	if !c.known {
-		return c, c.out > d.cfg.MinBytes
+	c.familiar = settled && !c.fresh
+	if !c.known || c.normal.Baseline.Level == "global" {
+		// All hours together know nothing of a nightly backup; its destination does.
+		return c, c.out > d.cfg.MinBytes && !c.familiar
+	}
+	if in, ok := d.past.At(u.Addr, w.At(), baseline.BytesIn); ok {
+		c.usual = c.normal.Median / max(in.Median, 1)
 	}
 	// Gates of a device with a past (mission D2).
-	return c, c.fresh && c.rare || c.sigma > d.cfg.Sigma || settled && d.ratio(&c) > d.cfg.Ratio && c.sigma > d.cfg.Sigma/2
+	above := c.sigma > d.cfg.Sigma && d.rate(u, &c)*300 > c.normal.P99
+	return c, c.fresh && c.rare || above
 }
 
 // rate is the bytes per second to the heaviest destination while it received.
 func (d *Detector) rate(_ *window.Upload, c *upload) float64 {
 	secs := max(300, float64(c.to.Last-c.to.First)/1e9)
 	return float64(c.to.Bytes) / secs
+}
+
+// lopsided reports an upload-ratio anomaly: far more sent than received, and
+// far more so than this device usually does.
+func (d *Detector) lopsided(c *upload) bool {
+	return d.ratio(c) > max(d.cfg.Ratio, 3*c.usual)
 }
 
 func (d *Detector) ratio(c *upload) float64 { return float64(c.out) / float64(max(c.in, 1)) }
@@ -198,7 +221,7 @@ func (d *Detector) finding(w *window.Window, u *window.Upload, c *upload) detect
 	f := detect.Finding{
 		Detector: d.Name(), Category: detect.DataExfiltration, Kind: "exfiltration",
 		Subject: detect.HostSubject(u.Addr), At: w.At(),
-		Started: time.Unix(0, started).UTC(), Last: time.Unix(u.Last()+1, 0).UTC(),
+		Started: time.Unix(0, started).UTC(), Last: time.Unix(c.last+1, 0).UTC(),
 		Baseline: c.normal.Baseline,
 	}
 	f.Metrics = detect.Metrics{
@@ -247,12 +270,13 @@ func (d *Detector) indicators(f *detect.Finding, c *upload) {
 	// Sustained means mostly continuous: two far-apart flows are two flows.
 	span := time.Duration(c.span) * time.Hour
 	add(span > d.cfg.Sustained && 4*c.hours >= 3*c.span, "sustained_upload", span.Hours(), d.cfg.Sustained.Hours(), "hours", 0.2)
-	add(c.focus > d.cfg.FocusShare && c.to.Bytes > d.cfg.FocusBytes, "one_destination", c.focus, d.cfg.FocusShare, "share", 0.4)
+	// One destination is no sign when it is the one that this device always has.
+	add(!c.familiar && c.focus > d.cfg.FocusShare && c.to.Bytes > d.cfg.FocusBytes, "one_destination", c.focus, d.cfg.FocusShare, "share", 0.4)
 	bulk := float64(c.bulk) / float64(c.out)
 	add(bulk > 0.5, "unusual_ports", bulk, 0.5, "share", 0.2)
-	add(d.ratio(c) > d.cfg.Ratio, "upload_ratio", d.ratio(c), d.cfg.Ratio, "ratio", 0.4)
-	add(c.fresh && c.rare, "new_destination", 1, 0, "destinations", 0.2)
+	add(d.lopsided(c), "upload_ratio", d.ratio(c), max(d.cfg.Ratio, 3*c.usual), "ratio", 0.4)
+	add(c.fresh && c.rare, "new_destination", 1, 0, "destinations", 0.1)
 	if c.known {
-		add(c.sigma > d.cfg.Sigma, "upload_anomaly", 8*d.rate(nil, c), 8*c.normal.Median/300, "bits/s", 0.2)
+		add(c.sigma > d.cfg.Sigma, "upload_anomaly", 8*d.rate(nil, c), 8*c.normal.Median/300, "bits/s", 0.1)
 	}
 }

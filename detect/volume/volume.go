@@ -102,6 +102,7 @@ type reading struct {
 	value      float64 // bits/s or packets/s over five minutes
 	normal     baseline.Normal
 	sigma      float64
+	beyond     bool // more than the device ever had, at any hour
 }
 
 // rise judges the last five minutes.
@@ -136,7 +137,9 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	}
 	f.Baseline = worst.normal.Baseline
 	f.Score, f.Severity = 0.65, detect.Medium
-	if worst.sigma > d.cfg.High {
+	// All hours together cannot tell a busy noon from a strange one, so high needs
+	// the hour itself; and what the device does at other hours is odd, not high.
+	if worst.sigma > d.cfg.High && worst.normal.Baseline.Level != "global" && worst.beyond {
 		f.Score, f.Severity = 0.8, detect.High
 	}
 	f.Metrics.Sigma = worst.sigma
@@ -171,6 +174,7 @@ func (d *Detector) readings(out []reading, w *window.Window, dev window.Device, 
 			if n, ok := d.past.At(dev.Addr(), w.At(), m.measure); ok {
 				r.normal, r.sigma, r.value = n, n.Sigma(float64(m.value)), float64(m.value)*m.scale
 				r.normal.Median *= m.scale
+				r.beyond = float64(m.value) > n.Ever
 			}
 		}
 		out = append(out, r)
