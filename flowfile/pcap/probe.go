@@ -26,7 +26,9 @@ func keyOf(r *flow.Record) key { return key{r.Src, r.Dst, r.SrcPort, r.DstPort, 
 
 // stamped is a packet with the time that the probe gives it.
 type stamped struct {
-	at      int64
+	at      int64 // Unix nanoseconds
+	raw     int64 // as the capture says
+	seq     uint64
 	clamped bool
 	info    packet.Info // without payload
 }
@@ -37,7 +39,8 @@ type stamped struct {
 // same however many there are.
 type probe struct {
 	times    timeline
-	todo     []stamped // packets not booked yet: at most two, see timeline
+	todo     stamped // the packet to book next
+	pending  bool    // there is one
 	flows    map[key]int32
 	entries  []entry
 	free     []int32
@@ -50,35 +53,40 @@ type probe struct {
 }
 
 func newProbe(limit int, sampling uint32) *probe {
-	return &probe{flows: map[key]int32{}, entries: make([]entry, 1), limit: limit, sampling: sampling}
+	return &probe{
+		times: timeline{need: confirm}, flows: map[key]int32{}, entries: make([]entry, 1), limit: limit, sampling: sampling,
+	}
 }
 
-// add takes one packet; run books it.
+// add takes one packet; run must have booked those before it.
 func (p *probe) add(at int64, i *packet.Info) {
 	s := stamped{at: at, info: *i}
 	s.info.Payload = nil // it points into a buffer that is used again
-	p.todo = p.times.order(s, p.todo)
+	p.times.push(s)
 }
 
-// run books the packets taken and hands out the flows that are over by their
-// times, in the order of their ends. It stops when out holds limit records, and
-// reports whether all is done.
+// run books the packets whose times are settled and hands out the flows that are
+// over by then, in the order of their ends. It stops when out holds limit
+// records, and reports whether all is done.
 func (p *probe) run(out *flow.Batch, limit int) bool {
-	for len(p.todo) > 0 {
-		s := &p.todo[0]
-		p.clock = max(p.clock, s.at)
-		if !p.expire(out, limit) {
+	for {
+		if !p.pending {
+			if p.todo, p.pending = p.times.pop(); !p.pending {
+				return true
+			}
+			p.clock = max(p.clock, p.todo.at)
+		}
+		if !p.expire(out, limit) || out.Len() >= limit { // a new flow may push out an old one
 			return false
 		}
-		p.book(s, out)
-		p.todo = append(p.todo[:0], p.todo[1:]...)
+		p.book(&p.todo, out)
+		p.pending = false
 	}
-	return true
 }
 
 // flush ends all flows, as a probe does that is stopped with its capture.
 func (p *probe) flush(out *flow.Batch, limit int) bool {
-	p.todo = p.times.rest(p.todo)
+	p.times.end()
 	if !p.run(out, limit) {
 		return false
 	}

@@ -35,11 +35,11 @@ func (d *reader) Stats() flowfile.Stats {
 		note(d.links[link], "frames have link type %d, in which no IP packet is looked for", link)
 	}
 	note(d.noTime, "packets carry no time; they count as sent with the packet before")
-	note(d.probe.times.backs, "times the capture's clock jumped back by more than a minute; the packets after each jump count as if time had gone on")
-	note(d.probe.times.strays, "packets lie more than an hour ahead of the packets around them; they count as sent with those")
+	note(d.probe.times.backs, "jumps of the capture's clock back by more than a minute; the packets after each count as if time had gone on")
+	note(d.probe.times.strays, "packets lie far ahead of the packets around them; they count as sent with those")
 	if n := d.probe.evicted; n > 0 {
 		s.Reasons["flows_ended_early"] = n
-		note(n, "flows were ended early, because more than %d were open at once", d.probe.limit)
+		note(n, "flows were ended early: more than %d were open at once", d.probe.limit)
 	}
 	return s
 }
