@@ -136,8 +136,9 @@ const maxNesting = 64
 
 // nested returns the object or array that begins here by its balanced brackets.
 func (o *Object) nested() ([]byte, bool) {
-	at, depth := o.i, 0
-	var open [maxNesting]byte
+	at := o.i
+	var room [maxNesting]byte
+	open := room[:0]
 	for o.i < len(o.b) {
 		switch c := o.b[o.i]; c {
 		case '"':
@@ -146,16 +147,17 @@ func (o *Object) nested() ([]byte, bool) {
 			}
 			continue
 		case '{', '[':
-			if depth == maxNesting {
+			if len(open) == maxNesting {
 				return nil, false
 			}
-			open[depth] = c + 2 // the closing bracket is two further in ASCII
-			depth++
+			open = append(open, c+2) // the closing bracket is two further in ASCII
 		case '}', ']':
-			if depth--; open[depth] != c {
+			last := len(open) - 1
+			if last < 0 || open[last] != c {
 				return nil, false
 			}
-			if depth == 0 {
+			open = open[:last]
+			if last == 0 {
 				o.i++
 				return o.b[at:o.i], true
 			}

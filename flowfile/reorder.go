@@ -94,7 +94,7 @@ func (r *reorderer) push(rec flow.Record) {
 		r.free = r.free[:n-1]
 		r.rows[row] = rec
 	} else {
-		row = uint32(len(r.rows)) //nolint:gosec // bounded by the window
+		row = uint32(len(r.rows))
 		r.rows = append(r.rows, rec)
 	}
 	r.heap = append(r.heap, entry{at: rec.Received, seq: r.seq, row: row})

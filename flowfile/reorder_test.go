@@ -24,7 +24,7 @@ type list struct {
 func (l *list) Read(b *flow.Batch) (int, error) {
 	n := min(l.step, len(l.times)-l.at)
 	for range n {
-		b.Append(&flow.Record{Received: l.times[l.at], SrcAS: uint32(l.at)}) //nolint:gosec // small
+		b.Append(&flow.Record{Received: l.times[l.at], SrcAS: uint32(l.at)})
 		l.at++
 	}
 	if l.at == len(l.times) {

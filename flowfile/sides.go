@@ -7,6 +7,7 @@ import "tidewatch/flow"
 // Side is what one end of a connection sent.
 type Side struct {
 	Packets, Bytes uint64
+	ICMP           uint16 // type<<8|code of what this side sent
 	TCPFlags       uint8
 	NoFlags        bool // the file does not tell this side's TCP flags
 }
@@ -18,8 +19,6 @@ type Conn struct {
 	From, To         flow.Addr
 	FromPort, ToPort uint16
 	Proto            uint8
-	// ICMP type and code as type<<8|code, for each direction.
-	FromICMP, ToICMP uint16
 	Sent, Got        Side // what From sent and what To sent
 	Answered         bool // To opened the connection, so From's half is the reverse one
 	Sampling         uint32
@@ -38,18 +37,20 @@ func (t *Tally) AppendConn(b *flow.Batch, c *Conn) {
 			Start: c.Start, End: c.End, Src: c.From, Dst: c.To,
 			SrcPort: c.FromPort, DstPort: c.ToPort,
 		}
-		t.appendSide(b, c, &r, &c.Sent, c.FromICMP, c.Answered)
+		t.appendSide(b, c, &c.Sent, &r)
 	}
 	if c.Got.Packets > 0 {
 		r := flow.Record{
 			Start: c.Start, End: c.End, Src: c.To, Dst: c.From,
 			SrcPort: c.ToPort, DstPort: c.FromPort,
 		}
-		t.appendSide(b, c, &r, &c.Got, c.ToICMP, !c.Answered)
+		t.appendSide(b, c, &c.Got, &r)
 	}
 }
 
-func (t *Tally) appendSide(b *flow.Batch, c *Conn, r *flow.Record, s *Side, icmp uint16, reverse bool) {
+// appendSide hands out r, which has times, addresses and ports, as the
+// direction that s counts.
+func (t *Tally) appendSide(b *flow.Batch, c *Conn, s *Side, r *flow.Record) {
 	r.Proto, r.Packets, r.Bytes, r.Sampling, r.Mark = c.Proto, s.Packets, s.Bytes, c.Sampling, c.Mark
 	switch r.Proto {
 	case flow.ProtoTCP:
@@ -58,9 +59,9 @@ func (t *Tally) appendSide(b *flow.Batch, c *Conn, r *flow.Record, s *Side, icmp
 			r.Mark |= flow.NoTCPFlags
 		}
 	case flow.ProtoICMP, flow.ProtoICMPv6:
-		r.SrcPort, r.DstPort = 0, icmp
+		r.SrcPort, r.DstPort = 0, s.ICMP
 	}
-	if reverse {
+	if (s == &c.Got) != c.Answered {
 		r.Mark |= flow.Reverse
 	}
 	t.Append(b, r)

@@ -25,7 +25,7 @@ func TestAppendConn(t *testing.T) {
 		"answer":     {func(c *Conn) { c.Sent = Side{} }, []string{"192.0.2.1:80>10.0.0.1:1000 1/40 f0 m48"}},
 		"opened by":  {func(c *Conn) { c.Answered = true; c.Got = Side{} }, []string{"10.0.0.1:1000>192.0.2.1:80 2/100 f2 m40"}},
 		"no packets": {func(c *Conn) { c.Sent, c.Got = Side{}, Side{} }, nil},
-		"icmp": {func(c *Conn) { c.Proto, c.FromICMP, c.ToICMP = 1, 8<<8, 0 }, []string{
+		"icmp": {func(c *Conn) { c.Proto, c.Sent.ICMP, c.Got.ICMP = 1, 8<<8, 0 }, []string{
 			"10.0.0.1:0>192.0.2.1:2048 2/100 f0 m0", "192.0.2.1:0>10.0.0.1:0 1/40 f0 m40",
 		}},
 	} {
@@ -63,5 +63,13 @@ func TestTallyBoundsItsNotesAndKinds(t *testing.T) {
 	}
 	if len(s.Reasons) > 40 || !strings.Contains(strings.Join(s.Notes, "\n"), "995 more damaged places") {
 		t.Errorf("%d reasons, notes %q", len(s.Reasons), s.Notes)
+	}
+}
+
+func TestWordsFromFilesAreTame(t *testing.T) {
+	for in, want := range map[string]string{"dns": "dns", "a\r\nb\x1b[31m": "a__b__31m", strings.Repeat("x", 99): strings.Repeat("x", 40), "é": "_"} {
+		if got := Word(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
 	}
 }

@@ -67,10 +67,23 @@ func (t *Tally) Skip(reason, where, what string) {
 // come from files, so their number is bounded.
 func (t *Tally) Ignore(kind string) {
 	const maxKinds = 32
+	kind = Word(kind)
 	if _, ok := t.ignored[kind]; !ok && len(t.ignored) >= maxKinds {
 		kind = "other"
 	}
 	t.ignored[kind]++
+}
+
+// Word makes a name from a file fit for messages and metric labels: at most 40
+// letters, digits, dots, dashes and underscores.
+func Word(s string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '-':
+			return c
+		}
+		return '_'
+	}, s[:min(len(s), 40)])
 }
 
 // Note adds a sentence for people.

@@ -20,7 +20,7 @@ func ParseEpoch(s []byte) (int64, bool) {
 		return ns, true
 	}
 	v, whole := ParseUint(s, math.MaxInt64)
-	n := int64(v) //nolint:gosec // at most MaxInt64
+	n := int64(v)
 	switch {
 	case !whole || n < 1e11:
 		return 0, false
@@ -103,7 +103,7 @@ func ParseTime(s []byte, zone *time.Location) (int64, bool) {
 		if !ok || i > 0 && isDigit(s[at.from-1]) {
 			return 0, false
 		}
-		f[i] = int(v) //nolint:gosec // at most four digits
+		f[i] = int(v)
 	}
 	if f[1] < 1 || f[1] > 12 || f[2] < 1 || f[2] > 31 || f[3] > 24 || f[4] > 59 || f[5] > 60 || f[0] < 1678 || f[0] > 2261 {
 		return 0, false
@@ -163,7 +163,7 @@ func zoneOffset(s []byte) (int64, bool) {
 	if !ok || v%100 > 59 {
 		return 0, false
 	}
-	sec := int64(v/100*3600 + v%100*60) //nolint:gosec // at most 15 hours
+	sec := int64(v/100*3600 + v%100*60)
 	if s[0] == '-' {
 		sec = -sec
 	}

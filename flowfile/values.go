@@ -46,7 +46,7 @@ func parseAddr4(s []byte) (a [4]byte, ok bool) {
 			return a, false
 		}
 	}
-	a[3] = byte(v) //nolint:gosec // at most 255 by the check above
+	a[3] = byte(v)
 	return a, part == 3 && digits > 0
 }
 
@@ -112,7 +112,7 @@ func ParseHex(s []byte, limit uint64) (uint64, bool) {
 // the tools that write flow files.
 func ParseProtocol(s []byte) (uint8, bool) {
 	if v, ok := ParseUint(s, 255); ok {
-		return uint8(v), true //nolint:gosec // at most 255
+		return uint8(v), true
 	}
 	if len(s) > 16 {
 		return 0, false
@@ -187,7 +187,7 @@ func NotIP(s []byte) bool {
 // F S R P A U E C in any order and case, dots and dashes between them ignored.
 func ParseTCPFlags(s []byte) (uint8, bool) {
 	if v, ok := ParseNumber(s, 0xffff); ok {
-		return uint8(v), true //nolint:gosec // the low eight bits are the flags; the ninth is not used
+		return uint8(v), true
 	}
 	var v uint8
 	for _, c := range s {

@@ -46,13 +46,13 @@ func TestParseUintAgreesWithStrconv(t *testing.T) {
 func TestParseNumbers(t *testing.T) {
 	for s, want := range map[string]int64{"0x0035": 53, "0XFF": 255, "80": 80, "65536": -1, "0x": -1, "": -1, "http": -1, "0x10000": -1} {
 		v, ok := ParseNumber([]byte(s), 0xffff)
-		if ok != (want >= 0) || ok && int64(v) != want { //nolint:gosec // small
+		if ok != (want >= 0) || ok && int64(v) != want {
 			t.Errorf("number %q: %d %v", s, v, ok)
 		}
 	}
 	for s, want := range map[string]int64{"12": 12, "12.0": 12, "1.5e3": 1500, "-1": -1, "NaN": -1, "1e30": -1, "": -1} {
 		v, ok := ParseCount([]byte(s))
-		if ok != (want >= 0) || ok && int64(v) != want { //nolint:gosec // small
+		if ok != (want >= 0) || ok && int64(v) != want {
 			t.Errorf("count %q: %d %v", s, v, ok)
 		}
 	}

@@ -49,13 +49,13 @@ func (c *reader) argusPorts(k *flowfile.Conn) trouble {
 		return bad
 	}
 	if k.Proto == flow.ProtoICMP || k.Proto == flow.ProtoICMPv6 {
-		k.FromICMP = from<<8 | from>>8
-		k.ToICMP = k.FromICMP
+		k.Sent.ICMP = from<<8 | from>>8
+		k.Got.ICMP = k.Sent.ICMP
 		switch {
-		case k.Proto == flow.ProtoICMP && k.FromICMP>>8 == 8:
-			k.ToICMP = 0 // echo reply
-		case k.Proto == flow.ProtoICMPv6 && k.FromICMP>>8 == 128:
-			k.ToICMP = 129 << 8
+		case k.Proto == flow.ProtoICMP && k.Sent.ICMP>>8 == 8:
+			k.Got.ICMP = 0 // echo reply
+		case k.Proto == flow.ProtoICMPv6 && k.Sent.ICMP>>8 == 128:
+			k.Got.ICMP = 129 << 8
 		}
 		return trouble{}
 	}

@@ -86,9 +86,7 @@ func open(name string, r *bufio.Reader, o flowfile.Options) (flowfile.Reader, er
 		c.convert = c.binetflow
 	}
 	for range before + 1 {
-		if _, err := c.lines.Next(); err != nil {
-			break // the header was the last line, and long enough to fill the look-ahead
-		}
+		_, _ = c.lines.Next() // what goes wrong here goes wrong again in Read
 	}
 	return flowfile.Reorder(c, 0), nil
 }

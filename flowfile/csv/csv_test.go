@@ -12,6 +12,7 @@ import (
 	"tidewatch/flowfile"
 	"tidewatch/flowfile/csv"
 	"tidewatch/flowfile/flowfiletest"
+	"tidewatch/test/shareddata"
 )
 
 func show(b *flow.Batch) string {
@@ -160,11 +161,11 @@ func TestTruncated(t *testing.T) {
 }
 
 func TestSharedData(t *testing.T) {
-	flowfiletest.Shared(t, csv.Binetflow(), map[string]string{
+	flowfiletest.Shared(t, shareddata.Dir(t), csv.Binetflow(), map[string]string{
 		"flows/slips-binetflow/test2-malicious.binetflow.gz": "13412 records",
 		"flows/slips-binetflow/test4-malicious.binetflow":    "512 records",
 	})
-	flowfiletest.Shared(t, csv.Format(), map[string]string{
+	flowfiletest.Shared(t, shareddata.Dir(t), csv.Format(), map[string]string{
 		"flows/westermo/output_bottom.csv.gz":       "30351 records",
 		"flows/westermo/output_left.csv.gz":         "3455 records",
 		"flows/westermo/output_right.csv.gz":        "786 records",
@@ -175,8 +176,8 @@ func TestSharedData(t *testing.T) {
 }
 
 func TestOtherFilesAreNotTaken(t *testing.T) {
-	flowfiletest.Foreign(t, csv.Format(), "flows/", "timeseries/", "labels.tsv", "c2/mta-headers/labels.tsv")
-	flowfiletest.Foreign(t, csv.Binetflow(), "flows/slips-binetflow")
+	flowfiletest.Foreign(t, shareddata.Dir(t), csv.Format(), "flows/", "timeseries/", "labels.tsv", "c2/mta-headers/labels.tsv")
+	flowfiletest.Foreign(t, shareddata.Dir(t), csv.Binetflow(), "flows/slips-binetflow")
 }
 
 func FuzzCSV(f *testing.F) {

@@ -5,6 +5,7 @@ package csv
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -74,12 +75,7 @@ func isName(c []byte) bool {
 }
 
 func (h *header) has(r role) bool {
-	for _, x := range h.roles {
-		if x == r {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(h.roles, r)
 }
 
 func (h *header) isBinetflow() bool {

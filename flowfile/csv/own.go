@@ -141,7 +141,7 @@ func (c *reader) icmp(r *flow.Record) trouble {
 		if !ok1 || !ok2 {
 			return wrong(flowfile.ReasonNumber, dstPort, c.row[dstPort])
 		}
-		r.DstPort = uint16(hi<<8 | lo) //nolint:gosec // at most 0xffff
+		r.DstPort = uint16(hi<<8 | lo)
 		return trouble{}
 	}
 	var bad trouble
@@ -189,7 +189,7 @@ func (c *reader) exporterIndex(name []byte) uint32 {
 	if i, ok := c.exporters[string(name)]; ok {
 		return i
 	}
-	i := uint32(len(c.exporters)) //nolint:gosec // bounded below
+	i := uint32(len(c.exporters))
 	if i >= maxExporters {
 		return maxExporters - 1
 	}

@@ -12,6 +12,7 @@ import (
 	"tidewatch/flowfile"
 	"tidewatch/flowfile/eve"
 	"tidewatch/flowfile/flowfiletest"
+	"tidewatch/test/shareddata"
 )
 
 const tcp = `{"timestamp":"2021-06-06T15:57:37.272281+0200","flow_id":1,"event_type":"flow","src_ip":"192.168.1.132","src_port":1900,` +
@@ -101,12 +102,12 @@ func TestTruncated(t *testing.T) {
 
 // TestSuricata counts what INDEX.md tells of the file: 3 512 flow events.
 func TestSuricata(t *testing.T) {
-	path := filepath.Join(flowfiletest.Dir(t), "suricata/slips/test6-malicious.suricata.json.gz")
+	path := filepath.Join(shareddata.Dir(t), "suricata/slips/test6-malicious.suricata.json.gz")
 	b, s, err := flowfiletest.Open(t, path, eve.Format(), flowfile.Options{})
 	if err != nil || s.Skipped != 0 {
 		t.Fatalf("%v %+v", err, s)
 	}
-	flows := int(s.Reasons["ignored_no_packets"]) //nolint:gosec // small
+	flows := int(s.Reasons["ignored_no_packets"])
 	for _, m := range b.Mark {
 		if m&flow.Reverse == 0 {
 			flows++
@@ -117,7 +118,9 @@ func TestSuricata(t *testing.T) {
 	}
 }
 
-func TestOtherFilesAreNotTaken(t *testing.T) { flowfiletest.Foreign(t, eve.Format(), "suricata/") }
+func TestOtherFilesAreNotTaken(t *testing.T) {
+	flowfiletest.Foreign(t, shareddata.Dir(t), eve.Format(), "suricata/")
+}
 
 func FuzzEve(f *testing.F) {
 	f.Add([]byte(tcp))

@@ -90,7 +90,7 @@ func (e *event) conn(c *flowfile.Conn) trouble {
 		return wrong(flowfile.ReasonProtocol, "proto", e.proto)
 	}
 	if c.Proto == flow.ProtoICMP || c.Proto == flow.ProtoICMPv6 {
-		c.FromICMP, c.ToICMP = e.icmp()
+		c.Sent.ICMP, c.Got.ICMP = e.icmp()
 	}
 	if bad := e.counts(c); bad.reason != "" {
 		return bad
@@ -106,7 +106,7 @@ func number16(s []byte) (uint16, bool) {
 		return 0, true
 	}
 	v, ok := flowfile.ParseUint(s, 0xffff)
-	return uint16(v), ok //nolint:gosec // at most 0xffff
+	return uint16(v), ok
 }
 
 // icmp gives type<<8|code of both directions. Without an answer seen by type,
@@ -114,13 +114,13 @@ func number16(s []byte) (uint16, bool) {
 func (e *event) icmp() (from, to uint16) {
 	t, _ := flowfile.ParseUint(e.icmpType, 255)
 	c, _ := flowfile.ParseUint(e.icmpCode, 255)
-	from = uint16(t<<8 | c) //nolint:gosec // at most 0xffff
+	from = uint16(t<<8 | c)
 	if e.backType == nil {
 		return from, from
 	}
 	t, _ = flowfile.ParseUint(e.backType, 255)
 	c, _ = flowfile.ParseUint(e.backCode, 255)
-	return from, uint16(t<<8 | c) //nolint:gosec // at most 0xffff
+	return from, uint16(t<<8 | c)
 }
 
 // counts reads times, packets and bytes from the member flow or netflow.
@@ -195,5 +195,5 @@ func (e *event) flags(c *flowfile.Conn) {
 
 func hexFlags(s []byte) (flags uint8, unknown bool) {
 	v, ok := flowfile.ParseHex(s, 255)
-	return uint8(v), !ok //nolint:gosec // at most 255
+	return uint8(v), !ok
 }

@@ -60,7 +60,7 @@ func drain(tb testing.TB, r flowfile.Reader) (*flow.Batch, flowfile.Stats) {
 	if err := r.Close(); err != nil {
 		tb.Fatalf("close: %v", err)
 	}
-	if s.Records != uint64(b.Len()) { //nolint:gosec // a length
+	if s.Records != uint64(b.Len()) {
 		tb.Fatalf("Stats tell %d records, %d were read", s.Records, b.Len())
 	}
 	var damaged uint64

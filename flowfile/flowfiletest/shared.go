@@ -16,25 +16,17 @@ import (
 
 	"tidewatch/flow"
 	"tidewatch/flowfile"
-	"tidewatch/test/shareddata"
 )
 
-// Dir is the folder of captures; the test is skipped where there is none.
-func Dir(tb testing.TB) string {
-	tb.Helper()
-	return shareddata.Dir(tb)
-}
-
-// Shared reads files of the captures with one format. want says of each either
+// Shared reads files of the captures in dir with one format. want says of each either
 // how many records it gives, without damage ("12 records"), or a part of the
 // line that refuses it. Every other file of the captures must not be taken for
 // this format or must be opened or refused in one line.
-func Shared(tb testing.TB, f flowfile.Format, want map[string]string) {
+func Shared(tb testing.TB, dir string, f flowfile.Format, want map[string]string) {
 	tb.Helper()
-	dir := Dir(tb)
 	for name, w := range want {
 		b, s, err := Open(tb, filepath.Join(dir, name), f, flowfile.Options{})
-		got := ""
+		var got string
 		switch {
 		case err != nil && strings.Contains(err.Error(), w) && !strings.Contains(err.Error(), "\n"):
 			continue
@@ -49,11 +41,10 @@ func Shared(tb testing.TB, f flowfile.Format, want map[string]string) {
 	}
 }
 
-// Foreign opens every file of the captures with the format, outside the folders
-// named, and fails for one that it takes for its own.
-func Foreign(tb testing.TB, f flowfile.Format, own ...string) {
+// Foreign opens every file of the captures in dir, outside the folders that own
+// names, and fails for one that it takes for its own.
+func Foreign(tb testing.TB, dir string, f flowfile.Format, own ...string) {
 	tb.Helper()
-	dir := Dir(tb)
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

@@ -183,10 +183,22 @@ func (s *blocks) short(have, want int, what string, err error) error {
 	return &cutError{at: s.at, missing: want - have, what: what}
 }
 
+// unpack tries with room for the blocks that nfdump writes, and only if these
+// do not fit with the most that is allowed.
 func (s *blocks) unpack() ([]byte, error) {
+	const usual = 2 << 20
 	if s.out == nil {
-		s.out = make([]byte, maxBlock)
+		s.out = make([]byte, usual)
 	}
+	out, err := s.unpackInto()
+	if err != nil && len(s.out) < maxBlock {
+		s.out = make([]byte, maxBlock)
+		out, err = s.unpackInto()
+	}
+	return out, err
+}
+
+func (s *blocks) unpackInto() ([]byte, error) {
 	switch s.codec {
 	case codecLZ4:
 		n, err := lz4.UncompressBlock(s.in, s.out)
@@ -202,6 +214,7 @@ func (s *blocks) unpack() ([]byte, error) {
 		return s.out[:n], nil
 	case codecBZ2:
 		return s.bzip2()
+	case codecNone:
 	case codecZstd:
 		if s.zstd == nil {
 			var err error

@@ -5,18 +5,19 @@ package nfdump_test
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
-var le = binary.LittleEndian //nolint:gochecknoglobals // a short name for tests
+var le = binary.LittleEndian
 
 // element is one element of a V3 record: type, length, body.
 func element(id uint16, body ...byte) []byte {
 	out := le.AppendUint16(nil, id)
-	out = le.AppendUint16(out, uint16(4+len(body))) //nolint:gosec // small
+	out = le.AppendUint16(out, uint16(4+len(body)))
 	return append(out, body...)
 }
 
@@ -27,10 +28,10 @@ func words(v ...uint64) (out []byte) {
 	return out
 }
 
-// generic is the element of times, counters, ports, protocol and flags.
-func generic(first, last, received, packets, octets uint64, src, dst uint16, proto, flags byte) []byte {
-	body := words(first, last, received, packets, octets)
-	body = le.AppendUint16(le.AppendUint16(body, src), dst)
+// generic is the element of first, last, received, packets, bytes; ports; protocol and flags.
+func generic(counts [5]uint64, ports [2]uint16, proto, flags byte) []byte {
+	body := words(counts[:]...)
+	body = le.AppendUint16(le.AppendUint16(body, ports[0]), ports[1])
 	return element(1, append(body, proto, flags, 0, 0)...)
 }
 
@@ -41,8 +42,8 @@ func ipv4(a, b byte) []byte { return element(2, a, 0, 0, 10, b, 0, 0, 10) }
 func v3(sysid uint16, flags byte, elements ...[]byte) []byte {
 	body := bytes.Join(elements, nil)
 	out := le.AppendUint16(nil, 11)
-	out = le.AppendUint16(out, uint16(12+len(body)))  //nolint:gosec // small
-	out = le.AppendUint16(out, uint16(len(elements))) //nolint:gosec // small
+	out = le.AppendUint16(out, uint16(12+len(body)))
+	out = le.AppendUint16(out, uint16(len(elements)))
 	out = append(le.AppendUint16(append(out, 0, 0), sysid), flags, 9)
 	return append(out, body...)
 }
@@ -51,7 +52,7 @@ func v3(sysid uint16, flags byte, elements ...[]byte) []byte {
 func sampler(sysid uint16, id int64, interval, space uint32) []byte {
 	out := []byte{15, 0, 24, 0}
 	out = le.AppendUint16(le.AppendUint16(out, sysid), 0)
-	out = le.AppendUint64(out, uint64(id)) //nolint:gosec // a bit pattern
+	out = le.AppendUint64(out, uint64(id))
 	return le.AppendUint32(le.AppendUint32(out, interval), space)
 }
 
@@ -61,8 +62,8 @@ func file2(blocks ...[][]byte) []byte {
 	le.PutUint16(head, 0xa50c)
 	le.PutUint16(head[2:], 2)
 	le.PutUint32(head[4:], 0x01070100)
-	le.PutUint32(head[36:], uint32(len(blocks))) //nolint:gosec // small
-	return append(head, joinBlocks(3, blocks)...)
+	le.PutUint32(head[36:], uint32(len(blocks)))
+	return slices.Concat(head, joinBlocks(3, blocks))
 }
 
 // file1 builds a file of layout 1.
@@ -70,15 +71,15 @@ func file1(blocks ...[][]byte) []byte {
 	head := make([]byte, 276)
 	le.PutUint16(head, 0xa50c)
 	le.PutUint16(head[2:], 1)
-	le.PutUint32(head[8:], uint32(len(blocks))) //nolint:gosec // small
-	return append(head, joinBlocks(2, blocks)...)
+	le.PutUint32(head[8:], uint32(len(blocks)))
+	return slices.Concat(head, joinBlocks(2, blocks))
 }
 
 func joinBlocks(kind uint16, blocks [][][]byte) (out []byte) {
 	for _, records := range blocks {
 		body := bytes.Join(records, nil)
-		out = le.AppendUint32(out, uint32(len(records))) //nolint:gosec // small
-		out = le.AppendUint32(out, uint32(len(body)))    //nolint:gosec // small
+		out = le.AppendUint32(out, uint32(len(records)))
+		out = le.AppendUint32(out, uint32(len(body)))
 		out = le.AppendUint32(out, uint32(kind))
 		out = append(out, body...)
 	}
@@ -88,7 +89,7 @@ func joinBlocks(kind uint16, blocks [][][]byte) (out []byte) {
 // extensions builds an extension map of layout 1.
 func extensions(id uint16, ids ...uint16) []byte {
 	out := le.AppendUint16(nil, 2)
-	out = le.AppendUint16(out, uint16(8+2*len(ids))) //nolint:gosec // small
+	out = le.AppendUint16(out, uint16(8+2*len(ids)))
 	out = le.AppendUint32(out, uint32(id))
 	for _, x := range ids {
 		out = le.AppendUint16(out, x)
@@ -103,7 +104,7 @@ func common(kind, mapID uint16, flags byte, data ...byte) []byte {
 	if kind == 1 {
 		fixed = 28
 	}
-	out = le.AppendUint16(out, uint16(fixed+len(data))) //nolint:gosec // small
+	out = le.AppendUint16(out, uint16(fixed+len(data)))
 	out = append(out, flags, 0)
 	if kind == 1 {
 		out[5] = 3 // exporter
@@ -150,7 +151,7 @@ func repack(tb testing.TB, file []byte, codec byte) []byte {
 			packed = packed[:n]
 		}
 		head := bytes.Clone(file[at : at+12])
-		le.PutUint32(head[4:], uint32(len(packed))) //nolint:gosec // small
+		le.PutUint32(head[4:], uint32(len(packed)))
 		out = append(append(out, head...), packed...)
 		at += 12 + size
 	}

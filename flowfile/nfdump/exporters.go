@@ -81,9 +81,9 @@ func (e *exporters) sampler(rec []byte) bool {
 	}
 	le := binary.LittleEndian
 	interval, space := uint64(le.Uint32(rec[16:])), uint64(le.Uint32(rec[20:]))
-	s := sampler{id: int64(le.Uint64(rec[8:]))} //nolint:gosec // a signed number written as it is
+	s := sampler{id: int64(le.Uint64(rec[8:]))}
 	if interval > 0 && (interval+space)%interval == 0 {
-		s.rate = uint32((interval + space) / interval) //nolint:gosec // at most 2^32: wraps to 0, which means not known
+		s.rate = uint32((interval + space) / interval)
 	}
 	e.add(le.Uint16(rec[4:]), s)
 	return true
@@ -95,7 +95,7 @@ func (e *exporters) samplerOld(rec []byte) bool {
 		return false
 	}
 	le := binary.LittleEndian
-	id := int64(int32(le.Uint32(rec[4:]))) //nolint:gosec // a signed number written as it is
+	id := int64(int32(le.Uint32(rec[4:])))
 	e.add(le.Uint16(rec[14:]), sampler{id: id, rate: le.Uint32(rec[8:])})
 	return true
 }

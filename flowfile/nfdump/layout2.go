@@ -117,5 +117,5 @@ func (r *raw) addresses(src, dst flow.Addr, zero bool) {
 
 // milliseconds turns Unix milliseconds into nanoseconds, bounded to what these hold.
 func milliseconds(ms uint64) int64 {
-	return int64(min(ms, math.MaxInt64/uint64(time.Millisecond))) * int64(time.Millisecond) //nolint:gosec // bounded
+	return int64(min(ms, math.MaxInt64/uint64(time.Millisecond))) * int64(time.Millisecond)
 }

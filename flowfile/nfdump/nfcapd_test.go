@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"tidewatch/flow"
-	"tidewatch/flowfile/flowfiletest"
+	"tidewatch/test/shareddata"
 )
 
 // capture starts Debian's nfcapd with args, sends it the datagrams over
@@ -27,7 +27,7 @@ func capture(t *testing.T, datagrams [][]byte, args ...string) string {
 	dir := t.TempDir()
 	port := freePort(t)
 	args = append([]string{"-w", dir, "-b", "127.0.0.1", "-p", fmt.Sprint(port), "-t", "3600", "-B", "4000000"}, args...)
-	cmd := exec.Command(tool(t, "nfcapd"), args...) //nolint:gosec // arguments of this test
+	cmd := exec.Command(tool(t, "nfcapd"), args...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
@@ -130,7 +130,7 @@ func payloads(t *testing.T, path string) (out [][]byte) {
 
 func TestFilesOfNfcapd(t *testing.T) {
 	tool(t, "nfcapd")
-	dir := filepath.Join(flowfiletest.Dir(t), "wire")
+	dir := filepath.Join(shareddata.Dir(t), "wire")
 	for name, tc := range map[string]struct {
 		pcap    string
 		records uint64
@@ -157,7 +157,7 @@ func TestFilesOfNfcapd(t *testing.T) {
 // seen comes back, with the rate beside it.
 func TestSampledFileOfNfcapd(t *testing.T) {
 	tool(t, "nfcapd")
-	path := filepath.Join(flowfiletest.Dir(t), "wire/derived-softflowd/iot23-42-1.v9.pcap")
+	path := filepath.Join(shareddata.Dir(t), "wire/derived-softflowd/iot23-42-1.v9.pcap")
 	s, b := agree(t, capture(t, payloads(t, path), "-s", "10"))
 	if s.Packets != 227480 || s.Bytes != 20936990 {
 		t.Errorf("as written: %d packets, %d bytes", s.Packets, s.Bytes)
@@ -179,11 +179,11 @@ func TestSampledFileOfNfcapd(t *testing.T) {
 func TestRareFieldsThroughNfcapd(t *testing.T) {
 	be := binary.BigEndian
 	fields := []uint16{27, 16, 28, 16, 2, 8, 1, 8, 4, 1, 6, 1, 7, 2, 11, 2, 22, 4, 21, 4, 32, 2, 16, 4, 17, 4, 10, 4, 14, 4, 61, 1}
-	template := be.AppendUint16(be.AppendUint16(nil, 256), uint16(len(fields)/2)) //nolint:gosec // small
+	template := be.AppendUint16(be.AppendUint16(nil, 256), uint16(len(fields)/2))
 	for _, f := range fields {
 		template = be.AppendUint16(template, f)
 	}
-	record := func(last byte, proto, flags byte, sp, dp, icmp uint16, dir byte) []byte {
+	record := func(last, proto, flags byte, sp, dp, icmp uint16, dir byte) []byte {
 		r := append([]byte{0x20, 1, 0xd, 0xb8, 15: 1}, []byte{0x20, 1, 0xd, 0xb8, 15: last}...)
 		r = be.AppendUint64(be.AppendUint64(r, 5), 1<<33+500)
 		r = be.AppendUint16(be.AppendUint16(append(r, proto, flags), sp), dp)
@@ -198,7 +198,7 @@ func TestRareFieldsThroughNfcapd(t *testing.T) {
 		data = append(data, 0)
 	}
 	set := func(id uint16, body []byte) []byte {
-		return append(be.AppendUint16(be.AppendUint16(nil, id), uint16(4+len(body))), body...) //nolint:gosec // small
+		return append(be.AppendUint16(be.AppendUint16(nil, id), uint16(4+len(body))), body...)
 	}
 	head := be.AppendUint16(be.AppendUint16(nil, 9), 4)
 	head = be.AppendUint32(be.AppendUint32(head, 100_000), 1_700_000_000)

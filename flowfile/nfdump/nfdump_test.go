@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"tidewatch/flowfile"
 	"tidewatch/flowfile/flowfiletest"
 	"tidewatch/flowfile/nfdump"
+	"tidewatch/test/shareddata"
 )
 
 func show(b *flow.Batch) string {
@@ -28,7 +30,7 @@ func show(b *flow.Batch) string {
 }
 
 func TestRecords(t *testing.T) {
-	tcp := generic(1000, 2000, 9000, 10, 600, 1000, 80, 6, 0x12)
+	tcp := generic([5]uint64{1000, 2000, 9000, 10, 600}, [2]uint16{1000, 80}, 6, 0x12)
 	misc := func(dir, biflow, back byte) []byte {
 		return element(4, append(words(7|8<<32), 24, 24, dir, 0, biflow, 0, back, 0)...)
 	}
@@ -70,15 +72,15 @@ func TestRecords(t *testing.T) {
 			want: strings.NewReplacer("10/600 s1", "1/60 s10", "m6", "m4").Replace(base),
 		},
 		"ICMP": {
-			in:   file2([][]byte{v3(1, 0, generic(1000, 2000, 0, 1, 84, 0, 8<<8, 1, 0), ipv4(1, 2))}),
+			in:   file2([][]byte{v3(1, 0, generic([5]uint64{1000, 2000, 0, 1, 84}, [2]uint16{0, 8 << 8}, 1, 0), ipv4(1, 2))}),
 			want: "1000-2000 10.0.0.1:0>10.0.0.2:2048 p1 ........ 1/84 s1 e0 if0,0 as0,0 m6",
 		},
 		"no time": {
-			in:   file2([][]byte{v3(1, 0, generic(0, 0, 9000, 10, 600, 1000, 80, 6, 0x12), ipv4(1, 2))}),
+			in:   file2([][]byte{v3(1, 0, generic([5]uint64{0, 0, 9000, 10, 600}, [2]uint16{1000, 80}, 6, 0x12), ipv4(1, 2))}),
 			want: strings.NewReplacer("1000-2000", "9000-9000", "m6", "m7").Replace(base),
 		},
 		"end before start": {
-			in:   file2([][]byte{v3(1, 0, generic(2000, 1000, 0, 10, 600, 1000, 80, 6, 0x12), ipv4(1, 2))}),
+			in:   file2([][]byte{v3(1, 0, generic([5]uint64{2000, 1000, 0, 10, 600}, [2]uint16{1000, 80}, 6, 0x12), ipv4(1, 2))}),
 			want: strings.NewReplacer("1000-2000", "2000-2000", "m6", "m406").Replace(base),
 		},
 		"biflow": {
@@ -88,13 +90,14 @@ func TestRecords(t *testing.T) {
 		},
 		"outgoing counters of the same traffic": {in: file2([][]byte{v3(1, 0, tcp, ipv4(1, 2), counters)}), want: base},
 		"outgoing counters alone": {
-			in:   file2([][]byte{v3(1, 0, generic(1000, 2000, 0, 0, 0, 1000, 80, 6, 0x12), ipv4(1, 2), counters)}),
+			in:   file2([][]byte{v3(1, 0, generic([5]uint64{1000, 2000, 0, 0, 0}, [2]uint16{1000, 80}, 6, 0x12), ipv4(1, 2), counters)}),
 			want: strings.Replace(base, "10/600", "20/1200", 1),
 		},
 		"events without counts, records without addresses, unknown types": {
 			in: file2([][]byte{
-				v3(1, 1, generic(1000, 2000, 0, 0, 0, 1000, 80, 6, 0), ipv4(1, 2)), v3(1, 0, tcp),
-				{99, 0, 8, 0, 1, 2, 3, 4}, v3(1, 0, tcp, element(200, 1, 2, 3, 4), ipv4(1, 2)),
+				v3(1, 1, generic([5]uint64{1000, 2000, 0, 0, 0}, [2]uint16{1000, 80}, 6, 0), ipv4(1, 2)), v3(1, 0, tcp),
+				{99, 0, 8, 0, 1, 2, 3, 4},
+				v3(1, 0, tcp, element(200, 1, 2, 3, 4), ipv4(1, 2)),
 			}),
 			want: base,
 		},
@@ -122,7 +125,8 @@ func TestRecords(t *testing.T) {
 		},
 		"layout 1, sampled": {
 			in: file1([][]byte{
-				{9, 0, 16, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 3, 0}, extensions(0),
+				{9, 0, 16, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 3, 0},
+				extensions(0),
 				common(10, 0, 0x80, 1, 0, 0, 10, 2, 0, 0, 10, 4, 0, 0, 0, 240, 0, 0, 0),
 			}),
 			want: "1000250-1001750 10.0.0.1:1000>10.0.0.2:80 p6 ...A..S. 1/60 s4 e0 if0,0 as0,0 m4",
@@ -140,7 +144,7 @@ func TestRecords(t *testing.T) {
 }
 
 func TestDamageIsCounted(t *testing.T) {
-	good := v3(1, 0, generic(1000, 2000, 9000, 10, 600, 1000, 80, 6, 0x12), ipv4(1, 2))
+	good := v3(1, 0, generic([5]uint64{1000, 2000, 9000, 10, 600}, [2]uint16{1000, 80}, 6, 0x12), ipv4(1, 2))
 	lying := bytes.Clone(good)
 	le.PutUint16(lying[2:], 5000) // longer than the block
 	short := bytes.Clone(good)
@@ -181,7 +185,7 @@ func TestDamageIsCounted(t *testing.T) {
 }
 
 func TestFilesThatAreRefused(t *testing.T) {
-	good := file2([][]byte{v3(1, 0, generic(1, 2, 3, 1, 60, 1, 2, 6, 0), ipv4(1, 2))})
+	good := file2([][]byte{v3(1, 0, generic([5]uint64{1, 2, 3, 1, 60}, [2]uint16{1, 2}, 6, 0), ipv4(1, 2))})
 	edit := func(at int, v byte) []byte {
 		out := bytes.Clone(good)
 		out[at] = v
@@ -206,7 +210,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 }
 
 func TestTruncated(t *testing.T) {
-	rec := v3(1, 0, generic(1000, 2000, 9000, 10, 600, 1000, 80, 6, 0x12), ipv4(1, 2))
+	rec := v3(1, 0, generic([5]uint64{1000, 2000, 9000, 10, 600}, [2]uint16{1000, 80}, 6, 0x12), ipv4(1, 2))
 	block := [][]byte{rec, rec, rec, rec, rec, rec, rec, rec}
 	never := func([]byte, int) bool { return false }
 	file := file2(block, block, block)
@@ -217,7 +221,7 @@ func TestTruncated(t *testing.T) {
 
 func TestTruncatedRealFiles(t *testing.T) {
 	for name, appendix := range map[string]int{"nfdump/slips/test1-malicious.nfdump": 0, "nfdump/derived/nfcapd.pmacct101-v9": 10112} {
-		data, err := os.ReadFile(filepath.Join(flowfiletest.Dir(t), name)) //nolint:gosec // a capture
+		data, err := os.ReadFile(filepath.Join(shareddata.Dir(t), name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,10 +229,12 @@ func TestTruncatedRealFiles(t *testing.T) {
 	}
 }
 
-func TestOtherFilesAreNotTaken(t *testing.T) { flowfiletest.Foreign(t, nfdump.Format(), "nfdump/") }
+func TestOtherFilesAreNotTaken(t *testing.T) {
+	flowfiletest.Foreign(t, shareddata.Dir(t), nfdump.Format(), "nfdump/")
+}
 
 func FuzzNfdump(f *testing.F) {
-	rec := v3(1, 2, generic(1000, 2000, 9000, 10, 600, 1000, 80, 6, 0x12), ipv4(1, 2), element(4, make([]byte, 16)...), element(5, words(1, 2, 3)...))
+	rec := v3(1, 2, generic([5]uint64{1000, 2000, 9000, 10, 600}, [2]uint16{1000, 80}, 6, 0x12), ipv4(1, 2), element(4, make([]byte, 16)...), element(5, words(1, 2, 3)...))
 	two := file2([][]byte{sampler(1, -1, 1, 9), rec, rec}, [][]byte{rec})
 	f.Add(two)
 	f.Add(repack(f, two, 3))
@@ -237,10 +243,8 @@ func FuzzNfdump(f *testing.F) {
 		extensions(0, 4, 7, 14, 17, 37), common(10, 0, 0x80, make([]byte, 60)...), common(1, 0, 7, make([]byte, 100)...),
 		{9, 0, 16, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 3, 0},
 	}))
-	for _, codec := range []byte{1, 2} { // bytes that LZO and bzip2 refuse or unpack
-		packed := bytes.Clone(two)
-		packed[16] = codec
-		f.Add(packed)
+	for _, option := range []string{"-z", "-j"} { // LZO and bzip2 as nfdump packs them
+		f.Add(packedBy(f, two, option))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 1<<16 {
@@ -250,8 +254,22 @@ func FuzzNfdump(f *testing.F) {
 	})
 }
 
+// packedBy has Debian's nfdump write a file again with an option.
+func packedBy(tb testing.TB, file []byte, option string) []byte {
+	tb.Helper()
+	dir := tb.TempDir()
+	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
+	if err := os.WriteFile(in, file, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	if text, err := exec.Command(tool(tb, "nfdump"), "-r", in, "-w", out, option).CombinedOutput(); err != nil { //nolint:gosec // a test's own file
+		tb.Fatalf("nfdump: %v: %s", err, text)
+	}
+	return read(tb, out)
+}
+
 func BenchmarkNfdump(b *testing.B) {
-	rec := v3(1, 0, generic(1000, 2000, 9000, 10, 600, 1000, 80, 6, 0x12), ipv4(1, 2), element(4, make([]byte, 16)...))
+	rec := v3(1, 0, generic([5]uint64{1000, 2000, 9000, 10, 600}, [2]uint16{1000, 80}, 6, 0x12), ipv4(1, 2), element(4, make([]byte, 16)...))
 	block := make([][]byte, 8000)
 	for i := range block {
 		block[i] = rec

@@ -18,6 +18,7 @@ import (
 	"tidewatch/flowfile"
 	"tidewatch/flowfile/flowfiletest"
 	"tidewatch/flowfile/nfdump"
+	"tidewatch/test/shareddata"
 )
 
 // tool finds a program of Debian's package nfdump; without it there is nothing
@@ -83,7 +84,7 @@ func addr(s string) string {
 // nfdumpReads returns the flows that Debian's nfdump reads in a file, sorted.
 func nfdumpReads(tb testing.TB, path string) []string {
 	tb.Helper()
-	cmd := exec.Command(tool(tb, "nfdump"), "-r", path, "-o", "json") //nolint:gosec // a test's own file
+	cmd := exec.Command(tool(tb, "nfdump"), "-r", path, "-o", "json")
 	cmd.Env = append(os.Environ(), "TZ=UTC")
 	text, err := cmd.Output()
 	if err != nil {
@@ -146,7 +147,7 @@ func agree(tb testing.TB, path string) (flowfile.Stats, *flow.Batch) {
 // TestAgainstNfdump reads the two real files as Debian's nfdump does, and gives
 // the totals of INDEX.md.
 func TestAgainstNfdump(t *testing.T) {
-	dir := flowfiletest.Dir(t)
+	dir := shareddata.Dir(t)
 	s, _ := agree(t, filepath.Join(dir, "nfdump/slips/test1-malicious.nfdump"))
 	if s.Records != 4593 || s.Packets != 4652 || s.Bytes != 241025 || s.Exporters != 1 {
 		t.Errorf("layout 1: %+v", s)
@@ -170,13 +171,13 @@ func TestAgainstNfdump(t *testing.T) {
 // compressions; zstd, which Debian's version cannot write yet, is packed here.
 func TestEveryCompression(t *testing.T) {
 	nf := tool(t, "nfdump")
-	in := filepath.Join(flowfiletest.Dir(t), "nfdump/slips/test1-malicious.nfdump")
+	in := filepath.Join(shareddata.Dir(t), "nfdump/slips/test1-malicious.nfdump")
 	want := nfdumpReads(t, in)
 	dir := t.TempDir()
 	for name, option := range map[string][]string{"none": nil, "lzo": {"-z"}, "lz4": {"-y"}, "bzip2": {"-j"}} {
 		out := filepath.Join(dir, name)
 		args := append([]string{"-r", in, "-w", out}, option...)
-		if text, err := exec.Command(nf, args...).CombinedOutput(); err != nil { //nolint:gosec // a test's own file
+		if text, err := exec.Command(nf, args...).CombinedOutput(); err != nil {
 			t.Fatalf("nfdump %s: %v: %s", strings.Join(args, " "), err, text)
 		}
 		agree(t, out)
@@ -203,7 +204,7 @@ func TestEveryCompression(t *testing.T) {
 
 func read(tb testing.TB, path string) []byte {
 	tb.Helper()
-	data, err := os.ReadFile(path) //nolint:gosec // a test's own file
+	data, err := os.ReadFile(path)
 	if err != nil {
 		tb.Fatal(err)
 	}

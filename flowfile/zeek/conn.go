@@ -54,20 +54,19 @@ func (r *row) conn(c *flowfile.Conn) (guessed bool, bad trouble) {
 }
 
 func (r *row) sides(c *flowfile.Conn) (guessed bool, bad trouble) {
-	sent, ok := side(r[origPackets], r[origIPBytes], r[origBytes], true, &guessed, &c.Sent)
-	if !ok {
-		return false, wrong(flowfile.ReasonNumber, "a count of the originator", sent)
+	if bad = r.side(origPackets, origIPBytes, origBytes, &c.Sent); bad.reason != "" {
+		return false, bad
 	}
-	got, ok := side(r[respPackets], r[respIPBytes], r[respBytes], false, &guessed, &c.Got)
-	if !ok {
-		return false, wrong(flowfile.ReasonNumber, "a count of the responder", got)
+	if bad = r.side(respPackets, respIPBytes, respBytes, &c.Got); bad.reason != "" {
+		return false, bad
 	}
+	guessed = r[origPackets] == nil || r[respPackets] == nil
 	switch c.Proto {
 	case flow.ProtoTCP:
 		c.Sent.TCPFlags, c.Got.TCPFlags = flagsOf(r[history], r[connState])
 		c.Sent.NoFlags, c.Got.NoFlags = c.Sent.TCPFlags == 0, c.Got.TCPFlags == 0
 	case flow.ProtoICMP, flow.ProtoICMPv6:
-		c.FromICMP, c.ToICMP = icmp(c.Proto, c.FromPort, c.ToPort)
+		c.Sent.ICMP, c.Got.ICMP = icmp(c.Proto, c.FromPort, c.ToPort)
 	}
 	return guessed, trouble{}
 }
@@ -77,7 +76,7 @@ func port(s []byte) (uint16, bool) {
 		return 0, true
 	}
 	v, ok := flowfile.ParseUint(s, 0xffff)
-	return uint16(v), ok //nolint:gosec // at most 0xffff
+	return uint16(v), ok
 }
 
 // unknownProtocol is IANA's reserved number: Zeek writes unknown_transport
@@ -86,7 +85,7 @@ const unknownProtocol = 255
 
 func (r *row) protocol(from flow.Addr) (uint8, bool) {
 	if v, ok := flowfile.ParseUint(r[ipProto], 255); ok {
-		return uint8(v), true //nolint:gosec // at most 255
+		return uint8(v), true
 	}
 	if string(r[proto]) == "unknown_transport" {
 		return unknownProtocol, true
@@ -101,28 +100,29 @@ func (r *row) protocol(from flow.Addr) (uint8, bool) {
 // side reads what one end sent. IP bytes are preferred to payload bytes: flows
 // everywhere else count IP bytes. Logs without packet counts exist (old Zeek,
 // or trimmed by a shipper); there the count is guessed from bytes.
-func side(packets, ipBytes, payload []byte, opened bool, guessed *bool, s *flowfile.Side) ([]byte, bool) {
+func (r *row) side(packets, ipBytes, payload field, s *flowfile.Side) trouble {
 	var ok bool
 	use := ipBytes
-	if use == nil {
+	if r[use] == nil {
 		use = payload
 	}
-	if use != nil {
-		if s.Bytes, ok = flowfile.ParseCount(use); !ok {
-			return use, false
+	if r[use] != nil {
+		if s.Bytes, ok = flowfile.ParseCount(r[use]); !ok {
+			return wrong(flowfile.ReasonNumber, "a count of bytes", r[use])
 		}
 	}
-	if packets != nil {
-		s.Packets, ok = flowfile.ParseCount(packets)
-		return packets, ok
+	if r[packets] != nil {
+		if s.Packets, ok = flowfile.ParseCount(r[packets]); !ok {
+			return wrong(flowfile.ReasonNumber, "a count of packets", r[packets])
+		}
+		return trouble{}
 	}
-	*guessed = true
 	const segment = 1460 // payload of a full Ethernet frame over IPv4 and TCP
 	s.Packets = s.Bytes/segment + min(1, s.Bytes%segment)
-	if opened {
+	if packets == origPackets {
 		s.Packets = max(1, s.Packets) // a connection has at least the packet that opened it
 	}
-	return nil, true
+	return trouble{}
 }
 
 // twoWay pairs ICMP requests and replies as Zeek does; for these id.resp_p is

@@ -4,6 +4,7 @@ package zeek
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"tidewatch/flowfile"
@@ -154,7 +155,7 @@ func unescape(s []byte) []byte {
 	for len(s) > 0 {
 		if len(s) >= 4 && s[0] == '\\' && s[1] == 'x' {
 			if v, ok := flowfile.ParseHex(s[2:4], 255); ok {
-				out, s = append(out, byte(v)), s[4:] //nolint:gosec // at most 255
+				out, s = append(out, byte(v)), s[4:]
 				continue
 			}
 		}
@@ -199,12 +200,7 @@ func refuseTSV(head []byte) string {
 }
 
 func (h *header) has(f field) bool {
-	for _, r := range h.roles {
-		if r == f {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(h.roles, f)
 }
 
 func refusePath(path string, isConn bool) string {
@@ -213,7 +209,7 @@ func refusePath(path string, isConn bool) string {
 		return "Zeek's open_conn.log repeats connections that are still open and that conn.log holds once they end; " +
 			"reading it would count them many times: name the conn.log"
 	case path != "" && path != "conn":
-		return "Zeek's " + strings.TrimSuffix(path, ".log") + ".log has no flows; of Zeek's logs conn.log is read"
+		return "Zeek's " + flowfile.Word(strings.TrimSuffix(path, ".log")) + ".log has no flows; of Zeek's logs conn.log is read"
 	case !isConn:
 		return "a Zeek log without the columns of conn.log, the one that has flows"
 	}

@@ -12,6 +12,7 @@ import (
 	"tidewatch/flowfile"
 	"tidewatch/flowfile/flowfiletest"
 	"tidewatch/flowfile/zeek"
+	"tidewatch/test/shareddata"
 )
 
 const header = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n" +
@@ -196,7 +197,7 @@ func BenchmarkZeek(b *testing.B) {
 }
 
 func TestSharedData(t *testing.T) {
-	flowfiletest.Shared(t, zeek.Format(), map[string]string{
+	flowfiletest.Shared(t, shareddata.Dir(t), zeek.Format(), map[string]string{
 		"zeek/slips/test10-mixed-zeek-dir/conn.log":                                 "223 records",
 		"zeek/slips/test9-mixed-zeek-dir/conn.log":                                  "1107 records",
 		"zeek/slips/test14-malicious-zeek-dir/conn.log":                             "5 records",
@@ -216,7 +217,7 @@ func TestSharedData(t *testing.T) {
 // TestRitaHasEveryConnection counts connections the way INDEX.md does: 105 918
 // lines in 72 files.
 func TestRitaHasEveryConnection(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(flowfiletest.Dir(t), "zeek/rita-3days-beacon/*/conn.*.log.gz"))
+	files, err := filepath.Glob(filepath.Join(shareddata.Dir(t), "zeek/rita-3days-beacon/*/conn.*.log.gz"))
 	if err != nil || len(files) != 72 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
@@ -226,7 +227,7 @@ func TestRitaHasEveryConnection(t *testing.T) {
 		if err != nil || s.Skipped > 0 {
 			t.Fatalf("%s: %v %+v", path, err, s)
 		}
-		connections += int(s.Reasons[flowfile.IgnoredPrefix+"no_packets"]) //nolint:gosec // small
+		connections += int(s.Reasons[flowfile.IgnoredPrefix+"no_packets"])
 		connections += countConnections(b)
 	}
 	if connections != 105_918 {
@@ -267,4 +268,6 @@ func countConnections(b *flow.Batch) int {
 	return n
 }
 
-func TestOtherFilesAreNotTaken(t *testing.T) { flowfiletest.Foreign(t, zeek.Format(), "zeek/") }
+func TestOtherFilesAreNotTaken(t *testing.T) {
+	flowfiletest.Foreign(t, shareddata.Dir(t), zeek.Format(), "zeek/")
+}
