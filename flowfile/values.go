@@ -114,6 +114,12 @@ func ParseProtocol(s []byte) (uint8, bool) {
 	if v, ok := ParseUint(s, 255); ok {
 		return uint8(v), true
 	}
+	switch string(s) { // the common ones without a copy
+	case "tcp", "TCP":
+		return flow.ProtoTCP, true
+	case "udp", "UDP":
+		return flow.ProtoUDP, true
+	}
 	if len(s) > 16 {
 		return 0, false
 	}

@@ -262,7 +262,7 @@ func packedBy(tb testing.TB, file []byte, option string) []byte {
 	if err := os.WriteFile(in, file, 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	if text, err := exec.Command(tool(tb, "nfdump"), "-r", in, "-w", out, option).CombinedOutput(); err != nil { //nolint:gosec // a test's own file
+	if text, err := exec.Command(tool(tb, "nfdump"), "-r", in, "-w", out, option).CombinedOutput(); err != nil {
 		tb.Fatalf("nfdump: %v: %s", err, text)
 	}
 	return read(tb, out)
