@@ -122,13 +122,9 @@ const holdMax = 1 << 20
 
 // open opens one file; its records come about in the order of their export.
 func (a *analysis) open(path string) (flowfile.Reader, error) {
-	r, err := flowfile.Open(path, Formats(), a.o.InputFormat, flowfile.Options{
+	return flowfile.Open(path, Formats(), a.o.InputFormat, flowfile.Options{
 		Sampling: a.o.Sampling, Zone: a.cfg.zone(), DecodeConfig: a.cfg.decode(),
 	})
-	if err != nil {
-		return nil, err
-	}
-	return flowfile.Reorder(r, 0), nil
 }
 
 // file feeds one file to the engine.

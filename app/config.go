@@ -72,7 +72,7 @@ func LoadConfig(path string) (*Config, config.Origins, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg, origins); err != nil {
 		return nil, nil, fmt.Errorf("configuration: %w", err)
 	}
 	return &cfg, origins, nil

@@ -14,5 +14,5 @@ import (
 // Formats lists the file formats that are read, in the order in which their
 // content is tried. Adding a format is one line here.
 func Formats() []flowfile.Format {
-	return []flowfile.Format{pcap.Format(), nfdump.Format(), zeek.Format(), eve.Format(), csv.Format()}
+	return []flowfile.Format{pcap.Format(), nfdump.Format(), zeek.Format(), eve.Format(), csv.Binetflow(), csv.Format()}
 }

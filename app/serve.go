@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
 	"sync"
@@ -95,6 +96,11 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	}()
 	s.outlet = newOutlet(s.store, s.log)
 	cfg.Enrich.Exporter = s.exporters.of
+	// Strangers send what is hashed: they must not know the key.
+	for i := range cfg.Window.Seed {
+		cfg.Window.Seed[i] = rand.Uint64()
+	}
+	cfg.Enrich.Seed = cfg.Window.Seed
 	if s.engine, err = NewEngine(cfg, s.outlet.take); err != nil {
 		return nil, err
 	}
@@ -115,7 +121,11 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	registry.MustRegister(newEngineMetrics(s.engine))
+	if err := s.engine.enrich.Register(registry); err != nil {
+		return nil, err
+	}
 	health.Add("store", s.store.Ready)
+	health.Add("collect", s.collector.Ready)
 	health.Add("saving", func(context.Context) error { return s.outlet.health() })
 	s.api, err = api.New(&cfg.API, &api.Deps{
 		Incidents: s.store, Exporters: s.exporterList, Health: health.AliveHandler(), Ready: health.ReadyHandler(),
@@ -128,7 +138,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	if err := s.collector.Listen(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.api.Close())
 	}
 	ok = true
 	return s, nil

@@ -165,9 +165,22 @@ func (t *Tracker) book(d Direction, slot int32, p *piece, peerInternal bool) {
 			t.dirtyHot = append(t.dirtyHot, h)
 		}
 	}
-	if !peerInternal && !(d == Out && nowhere(p.dst)) {
+	if !peerInternal && !serves(d, p) && !(d == Out && nowhere(p.dst)) {
 		t.bookUpload(d, slot, dev, p)
 	}
+}
+
+// serves reports whether the device is the server of this flow, by the ports:
+// a service has a system port or at least one below the ephemeral range (RFC
+// 6335; Linux gives out 32768 and above). What a server answers is asked for
+// and no upload; a web shop would be a data thief otherwise. A thief who sends
+// from port 443 is not seen as uploading; windows by volume still see it.
+func serves(d Direction, p *piece) bool {
+	own, peer := p.srcPort, p.dstPort
+	if d == In {
+		own, peer = peer, own
+	}
+	return own < 1024 && peer >= 1024 || own < 32768 && peer >= 32768
 }
 
 // nowhere tells addresses that lead to no host outside: multicast, broadcast
