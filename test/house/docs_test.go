@@ -3,10 +3,13 @@
 package house
 
 import (
+	"bytes"
 	"path"
 	"regexp"
 	"strings"
 	"testing"
+
+	"tidewatch/app"
 )
 
 var (
@@ -115,6 +118,24 @@ func TestBrokenLinksAreFound(t *testing.T) {
 	}
 	if got := links([]byte("[a](b.md) `[c](d.md)`\n```\n[e](f.md)\n```\n")); len(got) != 1 || got[0] != "b.md" {
 		t.Errorf("got links %v", got)
+	}
+}
+
+// TestPlugInsAreDocumented finds detectors and file formats that users are not
+// told of.
+func TestPlugInsAreDocumented(t *testing.T) {
+	all := files(t)
+	for name := range all {
+		if detector, ok := strings.CutPrefix(path.Dir(name), "detect/"); ok && !strings.Contains(detector, "/") &&
+			!bytes.Contains(all["docs/detectors.md"], []byte("\n## "+detector+":")) {
+			t.Errorf("docs/detectors.md has no section %q", "## "+detector+": ...")
+		}
+	}
+	for _, f := range app.Formats() {
+		if !bytes.Contains(all["docs/reference/file-formats.md"], []byte("`"+f.Name+"`")) &&
+			!bytes.Contains(all["docs/reference/packet-captures.md"], []byte("**"+f.Name+"**")) {
+			t.Errorf("docs/reference/file-formats.md does not name the format %s", f.Name)
+		}
 	}
 }
 
