@@ -6,6 +6,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -84,10 +85,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("timezone: %q is no time zone; write UTC, Local or a name like Europe/Berlin", c.Timezone)
 	}
 	if c.DataDir == "" {
-		return fmt.Errorf("data_dir: a folder is needed")
+		return errors.New("data_dir: a folder is needed")
 	}
 	if c.Shards < 1 || c.Shards > 256 {
-		return fmt.Errorf("shards: must lie between 1 and 256")
+		return errors.New("shards: must lie between 1 and 256")
 	}
 	for i, r := range c.Sampling {
 		if !r.Exporter.IsValid() || r.Rate == 0 {
@@ -98,9 +99,15 @@ func (c *Config) Validate() error {
 		name string
 		err  error
 	}{
-		{"log", c.Log.Validate()}, {"collect", c.Collect.Validate()}, {"window", c.Window.Validate()},
-		{"baseline", c.Baseline.Validate()}, {"flood", c.Flood.Validate()}, {"exfil", c.Exfil.Validate()},
-		{"volume", c.Volume.Validate()}, {"incident", c.Incident.Validate()}, {"networks", c.Enrich.Validate()},
+		{"log", c.Log.Validate()},
+		{"collect", c.Collect.Validate()},
+		{"window", c.Window.Validate()},
+		{"baseline", c.Baseline.Validate()},
+		{"flood", c.Flood.Validate()},
+		{"exfil", c.Exfil.Validate()},
+		{"volume", c.Volume.Validate()},
+		{"incident", c.Incident.Validate()},
+		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},
 	} {
 		if part.err != nil {

@@ -38,14 +38,7 @@ func newOutlet(store saver, log *slog.Logger) *outlet {
 // take is the engine's sink.
 func (o *outlet) take(events []incident.Event) {
 	o.mu.Lock()
-	for _, e := range events {
-		if i, ok := o.waiting[e.Incident.ID]; ok {
-			o.queue[i] = e
-			continue
-		}
-		o.waiting[e.Incident.ID] = len(o.queue)
-		o.queue = append(o.queue, e)
-	}
+	o.put(events)
 	o.mu.Unlock()
 	for i := range events {
 		o.tell(&events[i])
@@ -53,6 +46,19 @@ func (o *outlet) take(events []incident.Event) {
 	select {
 	case o.wake <- struct{}{}:
 	default:
+	}
+}
+
+// put adds events to the queue, each in place of an older one of its incident.
+func (o *outlet) put(events []incident.Event) {
+	for i := range events {
+		id := events[i].Incident.ID
+		if at, ok := o.waiting[id]; ok {
+			o.queue[at] = events[i]
+			continue
+		}
+		o.waiting[id] = len(o.queue)
+		o.queue = append(o.queue, events[i])
 	}
 }
 
@@ -112,14 +118,8 @@ func (o *outlet) flush(ctx context.Context) error {
 	}
 	newer := o.queue
 	o.queue, o.waiting = nil, map[string]int{}
-	for _, e := range append(queue, newer...) {
-		if i, ok := o.waiting[e.Incident.ID]; ok {
-			o.queue[i] = e
-			continue
-		}
-		o.waiting[e.Incident.ID] = len(o.queue)
-		o.queue = append(o.queue, e)
-	}
+	o.put(queue)
+	o.put(newer)
 	return err
 }
 

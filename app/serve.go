@@ -4,10 +4,12 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
 	"sync"
@@ -97,8 +99,12 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	s.outlet = newOutlet(s.store, s.log)
 	cfg.Enrich.Exporter = s.exporters.of
 	// Strangers send what is hashed: they must not know the key.
+	var key [16]byte
+	if _, err := rand.Read(key[:]); err != nil {
+		return nil, fmt.Errorf("make a hash key: %w", err)
+	}
 	for i := range cfg.Window.Seed {
-		cfg.Window.Seed[i] = rand.Uint64()
+		cfg.Window.Seed[i] = binary.LittleEndian.Uint64(key[8*i:])
 	}
 	cfg.Enrich.Seed = cfg.Window.Seed
 	if s.engine, err = NewEngine(cfg, s.outlet.take); err != nil {
@@ -219,7 +225,8 @@ func (s *Server) tick(ctx context.Context) error {
 func (s *Server) exporterList() []api.Exporter {
 	all := s.collector.Exporters()
 	out := make([]api.Exporter, 0, len(all))
-	for _, e := range all {
+	for i := range all {
+		e := &all[i]
 		out = append(out, api.Exporter{
 			Address: e.Address, Protocols: e.Protocols, LastSeen: e.LastSeen, Datagrams: e.Datagrams, Records: e.Records,
 			Lost: e.Lost, SequenceGaps: e.SequenceGaps, SequenceResets: e.SequenceResets,

@@ -77,7 +77,7 @@ func Simulate(ctx context.Context, o *SimulateOptions) (*Simulated, error) {
 		if o.Speed > 0 && !pace(ctx, begin.Add(time.Duration(float64(at.Sub(o.Config.Start))/o.Speed))) {
 			break
 		}
-		if err := sendSecond(ctx, enc, b, at, o.Speed, send); err != nil {
+		if err := (&sender{enc: enc, speed: o.Speed, send: send}).second(ctx, b, at); err != nil {
 			return out, fmt.Errorf("send to %s: %w", o.Target, err)
 		}
 		out.Records += uint64(b.Len())
@@ -113,17 +113,60 @@ func pace(ctx context.Context, t time.Time) bool {
 // socket buffer, which no router does.
 const stride = 2048
 
-func sendSecond(ctx context.Context, enc *encode.Encoder, b *flow.Batch, at time.Time, speed float64, send func([]byte) error) error {
+// sender exports a scenario at a pace.
+type sender struct {
+	enc   *encode.Encoder
+	speed float64
+	send  func([]byte) error
+}
+
+// second sends one second of a scenario, exported at at.
+func (s *sender) second(ctx context.Context, b *flow.Batch, at time.Time) error {
 	n := b.Len()
 	begin := time.Now()
 	for from := 0; from < n && ctx.Err() == nil; from += stride {
 		to := min(from+stride, n)
-		if err := enc.Encode(b, from, to, at, send); err != nil {
+		if err := s.enc.Encode(b, from, to, at, s.send); err != nil {
 			return err
 		}
-		if speed > 0 && to < n { // spread the second over nine tenths of itself
-			pace(ctx, begin.Add(time.Duration(float64(900*time.Millisecond)*float64(to)/float64(n)/speed)))
+		if s.speed > 0 && to < n { // spread the second over nine tenths of itself
+			pace(ctx, begin.Add(time.Duration(float64(900*time.Millisecond)*float64(to)/float64(n)/s.speed)))
 		}
 	}
 	return nil
+}
+
+// SimulateFlags are the command line's view of SimulateOptions.
+type SimulateFlags struct {
+	Scenario, Target, Protocol    string
+	Sampling                      uint32
+	Seed                          uint64
+	Duration, AttackAt, AttackFor time.Duration
+	Scale, Speed                  float64
+}
+
+// calm is how long ordinary traffic goes on after the attack, so that its end is seen.
+const calm = 90 * time.Second
+
+// Options fills in what follows from the flags, for a scenario that starts now.
+func (f *SimulateFlags) Options(now time.Time) *SimulateOptions {
+	o := &SimulateOptions{Scenario: f.Scenario, Target: f.Target, Speed: f.Speed, Encode: encode.DefaultConfig()}
+	o.Config = scenario.Config{
+		Seed: f.Seed, Start: now, Duration: f.Duration, AttackAt: f.AttackAt, AttackFor: f.AttackFor, Scale: f.Scale,
+	}
+	if f.Duration == 0 {
+		o.Config.Duration = f.AttackAt + f.AttackFor + calm
+	}
+	o.Encode.Protocol, o.Encode.Sampling = encode.Protocol(f.Protocol), f.Sampling
+	return o
+}
+
+// ScenarioList has a line for each scenario: its name and what it is.
+func ScenarioList() []string {
+	all := scenario.Names()
+	out := make([]string, 0, len(all))
+	for _, n := range all {
+		out = append(out, fmt.Sprintf("%-20s %s", n.Name, n.Description))
+	}
+	return out
 }

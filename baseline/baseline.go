@@ -17,7 +17,6 @@ import (
 	"slices"
 	"time"
 
-	"tidewatch/detect"
 	"tidewatch/flow"
 )
 
@@ -140,14 +139,22 @@ func (s *Store) hourOfDay(hour int64) int {
 	return time.Unix(hour*3600, 0).In(s.cfg.Zone).Hour()
 }
 
+// Basis says how much past an answer rests on. It converts to detect.Baseline.
+type Basis struct {
+	Level   string // hour_of_day or global
+	Samples int
+	AgeDays int
+	Version string // of the baseline; empty until versions exist
+}
+
 // Normal is what a device's past says of one measure at one hour.
 type Normal struct {
-	Median   float64 // of the busiest five minutes of that hour
-	Spread   float64 // one calibrated sigma, in natural-log units
-	P99      float64
-	Ever     float64 // the busiest five minutes of any hour that is remembered
-	Baseline detect.Baseline
-	measure  Measure
+	Median  float64 // of the busiest five minutes of that hour
+	Spread  float64 // one calibrated sigma, in natural-log units
+	P99     float64
+	Ever    float64 // the busiest five minutes of any hour that is remembered
+	Basis   Basis
+	measure Measure
 }
 
 // Sigma is how many calibrated deviations value lies above (positive) or below
@@ -175,7 +182,7 @@ func (s *Store) At(addr flow.Addr, at time.Time, m Measure) (n Normal, ok bool) 
 		a.normal, a.ok = p.normal(m, h)
 	}
 	n = a.normal
-	n.Baseline.AgeDays = int((at.Unix()/3600 - p.first) / 24)
+	n.Basis.AgeDays = int((at.Unix()/3600 - p.first) / 24)
 	return n, a.ok
 }
 
@@ -206,7 +213,7 @@ func (p *past) normal(m Measure, h int) (n Normal, ok bool) {
 	n.measure = m
 	n.Median, n.Spread = m.value(median), spread
 	n.P99 = m.value(float64(v[min(len(v)-1, len(v)*99/100)]))
-	n.Baseline = detect.Baseline{Level: level, Samples: len(v)}
+	n.Basis = Basis{Level: level, Samples: len(v)}
 	return n, true
 }
 

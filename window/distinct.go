@@ -5,6 +5,7 @@ package window
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
 const (
@@ -31,10 +32,8 @@ func (d *distinct) reset() {
 func (d *distinct) add(h uint64) {
 	if d.n <= exactMax {
 		key := uint32(h >> 32)
-		for _, have := range d.exact[:d.n] {
-			if have == key {
-				return
-			}
+		if slices.Contains(d.exact[:d.n], key) {
+			return
 		}
 		if d.n < exactMax {
 			d.exact[d.n] = key
@@ -57,8 +56,6 @@ type union struct {
 	regs hll
 	any  bool
 }
-
-func (u *union) reset() { *u = union{} }
 
 func (u *union) add(d *distinct) {
 	if d.n == 0 {

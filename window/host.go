@@ -121,7 +121,7 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 	if d == In && p.class == flow.TCPSyn {
 		syns = packets
 	}
-	h.ring.spread(d, first, last, bytes, packets, syns)
+	h.ring.spread(d, first, last, amount{bytes, packets, syns})
 	s := &h.ring.slots[first%RingSeconds]
 	s.flows[d] += int32(p.flows)
 	if syns != 0 {
@@ -356,14 +356,13 @@ func (h *Host) Distinct(from, to int64) (sources, ports uint64) {
 	return s.estimate(), p.estimate()
 }
 
-// TopSources, TopPorts (number: proto<<16|port), TopUDPSources (source ports)
-// and TopASNs append the heaviest entries of this minute and the one before,
-// heaviest first; weight is packets.
+// TopSources appends the heaviest sources of this minute and the one before,
+// heaviest first, at most n; weight is packets.
 func (h *Host) TopSources(out []Entry, n int) []Entry {
 	return merged(out, n, &h.tops[0].sources, &h.tops[1].sources)
 }
 
-// TopPorts lists destination ports; see TopSources.
+// TopPorts lists destination ports (number: proto<<16|port); see TopSources.
 func (h *Host) TopPorts(out []Entry, n int) []Entry {
 	return merged(out, n, &h.tops[0].dstPorts, &h.tops[1].dstPorts)
 }

@@ -32,7 +32,7 @@ func (p *prevalence) note(dest, device uint64) {
 
 // of returns about how many devices have sent to the destination.
 func (p *prevalence) of(dest uint64) int {
-	if at := &p.places[dest%prevalenceSize]; at.dest == uint32(dest>>32) {
+	if at, tag := &p.places[dest%prevalenceSize], uint32(dest>>32); at.dest == tag {
 		return int(at.count)
 	}
 	return 0

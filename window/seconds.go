@@ -45,9 +45,13 @@ func (r *ring) leave(sec int64) {
 	*s = second{}
 }
 
+// amount is what one flow adds.
+type amount struct{ bytes, packets, syns int64 }
+
 // spread adds a flow over the seconds first..last, both inside the ring. The
 // remainder of the division goes to the last second, so nothing is lost.
-func (r *ring) spread(d Direction, first, last int64, bytes, packets, syns int64) {
+func (r *ring) spread(d Direction, first, last int64, v amount) {
+	bytes, packets, syns := v.bytes, v.packets, v.syns
 	n := last - first + 1
 	a, b, after := &r.slots[first%RingSeconds], &r.slots[last%RingSeconds], &r.slots[(last+1)%RingSeconds]
 	if n == 1 {

@@ -168,14 +168,13 @@ func (t *Tracker) book(d Direction, slot int32, p *piece, peerInternal bool) {
 	dev := t.dev.at(slot)
 	dev.touched = max(dev.touched, p.last)
 	minute := t.now / 60
-	a, b := p.first/60, p.last/60
 	m := &dev.minutes[minute%minutes]
-	if a == minute {
+	if p.first/60 == minute {
 		m.Bytes[d] += p.bytes
 		m.Packets[d] += p.packets
 		m.Flows[d] += p.flows
 	} else {
-		t.spreadMinutes(dev, d, p, a, b, minute)
+		t.spreadMinutes(dev, d, p, minute)
 	}
 	h := dev.hot
 	if h < 0 && t.warm(m, d, p) {
@@ -189,7 +188,7 @@ func (t *Tracker) book(d Direction, slot int32, p *piece, peerInternal bool) {
 			t.dirtyHot = append(t.dirtyHot, h)
 		}
 	}
-	if !peerInternal && !serves(d, p) && !(d == Out && nowhere(p.dst)) {
+	if !peerInternal && !serves(d, p) && (d == In || !nowhere(p.dst)) {
 		t.bookUpload(d, slot, dev, p)
 	}
 }
@@ -230,7 +229,8 @@ func (t *Tracker) warm(m *Sums, d Direction, p *piece) bool {
 }
 
 // spreadMinutes books a flow that began before the running minute.
-func (t *Tracker) spreadMinutes(dev *device, d Direction, p *piece, a, b, minute int64) {
+func (t *Tracker) spreadMinutes(dev *device, d Direction, p *piece, minute int64) {
+	a, b := p.first/60, p.last/60
 	n := uint64(b - a + 1)
 	oldest := minute - minutes + 1
 	bytes, packets := p.bytes/n, p.packets/n

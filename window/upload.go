@@ -2,7 +2,11 @@
 
 package window
 
-import "tidewatch/flow"
+import (
+	"slices"
+
+	"tidewatch/flow"
+)
 
 const (
 	destSize    = 16      // heavy destinations kept for each half day
@@ -93,12 +97,7 @@ func (u *Upload) remember(tag uint32) {
 }
 
 func (u *Upload) knows(tag uint32) bool {
-	for _, have := range u.known[:min(u.nknow, knownSize)] {
-		if have == tag {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(u.known[:min(u.nknow, knownSize)], tag)
 }
 
 // add books a flow between the device and outside. fresh tells that the
@@ -183,14 +182,20 @@ func (u *Upload) book(d Direction, p *piece, now int64) {
 }
 
 // Totals are the bytes sent to and received from outside, and the flows sent,
-// in the last two half days; bulk is what went through ports other than 53, 80
-// and 443.
-func (u *Upload) Totals() (out, in, bulk, flows uint64) {
+// in the last two half days; Bulk is what was sent through ports other than 53,
+// 80 and 443.
+type Totals struct{ Out, In, Bulk, Flows uint64 }
+
+// Totals sums the last two half days.
+func (u *Upload) Totals() (t Totals) {
 	for i := range u.gens {
 		g := &u.gens[i]
-		out, in, bulk, flows = out+g.out, in+g.in, bulk+g.outBulk, flows+g.flows
+		t.Out += g.out
+		t.In += g.in
+		t.Bulk += g.outBulk
+		t.Flows += g.flows
 	}
-	return out, in, bulk, flows
+	return t
 }
 
 // First is the start of the first upload in the last two half days, Unix nanoseconds.

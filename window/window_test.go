@@ -67,7 +67,7 @@ func feed(t *Tracker, end int64, each func(w *Window), recs ...flow.Record) {
 func TestSpreadIsSteady(t *testing.T) {
 	tr := newTracker(t, nil)
 	var recs []flow.Record
-	for i := int64(0); i < 5; i++ {
+	for i := range int64(5) {
 		recs = append(recs, rec(t0+60*i, t0+60*i+59, 60_007, 60_000_013))
 	}
 	var s Seconds

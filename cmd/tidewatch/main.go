@@ -88,14 +88,13 @@ type foundError struct{}
 func (foundError) Error() string { return "an incident of that severity was found" }
 
 func fail(s streams, err error) int {
-	var found foundError
-	if errors.As(err, &found) {
+	if _, found := errors.AsType[foundError](err); found {
 		return exitFound
 	}
 	_, _ = fmt.Fprintf(s.err, "tidewatch: %s\n", oneLine(err))
-	var input *app.InputError
-	var usage usageError
-	if errors.As(err, &usage) || errors.As(err, &input) {
+	_, usage := errors.AsType[usageError](err)
+	_, input := errors.AsType[*app.InputError](err)
+	if usage || input {
 		return exitUsage
 	}
 	return exitFailed

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"tidewatch/app"
-	"tidewatch/encode"
-	"tidewatch/scenario"
 )
 
 type simulateCmd struct {
@@ -30,14 +28,11 @@ type simulateCmd struct {
 	Quiet     bool          `short:"q" help:"No progress on stderr."`
 }
 
-// calm is how long ordinary traffic goes on after the attack, so that its end is seen.
-const calm = 90 * time.Second
-
 // Run sends the scenario.
 func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 	if c.Scenario == "" {
-		for _, n := range scenario.Names() {
-			_, _ = fmt.Fprintf(s.out, "%-20s %s\n", n.Name, n.Description)
+		for _, line := range app.ScenarioList() {
+			_, _ = fmt.Fprintln(s.out, line)
 		}
 		return nil
 	}
@@ -50,13 +45,11 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 			c.Target = "127.0.0.1:6343"
 		}
 	}
-	o := &app.SimulateOptions{Scenario: c.Scenario, Target: c.Target, Speed: c.Speed}
-	o.Config = scenario.Config{Seed: c.Seed, Start: time.Now(), Duration: c.Duration, AttackAt: c.AttackAt, AttackFor: c.AttackFor, Scale: c.Scale}
-	if c.Duration == 0 {
-		o.Config.Duration = c.AttackAt + c.AttackFor + calm
+	f := app.SimulateFlags{
+		Scenario: c.Scenario, Target: c.Target, Protocol: c.Protocol, Sampling: c.Sampling, Seed: c.Seed,
+		Duration: c.Duration, AttackAt: c.AttackAt, AttackFor: c.AttackFor, Scale: c.Scale, Speed: c.Speed,
 	}
-	o.Encode = encode.DefaultConfig()
-	o.Encode.Protocol, o.Encode.Sampling = encode.Protocol(c.Protocol), c.Sampling
+	o := f.Options(time.Now())
 	if !c.Quiet && isTerminal(s.err) {
 		o.Progress = func(at time.Time, n uint64) {
 			_, _ = fmt.Fprintf(s.err, "\r%s: %d flows sent to %s\x1b[K", at.Format(time.TimeOnly), n, c.Target)

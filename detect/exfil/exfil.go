@@ -127,7 +127,8 @@ type upload struct {
 
 // judge measures an upload and tells whether a gate holds.
 func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool) {
-	c.out, c.in, c.bulk, c.flows = u.Totals()
+	sum := u.Totals()
+	c.out, c.in, c.bulk, c.flows = sum.Out, sum.In, sum.Bulk, sum.Flows
 	if c.out < d.cfg.FocusBytes {
 		return c, false // too little for any gate: the cheap way out for most devices
 	}
@@ -143,7 +144,6 @@ func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool)
 	settled := w.Now-u.Since > int64(d.cfg.LearnedAfter.Seconds())
 	c.fresh = settled && !w.Knows(u, c.to.Key)
 	c.rare = w.Prevalence(c.to.Key) <= d.cfg.RareDevices
-	c.normal.Baseline = detect.NoBaseline()
 	if d.past != nil {
 		if n, ok := d.past.At(u.Addr, w.At(), baseline.BytesOut); ok {
 			c.normal, c.known = n, true
@@ -151,7 +151,7 @@ func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool)
 		}
 	}
 	c.familiar = settled && !c.fresh
-	if !c.known || c.normal.Baseline.Level == "global" {
+	if !c.known || c.normal.Basis.Level == "global" {
 		// All hours together know nothing of a nightly backup; its destination does.
 		return c, c.out > d.cfg.MinBytes && !c.familiar
 	}
@@ -161,6 +161,14 @@ func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool)
 	// Gates of a device with a past (mission D2).
 	above := c.sigma > d.cfg.Sigma && d.rate(u, &c)*300 > c.normal.P99
 	return c, c.fresh && c.rare || above
+}
+
+// basis says which past judged the upload.
+func (c *upload) basis() detect.Baseline {
+	if !c.known {
+		return detect.NoBaseline()
+	}
+	return detect.Baseline(c.normal.Basis)
 }
 
 // rate is the bytes per second to the heaviest destination while it received.
@@ -222,7 +230,7 @@ func (d *Detector) finding(w *window.Window, u *window.Upload, c *upload) detect
 		Detector: d.Name(), Category: detect.DataExfiltration, Kind: "exfiltration",
 		Subject: detect.HostSubject(u.Addr), At: w.At(),
 		Started: time.Unix(0, started).UTC(), Last: time.Unix(c.last+1, 0).UTC(),
-		Baseline: c.normal.Baseline,
+		Baseline: c.basis(),
 	}
 	f.Metrics = detect.Metrics{
 		Bytes: c.out, Flows: c.flows, OffHoursShare: float64(c.off) / float64(c.out),

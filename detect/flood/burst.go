@@ -59,7 +59,8 @@ func (d *Detector) judge(w *window.Window, h *window.Host) (c burst, ok bool) {
 	}
 	d.extent(&c, at)
 	d.split(h, &c)
-	return c, d.gates(h, &c)
+	ok = d.gates(h, &c)
+	return c, ok
 }
 
 // quiet is the cheap first look: a mean over any horizon cannot exceed a limit
@@ -155,6 +156,7 @@ func (d *Detector) split(h *window.Host, c *burst) {
 			if h.Rate() == 1 {
 				k.asked = max(0, float64(in[class].Flows)-float64(out[class].Flows)) / secs
 			}
+		default: // a ping asks for no connection
 		}
 		c.kinds[i] = k
 	}

@@ -19,7 +19,7 @@ func (d *Detector) finding(w *window.Window, h *window.Host, c *burst) detect.Fi
 		Detector: d.Name(), Category: detect.DDoSAttack, Kind: "ddos",
 		Subject: detect.HostSubject(h.Addr), At: w.At(),
 		Started: time.Unix(from, 0).UTC(), Last: time.Unix(to+1, 0).UTC(),
-		Baseline: c.limits.bytes.Baseline,
+		Baseline: c.limits.basis,
 	}
 	f.Vector, f.Vectors = c.vectors()
 	f.Metrics = d.metrics(h, c)

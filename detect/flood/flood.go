@@ -99,10 +99,11 @@ type limits struct {
 	pps, conns float64
 	bytes      baseline.Normal
 	known      bool
+	basis      detect.Baseline
 }
 
 func (d *Detector) limits(w *window.Window, h *window.Host) limits {
-	l := limits{pps: d.cfg.MinPPS, conns: d.cfg.MinConns, bytes: baseline.Normal{Baseline: detect.NoBaseline()}}
+	l := limits{pps: d.cfg.MinPPS, conns: d.cfg.MinConns, basis: detect.NoBaseline()}
 	if d.past == nil {
 		return l
 	}
@@ -112,7 +113,7 @@ func (d *Detector) limits(w *window.Window, h *window.Host) limits {
 		l.pps = max(l.pps, 2*n.Above(d.cfg.Sigma)/300)
 	}
 	if n, ok := d.past.At(h.Addr, at, baseline.BytesIn); ok {
-		l.bytes, l.known = n, true
+		l.bytes, l.known, l.basis = n, true, detect.Baseline(n.Basis)
 	}
 	return l
 }

@@ -18,10 +18,28 @@ type port struct {
 // of what arrives (US-CERT alert TA14-017A and vendors' reports since).
 func reflectors() [22]port {
 	return [22]port{
-		{17, "qotd"}, {19, "chargen"}, {53, "dns"}, {69, "tftp"}, {111, "portmap"}, {123, "ntp"},
-		{137, "netbios"}, {161, "snmp"}, {177, "xdmcp"}, {389, "cldap"}, {427, "slp"}, {500, "isakmp"},
-		{520, "rip"}, {1434, "mssql"}, {1900, "ssdp"}, {3283, "ard"}, {3702, "wsd"}, {4500, "isakmp"},
-		{5093, "sentinel"}, {5353, "mdns"}, {5683, "coap"}, {11211, "memcached"},
+		{17, "qotd"},
+		{19, "chargen"},
+		{53, "dns"},
+		{69, "tftp"},
+		{111, "portmap"},
+		{123, "ntp"},
+		{137, "netbios"},
+		{161, "snmp"},
+		{177, "xdmcp"},
+		{389, "cldap"},
+		{427, "slp"},
+		{500, "isakmp"},
+		{520, "rip"},
+		{1434, "mssql"},
+		{1900, "ssdp"},
+		{3283, "ard"},
+		{3702, "wsd"},
+		{4500, "isakmp"},
+		{5093, "sentinel"},
+		{5353, "mdns"},
+		{5683, "coap"},
+		{11211, "memcached"},
 	}
 }
 
@@ -81,6 +99,7 @@ func (c *burst) name(class flow.Class) string {
 		return "syn_flood"
 	case flow.ICMP:
 		return "icmp_flood"
+	default:
 	}
 	if c.reflector.name != "" {
 		return c.reflector.name + "_amplification"

@@ -116,12 +116,13 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	var all [3]reading
 	readings := d.readings(all[:0], w, dev, &five)
 	worst, agree := reading{}, 0
-	for _, r := range readings {
+	for i := range readings {
+		r := &readings[i]
 		if r.sigma > d.cfg.Medium {
 			agree++
 		}
 		if r.sigma > worst.sigma {
-			worst = r
+			worst = *r
 		}
 	}
 	lasting := d.remember(w, dev.Addr(), agree > 0) >= d.cfg.Lasting
@@ -135,11 +136,11 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	if (w.Now+1)%300 == 0 {
 		f.Started = time.Unix(w.Now+1-300, 0).UTC()
 	}
-	f.Baseline = worst.normal.Baseline
+	f.Baseline = detect.Baseline(worst.normal.Basis)
 	f.Score, f.Severity = 0.65, detect.Medium
 	// All hours together cannot tell a busy noon from a strange one, so high needs
 	// the hour itself; and what the device does at other hours is odd, not high.
-	if worst.sigma > d.cfg.High && worst.normal.Baseline.Level != "global" && worst.beyond {
+	if worst.sigma > d.cfg.High && worst.normal.Basis.Level != "global" && worst.beyond {
 		f.Score, f.Severity = 0.8, detect.High
 	}
 	f.Metrics.Sigma = worst.sigma
@@ -148,8 +149,8 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	f.Metrics.BitsPerSecond = 8 * float64(f.Metrics.Bytes) / 300
 	f.Metrics.PacketsPerSecond = float64(f.Metrics.Packets) / 300
 	f.Metrics.DurationSeconds = 300
-	for _, r := range readings {
-		if r.sigma > d.cfg.Medium {
+	for i := range readings {
+		if r := &readings[i]; r.sigma > d.cfg.Medium {
 			f.Indicators = append(f.Indicators, r.indicator())
 		}
 	}
@@ -158,7 +159,7 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 
 // readings compares the measures that are above their floors.
 func (d *Detector) readings(out []reading, w *window.Window, dev window.Device, five *window.Sums) []reading {
-	for _, m := range [3]struct {
+	all := [3]struct {
 		measure    baseline.Measure
 		name, unit string
 		value      uint64
@@ -168,7 +169,9 @@ func (d *Detector) readings(out []reading, w *window.Window, dev window.Device, 
 		{baseline.BytesIn, "bits_in", "bits/s", five.Bytes[window.In], d.cfg.MinBytes, 8.0 / 300},
 		{baseline.BytesOut, "bits_out", "bits/s", five.Bytes[window.Out], d.cfg.MinBytes, 8.0 / 300},
 		{baseline.PacketsIn, "packets_in", "packets/s", five.Packets[window.In], d.cfg.MinPackets, 1.0 / 300},
-	} {
+	}
+	for i := range all {
+		m := &all[i]
 		r := reading{name: m.name, unit: m.unit}
 		if m.value >= m.floor {
 			if n, ok := d.past.At(dev.Addr(), w.At(), m.measure); ok {
@@ -221,7 +224,7 @@ func (d *Detector) drop(w *window.Window, dev window.Device) (f detect.Finding, 
 	at := time.Unix(w.Closed*3600, 0).UTC()
 	in, okIn := d.past.At(dev.Addr(), at, baseline.BytesIn)
 	out, okOut := d.past.At(dev.Addr(), at, baseline.BytesOut)
-	if !okIn || !okOut || in.Baseline.Level != "hour_of_day" {
+	if !okIn || !okOut || in.Basis.Level != "hour_of_day" {
 		return f, false
 	}
 	floor := float64(d.cfg.MinBytes)
@@ -237,7 +240,7 @@ func (d *Detector) drop(w *window.Window, dev window.Device) (f detect.Finding, 
 	}
 	f = d.finding(w, dev, kind)
 	f.Started, f.Last = at, at.Add(time.Hour)
-	f.Baseline = in.Baseline
+	f.Baseline = detect.Baseline(in.Basis)
 	f.Score, f.Severity = 0.65, detect.Medium
 	f.Metrics.Bytes = total.Bytes[window.In] + total.Bytes[window.Out]
 	f.Metrics.DurationSeconds = 3600

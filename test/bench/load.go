@@ -4,9 +4,11 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"syscall"
 	"time"
 
 	"tidewatch/encode"
@@ -89,7 +91,7 @@ func (l *load) send(conn net.Conn, flowsPerSecond int, d time.Duration) (int, er
 			binary.BigEndian.PutUint32(p[12:], l.sequence)
 			l.sequence++
 			flows += l.records[sent%len(l.datagrams)]
-			if _, err := conn.Write(p); err != nil {
+			if _, err := conn.Write(p); err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
 				return flows, fmt.Errorf("send: %w", err)
 			}
 		}

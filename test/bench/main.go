@@ -9,6 +9,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -23,19 +24,19 @@ func main() {
 	seconds := flag.Int("seconds", 10, "length of one run")
 	runs := flag.Int("runs", 3, "runs of each; the median is printed")
 	flag.Parse()
-	if err := bench(*binary, *rates, *seconds, *runs); err != nil {
+	if err := bench(os.Stdout, *binary, *rates, *seconds, *runs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(binary, rates string, seconds, runs int) error {
+func bench(out io.Writer, binary, rates string, seconds, runs int) error {
 	l, err := newLoad(1)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-10s %12s %14s %10s %12s %10s\n", "collector", "flows/s", "CPU us/flow", "CPU %", "sent", "lost")
-	for _, text := range strings.Split(rates, ",") {
+	_, _ = fmt.Fprintf(out, "%-10s %12s %14s %10s %12s %10s\n", "collector", "flows/s", "CPU us/flow", "CPU %", "sent", "lost")
+	for text := range strings.SplitSeq(rates, ",") {
 		rate, err := strconv.Atoi(text)
 		if err != nil {
 			return fmt.Errorf("-rates: %w", err)
@@ -69,7 +70,7 @@ func bench(binary, rates string, seconds, runs int) error {
 				}
 				lost = strconv.Itoa(worst)
 			}
-			fmt.Printf("%-10s %12.0f %14.3f %10.1f %12d %10s\n", m.name, float64(m.flows)/m.wall.Seconds(), m.perFlow(), 100*m.cpu.Seconds()/m.wall.Seconds(), m.flows, lost)
+			_, _ = fmt.Fprintf(out, "%-10s %12.0f %14.3f %10.1f %12d %10s\n", m.name, float64(m.flows)/m.wall.Seconds(), m.perFlow(), 100*m.cpu.Seconds()/m.wall.Seconds(), m.flows, lost)
 		}
 	}
 	return nil
@@ -91,7 +92,7 @@ const warmUp = 5 * time.Second
 // second after it.
 func (t *target) measure(l *load, rate int, d time.Duration) (measure, error) {
 	defer t.stop()
-	conn, err := net.Dial("udp", t.addr)
+	conn, err := net.Dial("udp", t.addr) //nolint:noctx // loopback, returns at once
 	if err != nil {
 		return measure{}, err
 	}

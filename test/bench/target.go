@@ -27,10 +27,10 @@ type target struct {
 }
 
 // start runs a command with its own folder.
-func start(name, addr string, dir string, args ...string) (*target, error) {
+func start(name, addr, dir string, args ...string) (*target, error) {
 	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // a benchmark of what it is told to run
 	cmd.Dir = dir
-	log, err := os.Create(filepath.Join(dir, "log"))
+	log, err := os.Create(filepath.Join(dir, "log")) //nolint:gosec // a folder of our own
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func metric(url, name string) int {
 func nfcapd(string) (*target, error) {
 	path, err := exec.LookPath("nfcapd")
 	if err != nil {
-		return nil, nil //nolint:nilnil // not installed: nothing to compare with
+		return nil, nil //nolint:nilnil,nilerr // not installed: nothing to compare with
 	}
 	dir, err := os.MkdirTemp("", "nfcapd-bench")
 	if err != nil {
@@ -170,7 +170,7 @@ func nfcapd(string) (*target, error) {
 func fastnetmon(string) (*target, error) {
 	path, err := exec.LookPath("fastnetmon")
 	if err != nil {
-		return nil, nil //nolint:nilnil // not installed: nothing to compare with
+		return nil, nil //nolint:nilnil,nilerr // not installed: nothing to compare with
 	}
 	dir, err := os.MkdirTemp("", "fastnetmon-bench")
 	if err != nil {

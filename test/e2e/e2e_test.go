@@ -302,6 +302,7 @@ func replay(t *testing.T, all []datagram, to string) {
 // What simulate sends, in all four protocols, is found on the wire and in a
 // recording as the same incident.
 func TestSimulate(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range encode.Protocols() {
 		t.Run(string(protocol), func(t *testing.T) {
 			t.Parallel()
