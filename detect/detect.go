@@ -6,6 +6,7 @@
 package detect
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -60,6 +61,12 @@ func SeverityOf(score float64) Severity {
 		return Medium
 	}
 	return Low
+}
+
+// Plus adds a weight to a score: at most 1, and free of the crumbs of binary
+// fractions, which would put 0.3+0.3+0.3 below 0.9.
+func Plus(score, weight float64) float64 {
+	return min(1, math.Round((score+weight)*1000)/1000)
 }
 
 // Rank orders severities: 0 for low to 3 for critical, -1 for anything else.

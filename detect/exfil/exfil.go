@@ -270,7 +270,7 @@ func (d *Detector) indicators(f *detect.Finding, c *upload) {
 		f.Indicators = append(f.Indicators, detect.Indicator{
 			Name: name, Observed: observed, Expected: expected, Unit: unit, Weight: weight,
 		})
-		f.Score = min(1, f.Score+weight)
+		f.Score = detect.Plus(f.Score, weight)
 	}
 	add(c.out > d.cfg.MinBytes, "upload_volume", float64(c.out), float64(d.cfg.MinBytes), "bytes", 0.3)
 	off := float64(c.off) / float64(c.out)

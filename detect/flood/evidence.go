@@ -63,7 +63,7 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 		f.Indicators = append(f.Indicators, detect.Indicator{
 			Name: name, Observed: observed, Expected: expected, Unit: unit, Weight: weight,
 		})
-		f.Score = min(1, f.Score+weight)
+		f.Score = detect.Plus(f.Score, weight)
 	}
 	m := &f.Metrics
 	if c.byRate {

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tidewatch/test/shareddata"
+)
+
+// exec runs the program with these arguments.
+func exec(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	status = run(t.Context(), args, streams{&out, &err})
+	return status, out.String(), err.String()
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// What is wrong is said in one line that names it, with the right status.
+func TestBadInput(t *testing.T) {
+	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := taken.LocalAddr().String()
+	config := write(t, "taken.yaml", "data_dir: "+t.TempDir()+"\ncollect:\n  listen: [\""+port+"\"]\napi:\n  listen: 127.0.0.1:0\n")
+	for name, tc := range map[string]struct {
+		args   []string
+		status int
+		says   string
+	}{
+		"wrong flag":        {[]string{"analyze", "--bogus", "x"}, 2, "--bogus"},
+		"wrong command":     {[]string{"analyse", "x"}, 2, "analyse"},
+		"no file":           {[]string{"analyze", "-q", "/nonexistent/x.pcap"}, 2, "/nonexistent/x.pcap"},
+		"a folder":          {[]string{"analyze", "-q", t.TempDir()}, 2, "folder"},
+		"an empty file":     {[]string{"analyze", "-q", write(t, "empty.pcap", "")}, 2, "empty.pcap"},
+		"no flows":          {[]string{"analyze", "-q", write(t, "prose.txt", "It was a dark and stormy night.\n")}, 2, "prose.txt"},
+		"unknown format":    {[]string{"analyze", "-q", "--input-format", "xml", write(t, "x.txt", "x")}, 2, "xml"},
+		"wrong network":     {[]string{"analyze", "-q", "--internal", "10.0.0.0/40", "x"}, 2, "10.0.0.0/40"},
+		"wrong zone":        {[]string{"analyze", "-q", "--timezone", "Mars/Olympus", "x"}, 2, "Mars/Olympus"},
+		"wrong time":        {[]string{"analyze", "-q", "--train-until", "monday", "x"}, 2, "monday"},
+		"unknown key":       {[]string{"check", "-c", write(t, "key.yaml", "flood:\n  min_ppps: 1\n")}, 2, "key.yaml:2"},
+		"impossible value":  {[]string{"check", "-c", write(t, "value.yaml", "flood:\n  min_pps: -1\n")}, 2, "min_pps"},
+		"no configuration":  {[]string{"serve", "-c", "/nonexistent.yaml"}, 2, "/nonexistent.yaml"},
+		"port in use":       {[]string{"serve", "-c", config}, 1, port},
+		"unknown scenario":  {[]string{"simulate", "-q", "nope"}, 2, "syn-flood"},
+		"no label file":     {[]string{"evaluate", "--labels", "/nonexistent.tsv"}, 2, "/nonexistent.tsv"},
+		"half a label file": {[]string{"evaluate", "--labels", write(t, "labels.tsv", "path\tclass\n")}, 2, "labels.tsv"},
+	} {
+		status, _, stderr := exec(t, tc.args...)
+		said := strings.TrimSpace(lastLine(stderr))
+		if status != tc.status || !strings.Contains(said, tc.says) || len(said) > 400 {
+			t.Errorf("%s: status %d, want %d; says %q, want %q in it", name, status, tc.status, said, tc.says)
+		}
+	}
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return lines[len(lines)-1]
+}
+
+// A damaged capture gives what can be read, counts the rest, and is no failure.
+func TestDamagedCapture(t *testing.T) {
+	whole, err := os.ReadFile(filepath.Join(shareddata.Dir(t), "ddos/netlyzer/ddos.pcap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, stderr := exec(t, "analyze", "--format", "json", write(t, "cut.pcap", string(whole[:len(whole)/2+7])))
+	var res struct {
+		Version   int
+		Input     struct{ Flows, Packets, Skipped int }
+		Incidents []map[string]any
+	}
+	if err := json.Unmarshal([]byte(stdout), &res); err != nil {
+		t.Fatal(err)
+	}
+	if status != 0 || res.Version != 1 || res.Input.Packets < 3000 || res.Input.Skipped != 1 || !strings.Contains(stderr, "cut off") {
+		t.Errorf("status %d, %+v, stderr %q", status, res.Input, stderr)
+	}
+}
+
+// --fail-on ends with 3 when such an incident was found, and only then.
+func TestFailOn(t *testing.T) {
+	file := filepath.Join(shareddata.Dir(t), "ddos/netlyzer/ddos.pcap")
+	args := []string{"analyze", "-q", "--internal", "227.213.154.241", "--fail-on"}
+	if status, out, _ := exec(t, append(args, "high", file)...); status != 3 || !strings.Contains(out, "227.213.154.241") {
+		t.Errorf("status %d: %s", status, out)
+	}
+	quiet := filepath.Join(shareddata.Dir(t), "tunnel/ndpi/ubntac2.pcap")
+	if status, out, _ := exec(t, append(args, "low", quiet)...); status != 0 || !strings.Contains(out, "no incidents") {
+		t.Errorf("status %d: %s", status, out)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if status, out, _ := exec(t, "version"); status != 0 || !strings.HasPrefix(out, "tidewatch ") {
+		t.Errorf("%d %q", status, out)
+	}
+}
