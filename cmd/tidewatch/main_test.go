@@ -84,9 +84,11 @@ func TestDamagedCapture(t *testing.T) {
 	}
 	status, stdout, stderr := exec(t, "analyze", "--format", "json", write(t, "cut.pcap", string(whole[:len(whole)/2+7])))
 	var res struct {
-		Version   int
-		Input     struct{ Flows, Packets, Skipped int }
-		Incidents []map[string]any
+		Version int `json:"version"`
+		Input   struct {
+			Packets int `json:"packets"`
+			Skipped int `json:"skipped"`
+		} `json:"input"`
 	}
 	if err := json.Unmarshal([]byte(stdout), &res); err != nil {
 		t.Fatal(err)
