@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package volume
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"tidewatch/baseline"
+	"tidewatch/detect"
+	"tidewatch/flow"
+	"tidewatch/window"
+)
+
+const t0 = 1_700_000_000 / 3600 * 3600
+
+// usual says that every five minutes bring 100 MB, give or take a fifth, and
+// that no hour ever brought more than 400 MB.
+type usual struct{ level string }
+
+func (u usual) At(_ flow.Addr, _ time.Time, m baseline.Measure) (baseline.Normal, bool) {
+	n := baseline.Normal{Median: 100e6, Spread: 0.2, P99: 150e6, Ever: 400e6, Basis: baseline.Basis{Level: u.level, Samples: 20}}
+	return n, m == baseline.BytesIn
+}
+
+// run plays an hour in which each minute brings so many megabytes.
+func run(t *testing.T, level string, megabytes func(minute int) uint64) (worst detect.Severity) {
+	t.Helper()
+	tr, err := window.New(window.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(DefaultConfig(), usual{level})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.Jump(t0)
+	b := flow.NewBatch(1)
+	for tr.Now() < t0+3600 {
+		now := tr.Now()
+		b.Reset()
+		if now%60 == 59 {
+			b.Append(&flow.Record{
+				Received: now * 1e9, Start: (now - 59) * 1e9, End: now * 1e9, Dst: flow.AddrFrom(netip.MustParseAddr("10.0.0.1")),
+				Proto: flow.ProtoUDP, Packets: 100, Bytes: megabytes(int(now-t0)/60) * 1e6, Sampling: 1, Mark: flow.DstInternal,
+			})
+		}
+		tr.Add(b, 0, b.Len(), nil)
+		for _, f := range d.Detect(tr.Tick(), nil) {
+			if worst == "" || f.Severity.Rank() > worst.Rank() {
+				worst = f.Severity
+			}
+		}
+		tr.Next(now + 1)
+	}
+	return worst
+}
+
+func TestDetect(t *testing.T) {
+	for name, tc := range map[string]struct {
+		level     string
+		megabytes func(minute int) uint64
+		want      detect.Severity
+	}{
+		"as usual":                            {"hour_of_day", func(int) uint64 { return 22 }, ""},
+		"over three, once":                    {"hour_of_day", func(m int) uint64 { return pick(m >= 30 && m < 35, 40, 20) }, ""},
+		"over three, lasting":                 {"hour_of_day", func(m int) uint64 { return pick(m >= 20, 42, 20) }, detect.Medium},
+		"over five, more than ever":           {"hour_of_day", func(m int) uint64 { return pick(m >= 30, 120, 20) }, detect.High},
+		"over five, but known of other hours": {"hour_of_day", func(m int) uint64 { return pick(m >= 30, 70, 20) }, detect.Medium},
+		"over five, judged by all hours":      {"global", func(m int) uint64 { return pick(m >= 30, 120, 20) }, detect.Medium},
+	} {
+		if got := run(t, tc.level, tc.megabytes); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+func pick(when bool, a, b uint64) uint64 {
+	if when {
+		return a
+	}
+	return b
+}
