@@ -57,6 +57,9 @@ func TestScenarios(t *testing.T) {
 			default:
 				c.FlowsPerSecond, c.AttackAt, c.AttackFor = 0, 5*time.Minute, 90*time.Second
 			}
+			if name == "shop-campaign" && !long {
+				c.ShopRate, c.AttackRate = 500, 300
+			}
 			got, truth, _ := play(t, name, c, 1)
 			for _, want := range truth {
 				if want.MustNotAlert {
