@@ -169,6 +169,12 @@ func (h *Host) Peak10(from, now int64) (packets, flows uint64, ok bool) {
 	return packets, flows, from/10 > now/10-slots10
 }
 
+// part is the k-th of n nearly equal parts of v; the parts add up to v.
+func part(v, k, n uint64) uint64 {
+	q, r := v/n, v%n
+	return q + (r*(k+1)/n - r*k/n)
+}
+
 // share is v*part/whole without overflow.
 func share(v, part, whole int64) int64 {
 	return v/whole*part + v%whole*part/whole
@@ -181,16 +187,14 @@ func (h *Host) book10(d Direction, p *piece, now int64) {
 	if b < a {
 		return
 	}
-	n := uint64(p.last/10 - p.first/10 + 1)
-	bytes, packets, restBytes, restPackets := p.bytes, p.packets, uint64(0), uint64(0)
-	if n > 1 {
-		bytes, packets, restBytes, restPackets = p.bytes/n, p.packets/n, p.bytes%n, p.packets%n
-	}
+	from, n := p.first/10, uint64(p.last/10-p.first/10+1)
 	for t := a; t <= b; t++ {
 		i := h.bin10(t)
 		v := &h.classes[d][i][p.class]
-		if t == b {
-			bytes, packets = bytes+restBytes, packets+restPackets
+		bytes, packets := p.bytes, p.packets
+		if n > 1 {
+			k := uint64(t - from)
+			bytes, packets = part(p.bytes, k, n), part(p.packets, k, n)
 		}
 		v.Bytes += bytes
 		v.Packets += packets

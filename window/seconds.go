@@ -48,10 +48,15 @@ func (r *ring) leave(sec int64) {
 // amount is what one flow adds.
 type amount struct{ bytes, packets, syns int64 }
 
+// grain is the fraction of a packet that seconds count in. Ten packets over
+// twelve seconds are no packet a second and ten in the last: whole packets would
+// make a spike of the ends of many slow flows.
+const grain = 1 << 10
+
 // spread adds a flow over the seconds first..last, both inside the ring. The
 // remainder of the division goes to the last second, so nothing is lost.
 func (r *ring) spread(d Direction, first, last int64, v amount) {
-	bytes, packets, syns := v.bytes, v.packets, v.syns
+	bytes, packets, syns := v.bytes, v.packets*grain, v.syns*grain
 	n := last - first + 1
 	a, b, after := &r.slots[first%RingSeconds], &r.slots[last%RingSeconds], &r.slots[(last+1)%RingSeconds]
 	if n == 1 {
@@ -97,17 +102,24 @@ type Seconds struct {
 func (r *ring) fill(out *Seconds, now int64) {
 	out.First, out.N = now-RingSeconds+2, RingSeconds-1
 	bytes, packets, syns := r.bytes, r.packts, r.syns
+	var sum, told [3]int64 // packets in, out and SYNs so far: in grains, and as whole packets handed out
+	whole := func(k int, grains int64) int64 {
+		sum[k] += grains
+		n := sum[k]/grain - told[k]
+		told[k] += n
+		return n
+	}
 	for i := range out.N {
 		s := &r.slots[mod(out.First+int64(i), RingSeconds)]
 		for d := range 2 {
 			bytes[d] += s.bytes[d]
 			packets[d] += s.packets[d]
 			out.Bytes[d][i] = bytes[d]
-			out.Packets[d][i] = packets[d]
+			out.Packets[d][i] = whole(d, packets[d])
 			out.Flows[d][i] = s.flows[d]
 		}
 		syns += s.syns
-		out.Syns[i] = syns
+		out.Syns[i] = whole(2, syns)
 		out.Asked[i] = s.asked
 	}
 }

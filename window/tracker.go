@@ -246,8 +246,9 @@ func (t *Tracker) spreadMinutes(dev *device, d Direction, p *piece, minute int64
 	}
 	for i := a; i <= b; i++ {
 		m := &dev.minutes[i%minutes]
+		k := uint64(i - p.first/60)
+		bytes, packets := part(p.bytes, k, n), part(p.packets, k, n)
 		if i == b {
-			bytes, packets = bytes+p.bytes%n, packets+p.packets%n
 			m.Flows[d] += p.flows
 		}
 		m.Bytes[d] += bytes

@@ -236,16 +236,18 @@ func same(t *testing.T, wire, rec *incident.Incident, shift time.Duration) {
 // Debian's softflowd exports a real SYN flood as NetFlow v5, v9 and IPFIX. It
 // replays in a burst, which the relay slows down.
 func TestSoftflowd(t *testing.T) {
+	t.Parallel()
 	path, err := exec.LookPath("softflowd")
 	if err != nil {
 		t.Fatal("softflowd is needed: `make test` installs it (Debian package softflowd)")
 	}
 	const subject = "192.168.50.4"
-	capture := filepath.Join(shareddata.Dir(t), "ddos/lucid-cicddos2019/CIC-DDoS-2019-SynFlood.pcap")
+	capture := longer(t, filepath.Join(shareddata.Dir(t), "ddos/lucid-cicddos2019/CIC-DDoS-2019-SynFlood.pcap"))
 	for _, version := range []string{"5", "9", "10"} {
 		t.Run("v"+version, func(t *testing.T) {
+			t.Parallel()
 			r := newRelay(t)
-			cmd := exec.CommandContext(t.Context(), path, "-d", "-a", "-r", capture, "-v", version, "-n", r.conn.LocalAddr().String(),
+			cmd := exec.CommandContext(t.Context(), path, "-d", "-a", "-m", "200000", "-r", capture, "-v", version, "-n", r.conn.LocalAddr().String(),
 				"-c", "none", "-p", filepath.Join(t.TempDir(), "pid"))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("softflowd: %v: %s", err, out)
@@ -257,8 +259,13 @@ func TestSoftflowd(t *testing.T) {
 				t.Errorf("softflowd exported %d flows", res.Input.Flows)
 			}
 			s := serve(t, "192.168.50.0/24")
-			aligned(all[0].data)
+			// Begin where the exporter's second stands: what falls into one second
+			// here then does so there, too.
+			now := time.Now()
+			fraction := exported(all[0].data).Sub(exported(all[0].data).Truncate(time.Second))
+			time.Sleep((now.Truncate(time.Second).Add(fraction).Sub(now) + time.Second) % time.Second)
 			replay(t, all, s.flows)
+			time.Sleep(8 * time.Second) // an incident under way is written out every few seconds
 			wire := s.flood(t, subject)
 			if lost, records := s.lost(t); lost != 0 || records != res.Input.Flows {
 				t.Errorf("%d lost, %d records of %d", lost, records, res.Input.Flows)
@@ -268,20 +275,67 @@ func TestSoftflowd(t *testing.T) {
 	}
 }
 
-// aligned waits until the clock has the fraction of a second that the export
-// time in the header has: a flood of 0.7 s falls into seconds, and a peak
-// second, by where they begin.
-func aligned(payload []byte) {
-	var fraction time.Duration
-	if binary.BigEndian.Uint16(payload) == 5 {
-		fraction = time.Duration(binary.BigEndian.Uint32(payload[12:]))
+// longer writes a capture again, its packets repeated end to end to twelve
+// seconds: in 0.7 s of flood the fullest second depends on where seconds begin,
+// and the wire's seconds begin elsewhere than the recording's.
+func longer(t *testing.T, path string) string {
+	t.Helper()
+	in, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	now := time.Now()
-	wait := now.Truncate(time.Second).Add(fraction).Sub(now)
-	time.Sleep((wait + time.Second) % time.Second)
+	defer in.Close()
+	r, err := pcapgo.NewNgReader(in, pcapgo.DefaultNgReaderOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type captured struct {
+		ci   gopacket.CaptureInfo
+		data []byte
+	}
+	var all []captured
+	for {
+		data, ci, err := r.ReadPacketData()
+		if err != nil {
+			break
+		}
+		all = append(all, captured{ci, data})
+	}
+	length := all[len(all)-1].ci.Timestamp.Sub(all[0].ci.Timestamp)
+	name := filepath.Join(t.TempDir(), "longer.pcap")
+	out, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	w := pcapgo.NewWriter(out)
+	if err := w.WriteFileHeader(1<<16, r.LinkType()); err != nil {
+		t.Fatal(err)
+	}
+	for shift := time.Duration(0); shift < 12*time.Second; shift += length {
+		for _, p := range all {
+			p.ci.Timestamp = p.ci.Timestamp.Add(shift)
+			if err := w.WritePacket(p.ci, p.data); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return name
 }
 
-// replay sends datagrams a few milliseconds apart.
+// exported is the export time in the header of a datagram.
+func exported(p []byte) time.Time {
+	switch binary.BigEndian.Uint16(p) {
+	case 5:
+		return time.Unix(int64(binary.BigEndian.Uint32(p[8:])), int64(binary.BigEndian.Uint32(p[12:])))
+	case 9:
+		return time.Unix(int64(binary.BigEndian.Uint32(p[8:])), 0)
+	}
+	return time.Unix(int64(binary.BigEndian.Uint32(p[4:])), 0)
+}
+
+// replay sends datagrams at the pace of their export times, as the router
+// would have, a few milliseconds apart at least.
 func replay(t *testing.T, all []datagram, to string) {
 	t.Helper()
 	conn, err := net.Dial("udp", to)
@@ -289,7 +343,9 @@ func replay(t *testing.T, all []datagram, to string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	begin, first := time.Now(), exported(all[0].data)
 	for i, d := range all {
+		time.Sleep(time.Until(begin.Add(exported(d.data).Sub(first))))
 		if _, err := conn.Write(d.data); err != nil {
 			t.Fatal(err)
 		}
