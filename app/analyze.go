@@ -31,7 +31,7 @@ type AnalyzeOptions struct {
 	Warn         func(msg string)                  // one line for people; nil = none
 }
 
-// Result is what analyze prints as JSON (docs/reference/json.md).
+// Result is what analyze prints as JSON (docs/reference/commands.md).
 type Result struct {
 	Version   int                 `json:"version"`
 	Input     ResultInput         `json:"input"`

@@ -10,7 +10,7 @@ import (
 
 type evaluateCmd struct {
 	judging
-	Labels string   `required:"" placeholder:"FILE" help:"Labels: tab-separated, one capture a row (docs/reference/labels.md)."`
+	Labels string   `required:"" placeholder:"FILE" help:"Labels: tab-separated, one capture a row."`
 	Files  []string `arg:"" optional:"" name:"file" help:"Captures to score; default: every file that the labels name, beside the label file."`
 }
 
