@@ -236,7 +236,6 @@ func same(t *testing.T, wire, rec *incident.Incident, shift time.Duration) {
 // Debian's softflowd exports a real SYN flood as NetFlow v5, v9 and IPFIX. It
 // replays in a burst, which the relay slows down.
 func TestSoftflowd(t *testing.T) {
-	t.Parallel()
 	path, err := exec.LookPath("softflowd")
 	if err != nil {
 		t.Fatal("softflowd is needed: `make test` installs it (Debian package softflowd)")
@@ -245,7 +244,6 @@ func TestSoftflowd(t *testing.T) {
 	capture := longer(t, filepath.Join(shareddata.Dir(t), "ddos/lucid-cicddos2019/CIC-DDoS-2019-SynFlood.pcap"))
 	for _, version := range []string{"5", "9", "10"} {
 		t.Run("v"+version, func(t *testing.T) {
-			t.Parallel()
 			r := newRelay(t)
 			cmd := exec.CommandContext(t.Context(), path, "-d", "-a", "-m", "200000", "-r", capture, "-v", version, "-n", r.conn.LocalAddr().String(),
 				"-c", "none", "-p", filepath.Join(t.TempDir(), "pid"))
