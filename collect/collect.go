@@ -152,7 +152,9 @@ func explain(err error) error {
 func (c *Collector) buffer(readers []*reader, addr string) {
 	granted := c.cfg.ReceiveBuffer
 	for _, r := range readers {
-		granted = min(granted, setBuffer(r.conn, c.cfg.ReceiveBuffer))
+		got := setBuffer(r.conn, c.cfg.ReceiveBuffer)
+		r.pause = pauseFor(got)
+		granted = min(granted, got)
 	}
 	if granted < c.cfg.ReceiveBuffer {
 		c.log.Warn("kernel caps the receive buffer; bursts may be lost",
@@ -175,7 +177,7 @@ func (c *Collector) Addrs() []netip.AddrPort {
 // Close closes sockets that Run did not take over.
 func (c *Collector) Close() {
 	for _, r := range c.readers {
-		_ = r.conn.Close()
+		r.close()
 	}
 }
 

@@ -4,9 +4,11 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
 	"unsafe"
 
@@ -21,18 +23,19 @@ const (
 	room = 65536 + 576
 )
 
-// receiver takes datagrams in bursts by recvmmsg(2) on the runtime's poller,
-// without allocating: x/net's ReadBatch allocates twice a datagram. unsafe is
-// needed to hand the kernel pointers into memory that lives as long as it does.
+// receiver takes datagrams in bursts by recvmmsg(2), without allocating: x/net's
+// ReadBatch allocates twice a datagram. It waits by poll(2) on a descriptor of its
+// own, not on the runtime's poller: that one wakes a thread for every datagram
+// that arrives, also while nobody waits for it. unsafe is needed to hand the
+// kernel pointers into memory that lives as long as it does.
 type receiver struct {
-	raw   syscall.RawConn
+	conn  *net.UDPConn // as bound; closed by start
+	fd    int          // its duplicate; -1 when closed
+	bell  int          // an eventfd that ends waiting
 	m     *messages
 	lost  uint32
 	count int
 	errno syscall.Errno
-	// Made once: a closure for each call would be an allocation for each burst.
-	read func(fd uintptr) bool
-	look func(fd uintptr)
 }
 
 // messages is the memory that the kernel fills.
@@ -55,15 +58,19 @@ type mmsghdr struct {
 }
 
 func newReceiver(conn *net.UDPConn) (*receiver, error) {
+	r := &receiver{conn: conn, m: new(messages)}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil, fmt.Errorf("reach the socket: %w", err)
 	}
-	r := &receiver{raw: raw, m: new(messages)}
-	r.look = r.take
-	r.read = func(fd uintptr) bool {
-		r.take(fd)
-		return r.errno != syscall.EAGAIN
+	var derr error
+	err = raw.Control(func(fd uintptr) { r.fd, derr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	if err = errors.Join(err, derr); err != nil {
+		return nil, fmt.Errorf("duplicate the socket: %w", err)
+	}
+	if r.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		_ = unix.Close(r.fd)
+		return nil, fmt.Errorf("make an eventfd: %w", err)
 	}
 	for i := range burst {
 		h := &r.m.headers[i].hdr
@@ -77,26 +84,57 @@ func newReceiver(conn *net.UDPConn) (*receiver, error) {
 	return r, nil
 }
 
+// start takes the socket away from the runtime's poller.
+func (r *receiver) start() { _ = r.conn.Close() }
+
+// stop makes receive return os.ErrDeadlineExceeded, now or as soon as nothing is left.
+func (r *receiver) stop() {
+	if r.fd >= 0 {
+		_, _ = unix.Write(r.bell, []byte{7: 1})
+	}
+}
+
+// close gives the descriptors back. Nobody may be in receive.
+func (r *receiver) close() {
+	if r.fd >= 0 {
+		_ = r.conn.Close()
+		_, _ = unix.Close(r.fd), unix.Close(r.bell)
+		r.fd = -1
+	}
+}
+
 // receive blocks until there is a datagram, and returns how many were taken.
 func (r *receiver) receive() (int, error) {
-	if err := r.raw.Read(r.read); err != nil {
-		return 0, err
+	for {
+		switch r.take(); r.errno {
+		case 0:
+			return r.count, nil
+		case syscall.EAGAIN:
+		default:
+			return 0, r.errno
+		}
+		wait := [2]unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}, {Fd: int32(r.bell), Events: unix.POLLIN}}
+		if _, err := unix.Poll(wait[:], -1); err != nil && err != unix.EINTR {
+			return 0, fmt.Errorf("wait for datagrams: %w", err)
+		}
+		if wait[1].Revents != 0 {
+			return 0, os.ErrDeadlineExceeded
+		}
 	}
-	if r.errno != 0 {
-		return 0, r.errno
-	}
-	return r.count, nil
 }
 
 // poll takes what is there without waiting.
 func (r *receiver) poll() int {
-	if err := r.raw.Control(r.look); err != nil || r.errno != 0 {
+	if r.take(); r.errno != 0 {
 		return 0
 	}
 	return r.count
 }
 
-func (r *receiver) take(fd uintptr) {
+// take asks the kernel for a burst. The call never blocks and takes a tenth of a
+// millisecond at most, so it may keep its processor: telling the scheduler of it
+// would start the runtime's monitor, which for a moment costs more than the burst.
+func (r *receiver) take() {
 	for i := range burst { // the kernel overwrote these with what it returned
 		h := &r.m.headers[i].hdr
 		h.Namelen = unix.SizeofSockaddrInet6
@@ -104,7 +142,7 @@ func (r *receiver) take(fd uintptr) {
 		h.Flags = 0
 	}
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.m.headers[0])), burst, unix.MSG_DONTWAIT, 0, 0) //nolint:gosec // see receiver
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(r.fd), uintptr(unsafe.Pointer(&r.m.headers[0])), burst, unix.MSG_DONTWAIT, 0, 0) //nolint:gosec // see receiver
 		if errno == syscall.EINTR {
 			continue
 		}
@@ -159,12 +197,9 @@ func (r *receiver) askDropped() (count uint32, ok bool) {
 	var info [9]uint32 // SK_MEMINFO_VARS
 	const dropsAt = 8  // SK_MEMINFO_DROPS
 	size := uint32(unsafe.Sizeof(info))
-	err := r.raw.Control(func(fd uintptr) {
-		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
-			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // size bounds what is written
-		ok = errno == 0 && size >= uint32(unsafe.Sizeof(info))
-	})
-	return info[dropsAt], ok && err == nil
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(r.fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // size bounds what is written
+	return info[dropsAt], errno == 0 && size >= uint32(unsafe.Sizeof(info))
 }
 
 // bind opens a UDP socket that reports what the kernel drops.

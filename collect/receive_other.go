@@ -27,6 +27,12 @@ func newReceiver(conn *net.UDPConn) (*receiver, error) {
 	return &receiver{conn: conn, buf: make([]byte, 1<<16)}, nil
 }
 
+func (r *receiver) start() {}
+
+func (r *receiver) stop() { _ = r.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+func (r *receiver) close() { _ = r.conn.Close() }
+
 func (r *receiver) receive() (int, error) {
 	n, from, err := r.conn.ReadFromUDPAddrPort(r.buf)
 	r.n, r.from = n, from

@@ -40,7 +40,7 @@
 //     taken loses its owner, and the next point that reports it becomes the
 //     owner: at worst one report counted twice. Stats.Overwritten counts that.
 //   - While only one point was ever heard the table is not used, except for the
-//     first two minutes; flows already reported when a second point appears
+//     first half minute; flows already reported when a second point appears
 //     after that may be counted twice once.
 package enrich
 

@@ -17,7 +17,7 @@ const (
 	// warmUp is how long flows of a single point are remembered after the first
 	// record, in seconds, so that a second exporter that starts to report a moment
 	// later finds them.
-	warmUp = 120
+	warmUp = 30
 	// maxPoints bounds the observation points told apart; a set bit costs nothing,
 	// and points that share a bit only shorten the way to the table.
 	maxPoints = 1 << 16

@@ -86,7 +86,7 @@ type measure struct {
 func (m *measure) perFlow() float64 { return float64(m.cpu.Microseconds()) / float64(m.flows) }
 
 // warmUp fills tables before anything is counted: a collector runs for months.
-const warmUp = 5 * time.Second
+const warmUp = 35 * time.Second
 
 // measure warms the collector up, then counts its CPU over the load and the
 // second after it.
