@@ -24,10 +24,12 @@ type Engine struct {
 	mu      sync.Mutex
 	enrich  *enrich.Enricher
 	shards  []*shard
+	seed    flow.Seed // keys the hash that gives devices to shards
 	book    *incident.Book
 	sink    func([]incident.Event)
 	lesson  bool
 	now     int64 // the running second; 0 before the first record
+	resumed bool  // now comes from a checkpoint, and nothing was received since
 	input   Input
 	hurt    map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
 	scratch struct {
@@ -50,7 +52,7 @@ const maxHurt = 65_536
 // NewEngine wires a line. sink gets every change of an incident, in order; it
 // must not block for long and must not call the engine.
 func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
-	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}}
+	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}, seed: cfg.Window.Seed}
 	var err error
 	if e.enrich, err = enrich.New(cfg.Enrich); err != nil {
 		return nil, err
@@ -129,6 +131,10 @@ func (e *Engine) Advance(sec int64) {
 
 // advance ends seconds until sec is the running one.
 func (e *Engine) advance(sec int64) {
+	if e.resumed {
+		e.overlook(sec)
+		return
+	}
 	if e.now == 0 || e.shards[0].windows.Far(sec) {
 		if e.now != 0 { // a silence of days: end everything that was open before it
 			e.tick()
@@ -136,6 +142,7 @@ func (e *Engine) advance(sec int64) {
 		}
 		for _, s := range e.shards {
 			s.windows.Jump(sec)
+			s.since = sec
 		}
 		e.now = sec
 		return

@@ -37,6 +37,8 @@ type Server struct {
 	collector *collect.Collector
 	store     *store.Store
 	outlet    *outlet
+	memory    *memory
+	baselines *store.Baselines
 	api       *api.Server
 	exporters exporterNames
 }
@@ -110,6 +112,12 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if s.engine, err = NewEngine(cfg, s.outlet.take); err != nil {
 		return nil, err
 	}
+	if s.baselines, err = store.OpenBaselines(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	if s.memory, err = newMemory(s.engine, s.baselines, s.log); err != nil {
+		return nil, err
+	}
 	unfinished, err := s.store.Unfinished(ctx)
 	if err != nil {
 		return nil, err
@@ -133,6 +141,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	health.Add("store", s.store.Ready)
 	health.Add("collect", s.collector.Ready)
 	health.Add("saving", func(context.Context) error { return s.outlet.health() })
+	health.Add("learning", func(context.Context) error { return s.memory.health() })
 	s.api, err = api.New(&cfg.API, &api.Deps{
 		Incidents: s.store, Exporters: s.exporterList, Health: health.AliveHandler(), Ready: health.ReadyHandler(),
 		Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
@@ -151,6 +160,11 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 }
 
 func (s *Server) close() {
+	if s.baselines != nil {
+		if err := s.baselines.Close(); err != nil {
+			s.log.Error("baselines not closed cleanly", "error", err)
+		}
+	}
 	if s.store != nil {
 		if err := s.store.Close(); err != nil {
 			s.log.Error("store not closed cleanly", "error", err)
@@ -191,6 +205,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 		return err
 	})
 	rest.Go(func() error { return s.outlet.run(behind) })
+	rest.Go(func() error { return s.memory.run(behind) })
 	g.Go(func() error {
 		select {
 		case err := <-failed:

@@ -24,6 +24,8 @@ type shard struct {
 	findings  []detect.Finding
 	found     []uint64        // findings by detector
 	spent     []time.Duration // time by detector
+	since     int64           // Unix second from which flows are known without a gap
+	blind     int64           // last Unix hour that is not learned, because a part of it was not received
 }
 
 // newShard wires one shard. Adding a detector is one line in its list.
@@ -98,19 +100,27 @@ func (s *shard) tick(lesson bool, spoiled func(flow.Addr, int64) bool) {
 	}
 }
 
-// learn hands the hour that closed to the baseline: whole hours only, and none
-// in which the device was under attack or giving data away.
+// learn hands the hour that closed to the baseline. Of hours in which a device was
+// under attack or giving data away, or that were not seen as a whole, only a note
+// is kept.
 func (s *shard) learn(w *window.Window, spoiled func(flow.Addr, int64) bool) {
+	if s.since > w.Closed*3600+60 || w.Closed <= s.blind {
+		return
+	}
+	seen := false
 	for i := range w.Devices() {
 		d, ok := w.Device(i)
-		if !ok || d.Since() > w.Closed*3600+60 || spoiled(d.Addr(), w.Closed) {
+		if !ok {
 			continue
 		}
-		_, peak := d.Hour()
-		var v baseline.Sample
-		v[baseline.BytesIn] = peak.Bytes[window.In]
-		v[baseline.BytesOut] = peak.Bytes[window.Out]
-		v[baseline.PacketsIn] = peak.Packets[window.In]
-		s.past.Learn(d.Addr(), w.Closed, v)
+		total, peak := d.Hour()
+		seen = seen || total.Flows[window.In]+total.Flows[window.Out] > 0
+		s.past.Learn(d.Addr(), w.Closed, &baseline.Hour{
+			Bytes: total.Bytes, Packets: total.Packets, Flows: total.Flows,
+			PeakBytes: peak.Bytes, PeakPackets: peak.Packets[window.In],
+		}, spoiled(d.Addr(), w.Closed) || d.Since() > w.Closed*3600+60)
+	}
+	if seen {
+		s.past.Observed(w.Closed)
 	}
 }

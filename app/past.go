@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tidewatch/baseline"
+	"tidewatch/flow"
+	"tidewatch/store"
+	"tidewatch/window"
+)
+
+// shortGap is how many seconds of an hour may be missing, because the program was
+// not running, for the hour to be learned all the same: a restart, an upgrade.
+const shortGap = 300
+
+// overlook moves over the time between a checkpoint and the first second after
+// it: nobody watched, so nothing is judged, and hours with a long gap teach nothing.
+func (e *Engine) overlook(sec int64) {
+	e.resumed = false
+	if sec-e.now > shortGap {
+		for _, s := range e.shards {
+			s.blind = sec / 3600
+		}
+	}
+	lesson := e.lesson
+	e.lesson = true
+	e.advance(sec)
+	e.lesson = lesson
+}
+
+// owner tells a store which devices belong to a shard.
+func (s *shard) owner(seed flow.Seed) func(flow.Addr) bool {
+	if s.of == 1 {
+		return nil
+	}
+	return func(a flow.Addr) bool { return s.owns(seed.Hash(&a)) }
+}
+
+// Recall gives the engine what earlier runs learned: the newest snapshot, the
+// journal since, the checkpoint of the running hour. It comes before the first
+// flow. whole is how many bytes of the journal were whole.
+func (e *Engine) Recall(snapshot, journal, checkpoint []byte) (whole int, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.shards {
+		if snapshot != nil {
+			if err := s.past.Restore(snapshot, s.owner(e.seed)); err != nil {
+				return 0, err
+			}
+		}
+		if whole, err = s.past.Replay(journal, s.owner(e.seed)); err != nil {
+			return whole, err
+		}
+		s.past.Recording(true)
+	}
+	if checkpoint == nil {
+		return whole, nil
+	}
+	var now int64
+	for _, s := range e.shards {
+		owns := s.owns
+		if s.of == 1 {
+			owns = nil
+		}
+		if now, err = s.windows.Resume(checkpoint, owns); err != nil {
+			return whole, fmt.Errorf("open hour: %w", err)
+		}
+		s.since = now / 3600 * 3600
+	}
+	e.now, e.resumed = now, true
+	return whole, nil
+}
+
+// Learned takes what was learned since the last call, for the journal.
+func (e *Engine) Learned(buf []byte) []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.shards {
+		buf = s.past.TakeJournal(buf)
+	}
+	return buf
+}
+
+// Memory is all that was learned, as a snapshot, with the number of devices. What
+// Learned did not take yet is in it and will not be returned by Learned again.
+func (e *Engine) Memory() (data []byte, devices int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	u := e.union()
+	for _, s := range e.shards {
+		_ = s.past.TakeJournal(nil)
+	}
+	devices, _ = u.Counts()
+	return u.AppendSnapshot(nil), devices
+}
+
+func (e *Engine) union() *baseline.Store {
+	all := make([]*baseline.Store, len(e.shards))
+	for i, s := range e.shards {
+		all[i] = s.past
+	}
+	return baseline.Union(all...)
+}
+
+// Now is the running second of flow time, 0 before the first flow.
+func (e *Engine) Now() int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.now
+}
+
+// memory keeps the engine's baselines on disk while it runs.
+type memory struct {
+	engine *Engine
+	files  *store.Baselines
+	log    *slog.Logger
+	day    int64  // of the last snapshot, in days since 1970
+	owed   []byte // learned, and not yet in the journal
+	buf    []byte
+
+	mu     sync.Mutex
+	failed error // of the last save
+}
+
+// maxOwed bounds the frames that wait for a disk, in bytes.
+const maxOwed = 64 << 20
+
+// saveEvery is how much learning a crash may cost.
+const saveEvery = time.Minute
+
+// run saves once a minute until ctx ends, and then a last time. A disk that is
+// full does not end detection: it is logged, told by health, and tried again.
+func (m *memory) run(ctx context.Context) error {
+	t := time.NewTicker(saveEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			m.note(m.save())
+			return nil
+		case <-t.C:
+			m.note(m.save())
+		}
+	}
+}
+
+func (m *memory) note(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil && m.failed == nil {
+		m.log.Error("what was learned cannot be saved; a restart would lose it", "error", err)
+	}
+	if err == nil && m.failed != nil {
+		m.log.Info("what was learned is saved again")
+	}
+	m.failed = err
+}
+
+func (m *memory) health() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.failed
+}
+
+// newMemory loads what is on disk into the engine.
+func newMemory(e *Engine, files *store.Baselines, log *slog.Logger) (*memory, error) {
+	snapshot, journal, err := files.Load()
+	if err != nil {
+		return nil, err
+	}
+	checkpoint, err := files.Checkpoint()
+	if err != nil {
+		return nil, err
+	}
+	whole, err := e.Recall(snapshot, journal, checkpoint)
+	if err != nil {
+		return nil, fmt.Errorf("recall what was learned (version %q): %w", files.Current(), err)
+	}
+	if cut := len(journal) - whole; cut > 0 {
+		log.Warn("the end of the learning journal was cut off by a crash", "bytes", cut)
+	}
+	if err := files.Start(whole); err != nil {
+		return nil, err
+	}
+	for _, s := range e.shards {
+		s.past.Freeze(files.Frozen())
+	}
+	m := &memory{engine: e, files: files, log: log}
+	if v := files.Versions(); len(v) > 0 {
+		m.day = v[len(v)-1].Created.Unix() / 86400
+	}
+	return m, nil
+}
+
+// save is called once a minute: what was learned goes to the journal, the running
+// hour to the checkpoint, and once a day everything to a new version.
+func (m *memory) save() error {
+	m.owed = m.engine.Learned(m.owed)
+	if len(m.owed) > maxOwed { // a disk that is full for days: the next version holds all of it
+		m.owed, m.day = m.owed[:0], 0
+	}
+	if err := m.files.Append(m.owed); err != nil {
+		return err
+	}
+	m.owed = m.owed[:0]
+	m.buf = m.engine.checkpoint(m.buf[:0])
+	if len(m.buf) == 0 {
+		return nil
+	}
+	if err := m.files.SaveCheckpoint(m.buf); err != nil {
+		return err
+	}
+	if day := m.engine.Now() / 86400; day != m.day {
+		return m.snapshot("")
+	}
+	return nil
+}
+
+// snapshot makes a new version.
+func (m *memory) snapshot(note string) error {
+	now := m.engine.Now()
+	data, devices := m.engine.Memory()
+	if devices == 0 {
+		return nil
+	}
+	_, err := m.files.Save(data, store.Version{Created: time.Unix(now, 0).UTC(), Devices: devices, Note: note})
+	if err == nil {
+		m.day = now / 86400
+	}
+	return err
+}
+
+// checkpoint appends the open hour of all shards to buf, nothing before the first flow.
+func (e *Engine) checkpoint(buf []byte) []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.now == 0 {
+		return buf
+	}
+	all := make([]*window.Tracker, len(e.shards))
+	for i, s := range e.shards {
+		all[i] = s.windows
+	}
+	return window.Checkpoint(buf, all...)
+}

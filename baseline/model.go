@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package baseline
+
+import (
+	"math"
+	"slices"
+)
+
+const (
+	minSamples  = 8    // more than seven (mission B1): from so many hours on a level gives an answer its name
+	noiseFloor  = 0.15 // smallest spread believed, in natural-log units: 15 %
+	calibration = 0.9987
+	madToSigma  = 1.4826 // of a normal distribution
+	// A median of n samples of a normal distribution has pi/2 times the variance of
+	// their mean.
+	medianNoise = math.Pi / 2
+)
+
+// model is what a device's past says of one measure: a median for every place in
+// the week, and how far hours used to be away from it. All in log values.
+type model struct {
+	global float32
+	days   [hoursOfDay]cell
+	kinds  [dayTypes][hoursOfDay]cell
+	weeks  [hoursOfWeek]cell
+	raw    [hoursOfDay]float32 // medians of hours of the day, not shrunk: what limits are set by
+
+	spread  [dayTypes][hoursOfDay]float32 // one sigma before calibration
+	stretch float32                       // calibration
+	tail    float32                       // how deviations beyond three sigmas are read, see Normal
+	ever    float32                       // the largest hour that counts
+	p99     [hoursOfDay]float32
+
+	bins  [hoursOfWeek][]sample
+	all   []sample
+	errs  []sample
+	ratio []float32
+}
+
+// cell is one bin of a level: its median after shrinkage, and the weight in it.
+type cell struct{ mid, n float32 }
+
+// fit learns from the samples of a view.
+func (m *model) fit(v *view, k Measure) {
+	y := v.y[k]
+	m.all = m.all[:0]
+	m.ever = 0
+	for i, w := range v.w {
+		if w > 0 {
+			m.all = append(m.all, sample{y[i], w})
+		}
+		if w >= Drifting.weight() {
+			m.ever = max(m.ever, y[i])
+		}
+	}
+	m.global, _ = median(m.all)
+	m.level(v, y, &tier{
+		hoursOfDay, func(p place) int { return int(p.day) },
+		func(int) float32 { return m.global }, func(i int) *cell { return &m.days[i] },
+	})
+	for h := range m.days {
+		m.raw[h] = m.middle(h)
+		m.p99[h] = m.quantile(h, 0.99)
+	}
+	m.level(v, y, &tier{
+		dayTypes * hoursOfDay, func(p place) int { return int(p.kind)*hoursOfDay + int(p.day) },
+		func(i int) float32 { return m.days[i%hoursOfDay].mid },
+		func(i int) *cell { return &m.kinds[i/hoursOfDay][i%hoursOfDay] },
+	})
+	m.spreads(v, y)
+	m.level(v, y, &tier{
+		hoursOfWeek, func(p place) int { return int(p.week) },
+		func(i int) float32 { return m.parentOfWeek(i) }, func(i int) *cell { return &m.weeks[i] },
+	})
+}
+
+// parentOfWeek is what an hour of the week borrows from.
+func (m *model) parentOfWeek(i int) float32 {
+	kind := weekDay
+	if d := i / hoursOfDay; d == 0 || d == 6 {
+		kind = weekEnd
+	}
+	return m.kinds[kind][i%hoursOfDay].mid
+}
+
+// tier is one level: how many bins it has, which an hour falls into, what a bin
+// borrows from, and where its cell is.
+type tier struct {
+	bins   int
+	bin    func(place) int
+	parent func(int) float32
+	out    func(int) *cell
+}
+
+// level computes the cells of one level: the medians of its bins, drawn towards
+// their parents by noise/between, the ratio of the variance inside a bin to that of
+// bins around their parents.
+func (m *model) level(v *view, y []float32, t *tier) {
+	for i := range t.bins {
+		m.bins[i] = m.bins[i][:0]
+	}
+	for i, w := range v.w {
+		if w > 0 {
+			b := t.bin(v.places[i])
+			m.bins[b] = append(m.bins[b], sample{y[i], w})
+		}
+	}
+	var inside, around, n, mean float64
+	for i := range t.bins {
+		c := t.out(i)
+		c.mid, c.n = median(m.bins[i])
+		if c.n < 2 {
+			continue
+		}
+		s := float64(m.bins[i][len(m.bins[i])*3/4].y-m.bins[i][len(m.bins[i])/4].y) / 1.349 // from the quartiles
+		d := float64(c.mid - t.parent(i))
+		inside += s * s
+		around += d * d
+		mean += float64(c.n)
+		n++
+	}
+	borrow := math.Inf(1)
+	if n > 0 {
+		inside = max(inside/n, noiseFloor*noiseFloor)
+		mean /= n
+		between := around/n - medianNoise*inside/mean // what is more than the noise of medians
+		if between > 0 {
+			borrow = max(inside/between, 0.5)
+		}
+	}
+	for i := range t.bins {
+		c := t.out(i)
+		up := t.parent(i)
+		if math.IsInf(borrow, 1) || c.n == 0 {
+			c.mid = up
+			continue
+		}
+		c.mid = (c.n*c.mid + float32(borrow)*up) / (c.n + float32(borrow))
+	}
+}
+
+// middle is the median of a bin that is sorted already.
+func (m *model) middle(bin int) float32 {
+	mid, _ := median(m.bins[bin])
+	return mid
+}
+
+// quantile is a quantile of a sorted bin, of the hours that count in full or a third.
+func (m *model) quantile(bin int, q float64) float32 {
+	m.ratio = m.ratio[:0]
+	for _, s := range m.bins[bin] {
+		if s.w >= Drifting.weight() {
+			m.ratio = append(m.ratio, s.y)
+		}
+	}
+	if len(m.ratio) == 0 {
+		return 0
+	}
+	return m.ratio[min(len(m.ratio)-1, int(q*float64(len(m.ratio))))]
+}
+
+// spreads computes one sigma for each hour of each kind of day, from the median
+// absolute residual there and, as if of eight more hours, that of all hours; and
+// the stretch that makes three of them the 99.87th percentile of the past.
+func (m *model) spreads(v *view, y []float32) {
+	const borrow = 8
+	for i := range dayTypes * hoursOfDay {
+		m.bins[i] = m.bins[i][:0]
+	}
+	m.errs = m.errs[:0]
+	for i, w := range v.w {
+		if w == 0 {
+			continue
+		}
+		p := v.places[i]
+		e := sample{float32(math.Abs(float64(y[i] - m.kinds[p.kind][p.day].mid))), w}
+		m.errs = append(m.errs, e)
+		b := int(p.kind)*hoursOfDay + int(p.day)
+		m.bins[b] = append(m.bins[b], e)
+	}
+	all, _ := median(m.errs)
+	for i := range dayTypes * hoursOfDay {
+		own, n := median(m.bins[i])
+		s2 := (n*own*own + borrow*all*all) / (n + borrow)
+		m.spread[i/hoursOfDay][i%hoursOfDay] = max(float32(madToSigma*math.Sqrt(float64(s2))), noiseFloor)
+	}
+	m.ratio = m.ratio[:0]
+	for i, w := range v.w {
+		if w >= Drifting.weight() {
+			p := v.places[i]
+			e := float32(math.Abs(float64(y[i] - m.kinds[p.kind][p.day].mid)))
+			m.ratio = append(m.ratio, e/m.spread[p.kind][p.day])
+		}
+	}
+	m.stretch, m.tail = 1, 1
+	if n := len(m.ratio); n >= 4*minSamples {
+		slices.Sort(m.ratio)
+		far, near := m.ratio[min(n-1, int(calibration*float64(n)))], m.ratio[int(0.95*float64(n))]
+		m.stretch = max(1, far/3)
+		m.tail = tailOf(float64(near), float64(max(far, 3)))
+	}
+}
+
+// tailOf tells from two quantiles of the residuals, the 95th percentile and the
+// 99.87th, how fast surprise grows beyond the second. With a Weibull tail,
+// -ln p grows as r^t; the quantiles lie at -ln p = 3.0 and 6.6, so
+// t = ln(6.6/3.0)/ln(far/near). Five sigmas of a bell curve lie at 15.05, and
+// z grows as (-ln p)^0.62 between three and five, hence as r^(0.62 t). For a bell
+// curve that is 1. Devices that are idle at most hours have long tails: twice
+// their record is no five sigmas.
+func tailOf(near, far float64) float32 {
+	const slowest = 0.25
+	if near <= 0 {
+		return slowest
+	}
+	grow := math.Log(max(far/near, 1.01))
+	return float32(min(1, max(slowest, 0.62*math.Log(6.6/3.0)/grow)))
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package baseline
+
+import (
+	"math"
+	"time"
+
+	"tidewatch/flow"
+)
+
+// Basis says how much past an answer rests on. It converts to detect.Baseline.
+type Basis struct {
+	Level   string // hour_of_week, hour_of_day or global: the finest with more than seven hours
+	Samples int
+	AgeDays int
+	Version string // of the baseline; empty until there are versions
+}
+
+// Normal is what a device's past says of one measure at one hour.
+type Normal struct {
+	Median  float64 // of the busiest five minutes of that hour
+	Spread  float64 // one calibrated sigma, in natural-log units
+	P99     float64 // of that hour of the day
+	Ever    float64 // the busiest five minutes of any hour that is remembered and trusted
+	Basis   Basis
+	Tail    float64 // beyond three sigmas z grows as the deviation to this power, at most 1; 0 is 1
+	measure Measure
+}
+
+// Sigma is how many calibrated deviations value lies above (positive) or below
+// the median.
+func (n *Normal) Sigma(value float64) float64 {
+	z := (n.measure.log(value) - n.measure.log(n.Median)) / n.Spread
+	if tail := n.Tail; tail > 0 && tail < 1 && math.Abs(z) > 3 {
+		z = math.Copysign(3*math.Pow(math.Abs(z)/3, tail), z)
+	}
+	return z
+}
+
+// Above is the value that lies z deviations above the median.
+func (n *Normal) Above(z float64) float64 {
+	if tail := n.Tail; tail > 0 && tail < 1 && math.Abs(z) > 3 {
+		z = math.Copysign(3*math.Pow(math.Abs(z)/3, 1/tail), z)
+	}
+	return n.measure.value(n.measure.log(n.Median) + z*n.Spread)
+}
+
+// plan is what a device's past says of the 24 hours from one on. It is made when
+// it is first asked for, from the hours before, and so is the same whenever that
+// is. Learning reaches judging a day later at most.
+type plan struct {
+	from  int64 // Unix hour; 0 = none
+	known bool
+	hours [hoursOfDay]entry
+	ever  [numMeasures]float32
+	tail  [numMeasures]float32
+}
+
+type entry struct {
+	level   level
+	samples uint16
+	mid     [numMeasures]float32
+	sigma   [numMeasures]float32
+	p99     [numMeasures]float32
+}
+
+// level is how fine the past is at an hour.
+type level uint8
+
+const (
+	global level = iota
+	hourOfDay
+	hourOfWeek
+)
+
+func (l level) String() string { return [...]string{"global", "hour_of_day", "hour_of_week"}[l] }
+
+// At returns what is normal for a device at a moment; ok is false without
+// enough past. It allocates nothing, and computes once a day for each device.
+func (s *Store) At(addr flow.Addr, at time.Time, m Measure) (n Normal, ok bool) {
+	p := s.devices[addr]
+	if p == nil || int(p.active) < s.cfg.MinDays {
+		return n, false
+	}
+	hour := at.Unix() / 3600
+	if p.plan.from == 0 || hour < p.plan.from || hour >= p.plan.from+hoursOfDay {
+		s.prepare(addr, p, hour)
+	}
+	if !p.plan.known {
+		return n, false
+	}
+	e := &p.plan.hours[hour-p.plan.from]
+	n.measure = m
+	n.Median, n.Spread = m.value(float64(e.mid[m])), float64(e.sigma[m])
+	n.Tail = float64(p.plan.tail[m])
+	n.P99, n.Ever = m.value(float64(e.p99[m])), m.value(float64(p.plan.ever[m]))
+	n.Basis = Basis{Level: e.level.String(), Samples: int(e.samples), AgeDays: int((hour - p.first) / hoursOfDay)}
+	return n, true
+}
+
+// prepare makes the plan of the day that hour lies in. Days of devices begin at
+// different hours, so that not all are worked on at once.
+func (s *Store) prepare(addr flow.Addr, p *past, hour int64) {
+	from := hour - (hour+offset(addr))%hoursOfDay
+	v, m := &s.scratch.view, &s.scratch.model
+	v.fill(s, p, from)
+	p.plan.from, p.plan.known = from, true
+	for k := range numMeasures {
+		m.fit(v, k)
+		p.plan.ever[k], p.plan.tail[k] = m.ever, p.limit.steep(k, m)
+		narrow := m.stretch * p.limit.narrow(k, m)
+		for i := range p.plan.hours {
+			at := s.calendar.place(from + int64(i))
+			e := &p.plan.hours[i]
+			e.mid[k] = max(0, m.weeks[at.week].mid-p.limit.excess(k, int(at.day), m.raw[at.day]))
+			e.sigma[k] = max(m.spread[at.kind][at.day]*narrow, noiseFloor)
+			e.p99[k] = m.p99[at.day]
+			e.level, e.samples = m.basis(at)
+		}
+	}
+	if len(m.all) < minSamples {
+		p.plan.known = false
+	}
+}
+
+// basis is the finest level with enough hours at a place, and how many it has.
+func (m *model) basis(at place) (level, uint16) {
+	if n := m.weeks[at.week].n; n >= minSamples {
+		return hourOfWeek, uint16(n)
+	}
+	if n := m.kinds[at.kind][at.day].n; n >= minSamples {
+		return hourOfDay, uint16(n)
+	}
+	if n := m.days[at.day].n; n >= minSamples {
+		return hourOfDay, uint16(n)
+	}
+	return global, uint16(min(len(m.all), 1<<16-1))
+}
