@@ -244,8 +244,13 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 	cfg := defaults()
-	unknown, err := UnknownVariables(&cfg, []string{"TIDEWATCH_NAEM=x", "TIDEWATCH_NAME=x", "TIDEWATCH_TEST=1", "PATH=/"}, "TIDEWATCH_TEST")
-	if diff := cmp.Diff([]string{"TIDEWATCH_NAEM"}, unknown); diff != "" || err != nil {
+	unknown, err := UnknownVariables(&cfg, []string{
+		"TIDEWATCH_PORT_2055_UDP=x", "TIDEWATCH_NAEM=x", "TIDEWATCH_NAME=x", "TIDEWATCH_TEST=1", "PATH=/",
+		"TIDEWATCH_COLLECT_BUFER=1",
+	}, "TIDEWATCH_TEST")
+	if diff := cmp.Diff([]Unknown{
+		{"TIDEWATCH_COLLECT_BUFER", "TIDEWATCH_COLLECT_BUFFER"}, {"TIDEWATCH_NAEM", "TIDEWATCH_NAME"}, {"TIDEWATCH_PORT_2055_UDP", ""},
+	}, unknown); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	var clash struct {
