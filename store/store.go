@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -77,7 +78,10 @@ func (s *Store) Open(ctx context.Context) error {
 		return err
 	}
 	path := filepath.Join(s.cfg.Dir, fileName)
-	err := s.open(ctx, path)
+	err := private(path)
+	if err == nil {
+		err = s.open(ctx, path)
+	}
 	if err != nil {
 		return errors.Join(explain(err, path), s.Close())
 	}
@@ -102,6 +106,28 @@ func (s *Store) open(ctx context.Context, path string) error {
 	}
 	s.read.SetMaxOpenConns(readers)
 	return s.read.PingContext(ctx)
+}
+
+// private makes the database readable by its owner alone, before SQLite would
+// make it readable by everybody; its helper files take their mode from it.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the data directory is the operator's choice
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} { // those of an earlier version, too
+		st, err := os.Stat(name)
+		if err == nil && st.Mode().Perm()&0o077 != 0 {
+			err = os.Chmod(name, 0o600)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // source is the driver's name of a database. Every commit is synced (FULL): an
