@@ -35,6 +35,7 @@ type Server struct {
 	log       *slog.Logger
 	engine    *Engine
 	collector *collect.Collector
+	lock      *store.Lock
 	store     *store.Store
 	outlet    *outlet
 	api       *api.Server
@@ -84,10 +85,8 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	registry, health := telemetry.NewRegistry(), telemetry.NewHealth()
-	if s.store, err = store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents}); err != nil {
-		return nil, err
-	}
-	if err := s.store.Open(ctx); err != nil {
+	// First of all: nothing else in the data directory may be touched without it.
+	if s.lock, err = store.TakeLock(cfg.DataDir); err != nil {
 		return nil, err
 	}
 	ok := false
@@ -96,6 +95,12 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 			s.close()
 		}
 	}()
+	if s.store, err = store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents, Lock: s.lock}); err != nil {
+		return nil, err
+	}
+	if err := s.store.Open(ctx); err != nil {
+		return nil, err
+	}
 	s.outlet = newOutlet(s.store, s.log)
 	cfg.Enrich.Exporter = s.exporters.of
 	// Strangers send what is hashed: they must not know the key.
@@ -146,6 +151,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err := s.collector.Listen(ctx); err != nil {
 		return nil, errors.Join(err, s.api.Close())
 	}
+	if err := s.lock.Tell("http://" + s.api.Addr()); err != nil {
+		return nil, errors.Join(err, s.api.Close())
+	}
 	ok = true
 	return s, nil
 }
@@ -155,6 +163,9 @@ func (s *Server) close() {
 		if err := s.store.Close(); err != nil {
 			s.log.Error("store not closed cleanly", "error", err)
 		}
+	}
+	if err := s.lock.Release(); err != nil {
+		s.log.Error("data directory not released cleanly", "error", err)
 	}
 }
 

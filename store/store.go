@@ -4,7 +4,7 @@
 // directory (write-ahead log, every commit synced to disk), without cgo. It
 // implements the reader that api declares.
 //
-// One process owns a data directory: a lock file beside the database says so.
+// One process owns a data directory: it has the Lock.
 package store
 
 import (
@@ -24,7 +24,6 @@ import (
 
 const (
 	fileName = "tidewatch.db"
-	lockName = "tidewatch.lock"
 	// readers is how many queries run at once; a page of 100 incidents takes about 2 ms.
 	readers = 4
 	// pruneEvery is how many saves lie between two looks at MaxIncidents.
@@ -35,6 +34,7 @@ const (
 type Config struct {
 	Dir          string `yaml:"dir"`           // data directory; made when it is missing
 	MaxIncidents int    `yaml:"max_incidents"` // about 5 KiB each; the oldest that are over are forgotten
+	Lock         *Lock  `yaml:"-"`             // the directory's, when the caller has it; nil: Open takes it and Close releases it
 }
 
 // DefaultConfig keeps 100 000 incidents in ./data, which is about 500 MiB at most.
@@ -54,7 +54,7 @@ func (c *Config) Validate() error {
 // Store is the open database. Its methods may be called from several goroutines.
 type Store struct {
 	cfg   Config
-	lock  *os.File
+	lock  *Lock   // nil when the caller has it
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB
 	saves int // guarded by the single write connection
@@ -71,14 +71,14 @@ func New(cfg *Config) (*Store, error) {
 // Open makes the directory, takes its lock, and opens and migrates the database.
 // Every error is one line that names the file and what can be done.
 func (s *Store) Open(ctx context.Context) error {
-	if err := os.MkdirAll(s.cfg.Dir, 0o750); err != nil {
-		return fmt.Errorf("make data directory: %w", err)
-	}
-	if err := s.takeLock(); err != nil {
-		return err
+	var err error
+	if s.cfg.Lock == nil {
+		if s.lock, err = TakeLock(s.cfg.Dir); err != nil {
+			return err
+		}
 	}
 	path := filepath.Join(s.cfg.Dir, fileName)
-	err := private(path)
+	err = private(path)
 	if err == nil {
 		err = s.open(ctx, path)
 	}
@@ -164,9 +164,7 @@ func (s *Store) Close() error {
 	if s.write != nil {
 		errs = append(errs, s.write.Close())
 	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
-	}
+	errs = append(errs, s.lock.Release())
 	s.read, s.write, s.lock = nil, nil, nil
 	return errors.Join(errs...)
 }

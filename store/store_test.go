@@ -264,7 +264,7 @@ func TestTrouble(t *testing.T) {
 			dir := t.TempDir()
 			open(t, dir)
 			return dir
-		}, fmt.Sprintf("is in use by another tidewatch (process %d)", os.Getpid())},
+		}, fmt.Sprintf("is in use by another tidewatch (process %d); stop that one, or set data_dir", os.Getpid())},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := tc.prepare(t)
