@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -28,11 +29,16 @@ type ServeOptions struct {
 	Log     io.Writer
 	Version string
 	Ready   func(*Server) // called once everything listens; nil is fine
+	// Reload asks to read the configuration anew, by Load; nil channels never ask.
+	Reload <-chan os.Signal
+	Load   func() (*Config, error)
 }
 
 // Server is everything that serve runs. Build makes it, Run runs it.
 type Server struct {
+	cfg       *Config // in effect; owned by reload once everything runs
 	log       *slog.Logger
+	level     slog.LevelVar
 	engine    *Engine
 	collector *collect.Collector
 	lock      *store.Lock
@@ -79,9 +85,9 @@ func (n *exporterNames) of(i uint32) netip.Addr {
 
 // build wires all parts in the order of the data path and binds the ports.
 func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
-	s := &Server{}
+	s := &Server{cfg: cfg}
 	var err error
-	if s.log, err = telemetry.NewLogger(o.Log, cfg.Log); err != nil {
+	if s.log, err = telemetry.NewLogger(o.Log, cfg.Log, &s.level); err != nil {
 		return nil, err
 	}
 	registry, health := telemetry.NewRegistry(), telemetry.NewHealth()
@@ -192,6 +198,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	g, source := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.collector.Run(source) })
 	g.Go(func() error { return s.tick(source) })
+	g.Go(func() error { return s.reloads(source, o) })
 	rest, _ := errgroup.WithContext(behind)
 	failed := make(chan error, 1)
 	rest.Go(func() error {

@@ -386,3 +386,24 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// Diff names what differs and never the values of secrets.
+func TestDiff(t *testing.T) {
+	a, b := defaults(), defaults()
+	a.Sites, b.Sites = nil, map[string]site{} // the same setting
+	if diff, err := Diff(&a, &b); err != nil || len(diff) != 0 {
+		t.Errorf("equal ones differ in %v, %v", diff, err)
+	}
+	b.Name, b.Collect.Token, b.Limits.High = "other", "another secret", 99
+	b.Collect.Allow = append([]netip.Prefix{}, netip.MustParsePrefix("192.0.2.0/24"))
+	got, err := Diff(&a, &b)
+	if diff := cmp.Diff([]string{"name", "collect.allow", "collect.token", "limits.high"}, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	if _, err := Diff(&a, &b.Collect); err == nil {
+		t.Error("structs of two types are compared")
+	}
+	if _, err := Diff(a, &b); err == nil {
+		t.Error("a struct without a pointer is compared")
+	}
+}
