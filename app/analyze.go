@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -107,14 +106,6 @@ type undecided struct {
 	held    []*flow.Batch
 	records int
 	busiest *enrich.Busiest
-}
-
-func hosts(addrs []netip.Addr) []netip.Prefix {
-	out := make([]netip.Prefix, 0, len(addrs))
-	for _, a := range addrs {
-		out = append(out, netip.PrefixFrom(a, a.BitLen()))
-	}
-	return out
 }
 
 // holdMax bounds the records held back: about 150 MB.
@@ -224,7 +215,7 @@ func (a *analysis) decide(busiest bool) {
 	u := a.undecided
 	a.undecided = nil
 	if busiest && u.records > 0 {
-		top := hosts(u.busiest.Top(enrich.BusiestAsInternal))
+		top := enrich.Hosts(u.busiest.Top(enrich.BusiestAsInternal))
 		if err := a.engine.Internal(a.cfg, top); err != nil {
 			a.warn(err.Error())
 		}

@@ -79,6 +79,23 @@ func LoadConfig(path string) (*Config, config.Origins, error) {
 	return &cfg, origins, nil
 }
 
+// UnknownVariables has a line for each TIDEWATCH_ variable of the environment that
+// sets nothing, most likely because it is misspelt.
+func UnknownVariables() ([]string, error) {
+	cfg := DefaultConfig()
+	// The others are those of the project's own tests.
+	unknown, err := config.UnknownVariables(&cfg, os.Environ(),
+		"TIDEWATCH_REQUIRE_DATA", "TIDEWATCH_ALL_CAPTURES", "TIDEWATCH_ACCURACY")
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]string, len(unknown))
+	for i, u := range unknown {
+		lines[i] = u.String()
+	}
+	return lines, nil
+}
+
 // Validate reports the first value that makes no sense, with its section.
 func (c *Config) Validate() error {
 	if _, err := time.LoadLocation(c.Timezone); err != nil {

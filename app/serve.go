@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -28,13 +29,19 @@ type ServeOptions struct {
 	Log     io.Writer
 	Version string
 	Ready   func(*Server) // called once everything listens; nil is fine
+	// Reload asks to read the configuration anew, by Load; nil channels never ask.
+	Reload <-chan os.Signal
+	Load   func() (*Config, error)
 }
 
 // Server is everything that serve runs. Build makes it, Run runs it.
 type Server struct {
+	cfg       *Config // in effect; owned by reload once everything runs
 	log       *slog.Logger
+	level     slog.LevelVar
 	engine    *Engine
 	collector *collect.Collector
+	lock      *store.Lock
 	store     *store.Store
 	outlet    *outlet
 	memory    *memory
@@ -80,16 +87,14 @@ func (n *exporterNames) of(i uint32) netip.Addr {
 
 // build wires all parts in the order of the data path and binds the ports.
 func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
-	s := &Server{}
+	s := &Server{cfg: cfg}
 	var err error
-	if s.log, err = telemetry.NewLogger(o.Log, cfg.Log); err != nil {
+	if s.log, err = telemetry.NewLogger(o.Log, cfg.Log, &s.level); err != nil {
 		return nil, err
 	}
 	registry, health := telemetry.NewRegistry(), telemetry.NewHealth()
-	if s.store, err = store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents}); err != nil {
-		return nil, err
-	}
-	if err := s.store.Open(ctx); err != nil {
+	// First of all: nothing else in the data directory may be touched without it.
+	if s.lock, err = store.TakeLock(cfg.DataDir); err != nil {
 		return nil, err
 	}
 	ok := false
@@ -98,6 +103,12 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 			s.close()
 		}
 	}()
+	if s.store, err = store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents, Lock: s.lock}); err != nil {
+		return nil, err
+	}
+	if err := s.store.Open(ctx); err != nil {
+		return nil, err
+	}
 	s.outlet = newOutlet(s.store, s.log)
 	cfg.Enrich.Exporter = s.exporters.of
 	// Strangers send what is hashed: they must not know the key.
@@ -155,6 +166,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err := s.collector.Listen(ctx); err != nil {
 		return nil, errors.Join(err, s.api.Close())
 	}
+	if err := s.lock.Tell("http://" + s.api.Addr()); err != nil {
+		return nil, errors.Join(err, s.api.Close())
+	}
 	ok = true
 	return s, nil
 }
@@ -169,6 +183,9 @@ func (s *Server) close() {
 		if err := s.store.Close(); err != nil {
 			s.log.Error("store not closed cleanly", "error", err)
 		}
+	}
+	if err := s.lock.Release(); err != nil {
+		s.log.Error("data directory not released cleanly", "error", err)
 	}
 }
 
@@ -195,6 +212,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	g, source := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.collector.Run(source) })
 	g.Go(func() error { return s.tick(source) })
+	g.Go(func() error { return s.reloads(source, o) })
 	rest, _ := errgroup.WithContext(behind)
 	failed := make(chan error, 1)
 	rest.Go(func() error {

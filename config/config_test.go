@@ -244,8 +244,13 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 	cfg := defaults()
-	unknown, err := UnknownVariables(&cfg, []string{"TIDEWATCH_NAEM=x", "TIDEWATCH_NAME=x", "TIDEWATCH_TEST=1", "PATH=/"}, "TIDEWATCH_TEST")
-	if diff := cmp.Diff([]string{"TIDEWATCH_NAEM"}, unknown); diff != "" || err != nil {
+	unknown, err := UnknownVariables(&cfg, []string{
+		"TIDEWATCH_PORT_2055_UDP=x", "TIDEWATCH_NAEM=x", "TIDEWATCH_NAME=x", "TIDEWATCH_TEST=1", "PATH=/",
+		"TIDEWATCH_COLLECT_BUFER=1",
+	}, "TIDEWATCH_TEST")
+	if diff := cmp.Diff([]Unknown{
+		{"TIDEWATCH_COLLECT_BUFER", "TIDEWATCH_COLLECT_BUFFER"}, {"TIDEWATCH_NAEM", "TIDEWATCH_NAME"}, {"TIDEWATCH_PORT_2055_UDP", ""},
+	}, unknown); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	var clash struct {
@@ -380,4 +385,25 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Diff names what differs and never the values of secrets.
+func TestDiff(t *testing.T) {
+	a, b := defaults(), defaults()
+	a.Sites, b.Sites = nil, map[string]site{} // the same setting
+	if diff, err := Diff(&a, &b); err != nil || len(diff) != 0 {
+		t.Errorf("equal ones differ in %v, %v", diff, err)
+	}
+	b.Name, b.Collect.Token, b.Limits.High = "other", "another secret", 99
+	b.Collect.Allow = append([]netip.Prefix{}, netip.MustParsePrefix("192.0.2.0/24"))
+	got, err := Diff(&a, &b)
+	if diff := cmp.Diff([]string{"name", "collect.allow", "collect.token", "limits.high"}, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	if _, err := Diff(&a, &b.Collect); err == nil {
+		t.Error("structs of two types are compared")
+	}
+	if _, err := Diff(a, &b); err == nil {
+		t.Error("a struct without a pointer is compared")
+	}
 }

@@ -54,8 +54,8 @@ func find(fields []*field, name string) *field {
 
 func (d *decoder) unknown(e *entry, path string, fields []*field) error {
 	hint := ""
-	if near := nearest(e.name, fields); near != "" {
-		hint = fmt.Sprintf(", did you mean %s?", near)
+	if near := nearest(e.name, fields, func(f *field) string { return f.name }); near != nil {
+		hint = fmt.Sprintf(", did you mean %s?", near.name)
 	}
 	return d.src.errorAt(e.line, "unknown key %s%s", join(path, e.name), hint)
 }

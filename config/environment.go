@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -95,9 +96,23 @@ func setYAML(v reflect.Value, path, name, text string) error {
 	return d.value(v, body, path, 1)
 }
 
+// Unknown is a variable that begins with Prefix and sets nothing.
+type Unknown struct {
+	Name string
+	Near string // the variable that was probably meant; empty when none is like it
+}
+
+// String is one line for people.
+func (u Unknown) String() string {
+	if u.Near == "" {
+		return u.Name + " is set in the environment, but no key has this variable"
+	}
+	return u.Name + " is set in the environment, but no key has this variable, did you mean " + u.Near + "?"
+}
+
 // UnknownVariables lists the variables of the environment that begin with Prefix
 // and belong to no key of cfg and not to others either: most likely misspelt.
-func UnknownVariables(cfg any, environ []string, others ...string) ([]string, error) {
+func UnknownVariables(cfg any, environ []string, others ...string) ([]Unknown, error) {
 	root, err := structOf(cfg)
 	if err != nil {
 		return nil, err
@@ -106,13 +121,16 @@ func UnknownVariables(cfg any, environ []string, others ...string) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	names := slices.Sorted(maps.Keys(known))
+	var out []Unknown
 	for _, pair := range environ {
 		name, _, _ := strings.Cut(pair, "=")
 		if _, ok := known[name]; !ok && strings.HasPrefix(name, Prefix) && !slices.Contains(others, name) {
-			out = append(out, name)
+			// What they have in common by rule says nothing about how alike they are.
+			near := nearest(name[len(Prefix):], names, func(n string) string { return n[len(Prefix):] })
+			out = append(out, Unknown{Name: name, Near: near})
 		}
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, func(a, b Unknown) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }

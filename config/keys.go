@@ -79,12 +79,13 @@ func envName(path string) string {
 	return Prefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(path))
 }
 
-// nearest returns the name most like what was written, or "" when none is near.
-func nearest(written string, names []*field) string {
-	best, bestDistance := "", 3+len(written)/10 // two typing errors, one more in long names
-	for _, f := range names {
-		if d := distance(written, f.name); d < bestDistance && d < len(f.name) {
-			best, bestDistance = f.name, d
+// nearest returns the candidate whose name is most like what was written, or the
+// zero value when none is near.
+func nearest[T any](written string, candidates []T, name func(T) string) (best T) {
+	bestDistance := 3 + len(written)/10 // two typing errors, one more in long names
+	for _, c := range candidates {
+		if d := distance(written, name(c)); d < bestDistance && d < len(name(c)) {
+			best, bestDistance = c, d
 		}
 	}
 	return best

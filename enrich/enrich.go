@@ -96,6 +96,18 @@ func (e *Enricher) Internal(a netip.Addr) bool {
 	return e.own.contains(&packed)
 }
 
+// SetInternal takes these networks as the own from the next batch on; who owns
+// which flow stays. It must not run beside Apply.
+func (e *Enricher) SetInternal(own []netip.Prefix) error {
+	cfg := DefaultConfig()
+	cfg.Internal = own
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	e.own = newNetworks(own)
+	return nil
+}
+
 func (e *Enricher) direction(b *flow.Batch, s *Stats) {
 	var kinds [4]uint64
 	src, dst, mark := b.Src, b.Dst[:len(b.Src)], b.Mark[:len(b.Src)]

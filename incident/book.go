@@ -70,6 +70,23 @@ func New(cfg *Config) (*Book, error) {
 	return &Book{cfg: *cfg, byKey: map[key]*entry{}, graves: newGraves(cfg.MaxOpen)}, nil
 }
 
+// Configure folds by other times and bounds from the next tick on; what goes on
+// goes on. More incidents than a smaller max_open allows are kept until they end;
+// of how many ended ones is remembered follows the bound that New was given.
+func (b *Book) Configure(cfg *Config) error {
+	if err := cfg.Validate(); err != nil {
+		return fmt.Errorf("incident: %w", err)
+	}
+	for _, e := range b.entries {
+		// One that came again has a longer quiet time of its own, and keeps it.
+		if e.quiet == b.cfg.QuietAfter.of(e.key.category) {
+			e.quiet = cfg.QuietAfter.of(e.key.category)
+		}
+	}
+	b.cfg = *cfg
+	return nil
+}
+
 // Apply folds the findings of one tick and appends what changed to out, at most
 // one event for each incident, in the order the incidents were opened. The order
 // of findings within a tick does not matter. It must be called for every tick,

@@ -276,3 +276,35 @@ func TestFolding(t *testing.T) {
 		})
 	}
 }
+
+// Other quiet times hold for what is open already; what came again keeps its own.
+func TestConfigure(t *testing.T) {
+	b := newBook(t, nil)
+	b.Apply(at(1), []detect.Finding{flood(0, 1, 0.8, 20_000)}, nil)
+	cfg := DefaultConfig()
+	cfg.QuietAfter.DDoS = 10 * time.Second
+	if err := b.Configure(&cfg); err != nil {
+		t.Fatal(err)
+	}
+	b.Apply(at(10), nil, nil)
+	if b.Active() != 1 {
+		t.Error("it ended before the new quiet time")
+	}
+	b.Apply(at(12), nil, nil)
+	if b.Active() != 0 {
+		t.Error("it goes on after the new quiet time")
+	}
+	b.Apply(at(20), []detect.Finding{flood(19, 20, 0.8, 20_000)}, nil) // reopened: twice as patient
+	cfg.QuietAfter.DDoS = 5 * time.Second
+	if err := b.Configure(&cfg); err != nil {
+		t.Fatal(err)
+	}
+	b.Apply(at(30), nil, nil)
+	if b.Active() != 1 {
+		t.Error("the quiet time of one that came again was shortened")
+	}
+	cfg.MaxOpen = 0
+	if err := b.Configure(&cfg); err == nil || b.cfg.MaxOpen == 0 {
+		t.Error("an impossible configuration is taken")
+	}
+}

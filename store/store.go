@@ -4,7 +4,7 @@
 // directory (write-ahead log, every commit synced to disk), without cgo. It
 // implements the reader that api declares.
 //
-// One process owns a data directory: a lock file beside the database says so.
+// One process owns a data directory: it has the Lock.
 package store
 
 import (
@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,7 +24,6 @@ import (
 
 const (
 	fileName = "tidewatch.db"
-	lockName = "tidewatch.lock"
 	// readers is how many queries run at once; a page of 100 incidents takes about 2 ms.
 	readers = 4
 	// pruneEvery is how many saves lie between two looks at MaxIncidents.
@@ -34,6 +34,7 @@ const (
 type Config struct {
 	Dir          string `yaml:"dir"`           // data directory; made when it is missing
 	MaxIncidents int    `yaml:"max_incidents"` // about 5 KiB each; the oldest that are over are forgotten
+	Lock         *Lock  `yaml:"-"`             // the directory's, when the caller has it; nil: Open takes it and Close releases it
 }
 
 // DefaultConfig keeps 100 000 incidents in ./data, which is about 500 MiB at most.
@@ -53,7 +54,7 @@ func (c *Config) Validate() error {
 // Store is the open database. Its methods may be called from several goroutines.
 type Store struct {
 	cfg   Config
-	lock  *os.File
+	lock  *Lock   // nil when the caller has it
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB
 	saves int // guarded by the single write connection
@@ -70,14 +71,17 @@ func New(cfg *Config) (*Store, error) {
 // Open makes the directory, takes its lock, and opens and migrates the database.
 // Every error is one line that names the file and what can be done.
 func (s *Store) Open(ctx context.Context) error {
-	if err := os.MkdirAll(s.cfg.Dir, 0o750); err != nil {
-		return fmt.Errorf("make data directory: %w", err)
-	}
-	if err := s.takeLock(); err != nil {
-		return err
+	var err error
+	if s.cfg.Lock == nil {
+		if s.lock, err = TakeLock(s.cfg.Dir); err != nil {
+			return err
+		}
 	}
 	path := filepath.Join(s.cfg.Dir, fileName)
-	err := s.open(ctx, path)
+	err = private(path)
+	if err == nil {
+		err = s.open(ctx, path)
+	}
 	if err != nil {
 		return errors.Join(explain(err, path), s.Close())
 	}
@@ -102,6 +106,28 @@ func (s *Store) open(ctx context.Context, path string) error {
 	}
 	s.read.SetMaxOpenConns(readers)
 	return s.read.PingContext(ctx)
+}
+
+// private makes the database readable by its owner alone, before SQLite would
+// make it readable by everybody; its helper files take their mode from it.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the data directory is the operator's choice
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} { // those of an earlier version, too
+		st, err := os.Stat(name)
+		if err == nil && st.Mode().Perm()&0o077 != 0 {
+			err = os.Chmod(name, 0o600)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // source is the driver's name of a database. Every commit is synced (FULL): an
@@ -138,9 +164,7 @@ func (s *Store) Close() error {
 	if s.write != nil {
 		errs = append(errs, s.write.Close())
 	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
-	}
+	errs = append(errs, s.lock.Release())
 	s.read, s.write, s.lock = nil, nil, nil
 	return errors.Join(errs...)
 }

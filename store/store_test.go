@@ -264,7 +264,7 @@ func TestTrouble(t *testing.T) {
 			dir := t.TempDir()
 			open(t, dir)
 			return dir
-		}, fmt.Sprintf("is in use by another tidewatch (process %d)", os.Getpid())},
+		}, fmt.Sprintf("is in use by another tidewatch (process %d); stop that one, or set data_dir", os.Getpid())},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := tc.prepare(t)
@@ -348,6 +348,35 @@ func TestReadersSeeNoHalfSave(t *testing.T) {
 			}
 			return
 		default:
+		}
+	}
+}
+
+// TestPrivate: nobody else on the machine reads who was attacked, also not in
+// the files that an earlier version made for everybody.
+func TestPrivate(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		dir := t.TempDir()
+		if old {
+			if err := os.WriteFile(filepath.Join(dir, fileName), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(filepath.Join(dir, fileName), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := open(t, dir)
+		if err := s.Save(t.Context(), storetest.Events(5, 1)); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{fileName, fileName + "-wal", fileName + "-shm"} {
+			st, err := os.Stat(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st.Mode().Perm() != 0o600 {
+				t.Errorf("an old file is there: %v; %s has mode %v", old, name, st.Mode())
+			}
 		}
 	}
 }

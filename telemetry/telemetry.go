@@ -53,13 +53,16 @@ func (c Config) level() (slog.Level, error) {
 }
 
 // NewLogger returns a logger that writes to w, which is standard error in the
-// program: standard output belongs to results.
-func NewLogger(w io.Writer, cfg Config) (*slog.Logger, error) {
+// program: standard output belongs to results. level is set to that of cfg and
+// may be changed while the logger is used (SetLevel); nil is a fixed level.
+func NewLogger(w io.Writer, cfg Config, level *slog.LevelVar) (*slog.Logger, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	level, err := cfg.level()
-	if err != nil {
+	if level == nil {
+		level = new(slog.LevelVar)
+	}
+	if err := SetLevel(level, cfg); err != nil {
 		return nil, err
 	}
 	opts := &slog.HandlerOptions{Level: level}
@@ -67,6 +70,15 @@ func NewLogger(w io.Writer, cfg Config) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, opts)), nil
 	}
 	return slog.New(slog.NewTextHandler(w, opts)), nil
+}
+
+// SetLevel makes level that of cfg.
+func SetLevel(level *slog.LevelVar, cfg Config) error {
+	l, err := cfg.level()
+	if err == nil {
+		level.Set(l)
+	}
+	return err
 }
 
 // NewRegistry returns a registry that already has the metrics of the Go runtime

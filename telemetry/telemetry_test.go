@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -32,7 +33,7 @@ func TestNewLogger(t *testing.T) {
 		"unknown format": {Config{"debug", "xml"}, `format is "xml", must be text or json`, true},
 	} {
 		var out bytes.Buffer
-		log, err := NewLogger(&out, tc.cfg)
+		log, err := NewLogger(&out, tc.cfg, nil)
 		if err != nil {
 			if !tc.wantErr || err.Error() != tc.want {
 				t.Errorf("%s: error %v", name, err)
@@ -46,6 +47,28 @@ func TestNewLogger(t *testing.T) {
 	}
 	if err := DefaultConfig().Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The level follows a change; an unknown one changes nothing.
+func TestSetLevel(t *testing.T) {
+	var out bytes.Buffer
+	var level slog.LevelVar
+	log, err := NewLogger(&out, Config{"error", "text"}, &level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Info("one")
+	if err := SetLevel(&level, Config{"debug", "text"}); err != nil {
+		t.Error(err)
+	}
+	log.Debug("two")
+	if err := SetLevel(&level, Config{"loud", "text"}); err == nil {
+		t.Error("an unknown level is taken")
+	}
+	log.Debug("three")
+	if got := out.String(); strings.Contains(got, "one") || !strings.Contains(got, "two") || !strings.Contains(got, "three") {
+		t.Errorf("wrote %q", got)
 	}
 }
 

@@ -37,7 +37,6 @@ type topK struct {
 	tags    []uint32
 	weights []uint64 // beside the entries, so that the search for the lightest reads few cache lines
 	entries []Entry
-	total   uint64 // weight added since the last reset
 }
 
 func newTopK(k int) topK {
@@ -45,13 +44,12 @@ func newTopK(k int) topK {
 }
 
 func (t *topK) reset() {
-	t.tags, t.weights, t.entries, t.total = t.tags[:0], t.weights[:0], t.entries[:0], 0
+	t.tags, t.weights, t.entries = t.tags[:0], t.weights[:0], t.entries[:0]
 }
 
 // add counts one flow for key under its hash. It returns the entry and whether
 // the key is new in the list.
 func (t *topK) add(tag uint32, key *flow.Addr, weight uint64) (e *Entry, fresh bool) {
-	t.total += weight
 	for i, have := range t.tags {
 		if have == tag && t.entries[i].Key == *key {
 			t.weights[i] += weight

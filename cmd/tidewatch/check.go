@@ -3,6 +3,9 @@
 package main
 
 import (
+	"errors"
+	"strings"
+
 	"tidewatch/app"
 	"tidewatch/config"
 )
@@ -16,6 +19,13 @@ func (c *checkCmd) Run(s streams) error {
 	cfg, origins, err := app.LoadConfig(c.Config)
 	if err != nil {
 		return usageError{err}
+	}
+	unknown, err := app.UnknownVariables()
+	if err != nil {
+		return err
+	}
+	if len(unknown) > 0 {
+		return usageError{errors.New(strings.Join(unknown, "; "))}
 	}
 	return config.Print(s.out, cfg, origins)
 }

@@ -116,3 +116,22 @@ func TestVersion(t *testing.T) {
 		t.Errorf("%d %q", status, out)
 	}
 }
+
+// A misspelt variable is an error of check, in one line with the name that was meant.
+func TestMisspeltVariable(t *testing.T) {
+	t.Setenv("TIDEWATCH_FLOOD_MIN_PSS", "7")
+	status, _, stderr := exec(t, "check")
+	if status != 2 || !strings.Contains(stderr, "TIDEWATCH_FLOOD_MIN_PSS") ||
+		!strings.Contains(stderr, "did you mean TIDEWATCH_FLOOD_MIN_PPS?") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("status %d, says %q", status, stderr)
+	}
+	// serve warns in a line of its own and goes on, here to an impossible port.
+	t.Setenv("TIDEWATCH_COLLECT_LISTEN", "192.0.2.1:2055")
+	t.Setenv("TIDEWATCH_API_LISTEN", "127.0.0.1:0")
+	t.Setenv("TIDEWATCH_DATA_DIR", t.TempDir())
+	status, _, stderr = exec(t, "serve")
+	first, _, _ := strings.Cut(stderr, "\n")
+	if status != 1 || !strings.Contains(first, "warning: TIDEWATCH_FLOOD_MIN_PSS") || !strings.Contains(lastLine(stderr), "192.0.2.1:2055") {
+		t.Errorf("status %d, says %q", status, stderr)
+	}
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"strings"
+
+	"tidewatch/config"
+	"tidewatch/detect"
+	"tidewatch/detect/exfil"
+	"tidewatch/detect/flood"
+	"tidewatch/detect/volume"
+	"tidewatch/telemetry"
+)
+
+// adopt returns c with all of next that can change while serve runs: by what is
+// judged and logged, not what is kept and where. What it leaves out of next
+// needs a restart.
+func (c *Config) adopt(next *Config) *Config {
+	out := *c
+	out.Log.Level = next.Log.Level
+	out.Enrich.Internal = next.Enrich.Internal
+	out.Flood, out.Exfil, out.Volume = next.Flood, next.Exfil, next.Volume
+	out.Incident = next.Incident
+	return &out
+}
+
+// Reconfigure judges by cfg from the next second on, as far as adopt says;
+// windows, baselines and incidents stay. cfg must be valid.
+func (e *Engine) Reconfigure(cfg *Config) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.enrich.SetInternal(cfg.Enrich.Internal); err != nil {
+		return err
+	}
+	if err := e.book.Configure(&cfg.Incident); err != nil {
+		return err
+	}
+	for _, s := range e.shards {
+		for _, d := range s.detectors {
+			if _, err := configure(d, cfg); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// configure gives a detector its section; known is false for one without a case here.
+func configure(d detect.Detector, cfg *Config) (known bool, err error) {
+	switch d := d.(type) {
+	case *flood.Detector:
+		return true, d.Configure(cfg.Flood)
+	case *exfil.Detector:
+		ecfg := cfg.Exfil
+		ecfg.Zone = cfg.zone()
+		return true, d.Configure(ecfg)
+	case *volume.Detector:
+		return true, d.Configure(cfg.Volume)
+	}
+	return false, nil
+}
+
+// reloads takes up the configuration whenever it is asked to, until ctx ends.
+func (s *Server) reloads(ctx context.Context, o *ServeOptions) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-o.Reload:
+			s.reload(o.Load)
+		}
+	}
+}
+
+// reload reads the configuration anew. A file with an error in it changes nothing.
+func (s *Server) reload(load func() (*Config, error)) {
+	err := s.takeUp(load)
+	if err != nil {
+		s.log.Error("configuration not reloaded, the old one goes on", "error", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+}
+
+func (s *Server) takeUp(load func() (*Config, error)) error {
+	next, err := load()
+	if err != nil {
+		return err
+	}
+	now := s.cfg.adopt(next)
+	if err := now.Validate(); err != nil {
+		return err
+	}
+	changed, err := config.Diff(s.cfg, now)
+	if err != nil {
+		return err
+	}
+	kept, err := config.Diff(now, next)
+	if err != nil {
+		return err
+	}
+	if err := s.engine.Reconfigure(now); err != nil {
+		return err
+	}
+	if err := telemetry.SetLevel(&s.level, now.Log); err != nil {
+		return err
+	}
+	s.cfg = now
+	s.log.Info("configuration reloaded", "changed", changed)
+	if len(kept) > 0 {
+		s.log.Warn("a changed setting needs a restart to take effect", "settings", kept)
+	}
+	return nil
+}
