@@ -22,6 +22,7 @@ type AnalyzeOptions struct {
 	Files       []string
 	Train       []string  // files that only teach, read first
 	TrainUntil  time.Time // flows before it only teach
+	Learned     bool      // judge by what is in the data directory
 	InputFormat string    // "" = by content
 	Sampling    uint32    // where a file does not say; 0 = unknown
 	// KeepInternal: the internal networks were named, so flows that touch none are truly foreign.
@@ -66,15 +67,19 @@ func (e *InputError) Unwrap() error { return e.Err }
 // Analyze judges recorded flows. When ctx ends it stops reading and judges what
 // it has; the error is then ctx's, beside a whole result.
 func Analyze(ctx context.Context, cfg *Config, o *AnalyzeOptions) (*Result, error) {
-	a := &analysis{cfg: cfg, o: o, result: &Result{Version: 1, Incidents: []incident.Incident{}}, byID: map[string]int{}}
-	e, err := NewEngine(cfg, a.keep)
+	a, err := newAnalysis(cfg, o)
 	if err != nil {
 		return nil, err
 	}
-	a.engine = e
-	a.result.Input = ResultInput{Files: o.Files, Format: []string{}, Reasons: map[string]uint64{}}
-	if !o.KeepInternal {
-		a.undecided = &undecided{busiest: enrich.NewBusiest(0)}
+	e := a.engine
+	if o.Learned {
+		l, err := OpenLibrary(cfg, false)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.recall(e); err != nil {
+			return nil, err
+		}
 	}
 	e.Lesson(true)
 	for _, f := range o.Train {
@@ -89,6 +94,19 @@ func Analyze(ctx context.Context, cfg *Config, o *AnalyzeOptions) (*Result, erro
 		}
 	}
 	return a.finish(), ctx.Err()
+}
+
+func newAnalysis(cfg *Config, o *AnalyzeOptions) (*analysis, error) {
+	a := &analysis{cfg: cfg, o: o, result: &Result{Version: 1, Incidents: []incident.Incident{}}, byID: map[string]int{}}
+	var err error
+	if a.engine, err = NewEngine(cfg, a.keep); err != nil {
+		return nil, err
+	}
+	a.result.Input = ResultInput{Files: o.Files, Format: []string{}, Reasons: map[string]uint64{}}
+	if !o.KeepInternal {
+		a.undecided = &undecided{busiest: enrich.NewBusiest(0)}
+	}
+	return a, nil
 }
 
 // analysis is one run of Analyze.

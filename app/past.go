@@ -100,6 +100,17 @@ func (e *Engine) Memory() (data []byte, devices int) {
 	return u.AppendSnapshot(nil), devices
 }
 
+// closeHour moves flow time to where the running hour is learned, if it was nearly
+// whole: a recording of a day ends a moment before midnight.
+func (e *Engine) closeHour() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.now == 0 || e.now%3600 < 3600-shortGap {
+		return
+	}
+	e.advance(e.now - e.now%3600 + 3600 + 240) // the hour closes two minutes after its end
+}
+
 func (e *Engine) union() *baseline.Store {
 	all := make([]*baseline.Store, len(e.shards))
 	for i, s := range e.shards {
@@ -180,7 +191,7 @@ func newMemory(e *Engine, files *store.Baselines, log *slog.Logger) (*memory, er
 	}
 	whole, err := e.Recall(snapshot, journal, checkpoint)
 	if err != nil {
-		return nil, fmt.Errorf("recall what was learned (version %q): %w", files.Current(), err)
+		return nil, fmt.Errorf("recall what was learned (version %q): %w; to go on without what was learned since: tidewatch baseline rollback %[1]s", files.Current(), err)
 	}
 	if cut := len(journal) - whole; cut > 0 {
 		log.Warn("the end of the learning journal was cut off by a crash", "bytes", cut)

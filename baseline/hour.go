@@ -33,16 +33,17 @@ const (
 	Drifting                // three to five sigmas away: counts a third
 	Suspicious              // further: counts a hundredth
 	Ignored                 // inside an attack, an event, an outage: counts nothing
+	Superseded              // before a change that a person approved: counts a hundredth
 	numTrusts
 )
 
 func (t Trust) String() string {
-	return [numTrusts]string{"trusted", "drifting", "suspicious", "ignored"}[t]
+	return [numTrusts]string{"trusted", "drifting", "suspicious", "ignored", "superseded"}[t]
 }
 
 // weight is what an hour counts. That a suspicious one counts a hundredth follows
 // Slips, whose learning rate falls from 0.5 to 0.005 then.
-func (t Trust) weight() float32 { return [numTrusts]float32{1, 0.3, 0.01, 0}[t] }
+func (t Trust) weight() float32 { return [numTrusts]float32{1, 0.3, 0.01, 0, 0.01}[t] }
 
 // record is one hour in the log of a device.
 type record struct {
@@ -56,7 +57,7 @@ var errRecord = errors.New("damaged record")
 // append writes the record behind the one of hour before: the distance in hours
 // and the trust, then nine counts, all as varints. A silent hour takes two bytes.
 func (r *record) append(buf []byte, before int64) []byte {
-	head := uint64(r.hour-before)<<3 | uint64(r.trust)<<1
+	head := uint64(r.hour-before)<<4 | uint64(r.trust)<<1
 	if r.Hour == (Hour{}) {
 		return binary.AppendUvarint(buf, head)
 	}
@@ -70,11 +71,11 @@ func (r *record) append(buf []byte, before int64) []byte {
 // read parses the record at the start of buf and returns what follows it.
 func (r *record) read(buf []byte, before int64) ([]byte, error) {
 	head, n := binary.Uvarint(buf)
-	if n <= 0 || head>>3 == 0 || head>>3 > math.MaxInt32 {
+	if n <= 0 || head>>4 == 0 || head>>4 > math.MaxInt32 || Trust(head>>1&7) >= numTrusts {
 		return nil, errRecord
 	}
 	buf = buf[n:]
-	r.hour, r.trust, r.Hour = before+int64(head>>3), Trust(head>>1&3), Hour{}
+	r.hour, r.trust, r.Hour = before+int64(head>>4), Trust(head>>1&7), Hour{}
 	if head&1 == 0 {
 		return buf, nil
 	}

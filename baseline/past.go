@@ -150,9 +150,10 @@ func (p *past) all(f func(*record)) {
 	}
 }
 
-// Approve trusts the hours of a device since a moment, whatever was thought of
-// them, except those that were ignored; its limits of growth start anew from
-// there. It returns how many hours changed.
+// Approve makes what a device does since a moment its normal: the hours from then
+// on are trusted, whatever was thought of them, except those that were ignored;
+// those before hardly count any more, and limits of growth start anew. It returns
+// how many hours are trusted that were not.
 func (s *Store) Approve(addr flow.Addr, since time.Time) (changed int) {
 	p := s.devices[addr]
 	if p == nil {
@@ -162,14 +163,20 @@ func (s *Store) Approve(addr flow.Addr, since time.Time) (changed int) {
 	var log []byte
 	before := p.base
 	p.all(func(r *record) {
-		if r.hour >= from && (r.trust == Suspicious || r.trust == Drifting) {
+		switch {
+		case r.trust == Ignored:
+		case r.hour < from:
+			r.trust = Superseded
+		case r.trust != Trusted:
 			r.trust = Trusted
 			changed++
 		}
 		log = r.append(log, before)
 		before = r.hour
 	})
-	// What was expected before the change speaks no more: it is kept for the record.
-	p.log, p.plan, p.limit = log, plan{}, nil
+	if changed == 0 {
+		return 0
+	}
+	p.log, p.plan, p.limit, p.first = log, plan{}, nil, max(p.first, from)
 	return changed
 }

@@ -72,7 +72,7 @@ func TestLevelShift(t *testing.T) {
 	if teach.Approve(device, change) == 0 {
 		t.Error("nothing was to approve")
 	}
-	if z := teach.z(t, teach.noon(), 2.4e9); math.Abs(z) > 3 {
+	if z := teach.z(t, teach.noon(), 2.4e9); math.Abs(z) > 1 {
 		t.Errorf("after it is approved the new level is %.1f sigma", z)
 	}
 }

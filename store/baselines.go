@@ -208,7 +208,7 @@ func (b *Baselines) Save(data []byte, v Version) (Version, error) {
 // is never one of them.
 func prune(all []Version) (kept []Version, gone []string) {
 	candidates := 0
-	for _, v := range slices.Backward(all) {
+	for _, v := range slices.Backward(all) { //nolint:gocritic // a month of them
 		if v.State == Candidate {
 			if candidates++; candidates > keepVersions {
 				gone = append(gone, v.ID)

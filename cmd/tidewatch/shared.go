@@ -21,6 +21,7 @@ type judging struct {
 	Format      string   `enum:"text,json" default:"text" help:"How to print: ${enum}."`
 	Train       []string `placeholder:"FILE" help:"A file that only teaches what is normal; repeat for more."`
 	TrainUntil  string   `placeholder:"TIME" help:"Flows before this time (RFC 3339) only teach."`
+	Learned     bool     `help:"Judge by what is in the data directory (see learn)."`
 	Sampling    uint32   `placeholder:"N" help:"One of N packets was sampled, where the file does not say."`
 	Quiet       bool     `short:"q" help:"No progress and no warnings on stderr."`
 }
@@ -31,7 +32,7 @@ func (j *judging) options(s streams) (*app.Config, *app.AnalyzeOptions, error) {
 	if err != nil {
 		return nil, nil, usageError{err}
 	}
-	o := &app.AnalyzeOptions{Train: j.Train, InputFormat: j.InputFormat, Sampling: j.Sampling}
+	o := &app.AnalyzeOptions{Train: j.Train, Learned: j.Learned, InputFormat: j.InputFormat, Sampling: j.Sampling}
 	if len(j.Internal) > 0 {
 		cfg.Enrich.Internal = nil
 		for _, p := range j.Internal {
