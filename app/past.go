@@ -71,7 +71,7 @@ func (e *Engine) Recall(snapshot, journal, checkpoint []byte) (whole int, err er
 		if now, err = s.windows.Resume(checkpoint, owns); err != nil {
 			return whole, fmt.Errorf("open hour: %w", err)
 		}
-		s.since = now / 3600 * 3600
+		s.since = (now - 300) / 3600 * 3600 // the hour before is open for some minutes more
 	}
 	e.now, e.resumed = now, true
 	return whole, nil

@@ -184,6 +184,9 @@ func (p *plan) settle(proto Protocol) {
 		p.ops = slices.DeleteFunc(p.ops, func(o op) bool { return o.col > colRate && o.col <= colProbability })
 	}
 	p.ownRate = has[colRate] || has[colInterval] || has[colPopulation] || has[colProbability]
+	if !p.ownRate { // a space or a size without the other half of its pair says nothing
+		p.ops = slices.DeleteFunc(p.ops, func(o op) bool { return o.col == colSpace || o.col == colSize })
+	}
 	p.sampler = has[colSampler]
 	p.boot = has[colBoot]
 	p.events = has[colEvent]

@@ -38,6 +38,8 @@ func TestSampling(t *testing.T) {
 		"306 before 305":               {nil, [][]byte{tpl(306, 4, 305, 4), data(u32(99), u32(1))}, 100, true},
 		"305 and 306, all packets":     {nil, [][]byte{tpl(305, 4, 306, 4), data(u32(1), u32(0))}, 1, true},
 		"305 alone":                    {nil, [][]byte{tpl(305, 4), data(u32(64))}, 64, true},
+		"306 alone":                    {nil, [][]byte{tpl(306, 4), data(u32(64))}, 1, false},
+		"309 alone":                    {nil, [][]byte{tpl(309, 4), data(u32(64))}, 1, false},
 		"309 and 310":                  {nil, [][]byte{tpl(309, 4, 310, 4), data(u32(2), u32(1000))}, 500, true},
 		"311":                          {nil, [][]byte{tpl(311, 8), data(probability)}, 1000, true},
 		"34 before 305 and 306":        {nil, [][]byte{tpl(305, 4, 306, 4, 34, 4), data(u32(1), u32(9), u32(77))}, 77, true},
