@@ -48,7 +48,7 @@ func (m *model) fit(v *view, k Measure) {
 	m.ever = 0
 	for i, w := range v.w {
 		if w > 0 {
-			m.all = append(m.all, sample{y[i], w})
+			m.all = append(m.all, sampleOf(y[i], w))
 		}
 		if w >= Drifting.weight() {
 			m.ever = max(m.ever, y[i])
@@ -103,7 +103,7 @@ func (m *model) level(v *view, y []float32, t *tier) {
 	for i, w := range v.w {
 		if w > 0 {
 			b := t.bin(v.places[i])
-			m.bins[b] = append(m.bins[b], sample{y[i], w})
+			m.bins[b] = append(m.bins[b], sampleOf(y[i], w))
 		}
 	}
 	var inside, around, n, mean float64
@@ -113,7 +113,7 @@ func (m *model) level(v *view, y []float32, t *tier) {
 		if c.n < 2 {
 			continue
 		}
-		s := float64(m.bins[i][len(m.bins[i])*3/4].y-m.bins[i][len(m.bins[i])/4].y) / 1.349 // from the quartiles
+		s := float64(m.bins[i][len(m.bins[i])*3/4].y()-m.bins[i][len(m.bins[i])/4].y()) / 1.349 // from the quartiles
 		d := float64(c.mid - t.parent(i))
 		inside += s * s
 		around += d * d
@@ -150,8 +150,8 @@ func (m *model) middle(bin int) float32 {
 func (m *model) quantile(bin int, q float64) float32 {
 	m.ratio = m.ratio[:0]
 	for _, s := range m.bins[bin] {
-		if s.w >= Drifting.weight() {
-			m.ratio = append(m.ratio, s.y)
+		if s.w() >= Drifting.weight() {
+			m.ratio = append(m.ratio, s.y())
 		}
 	}
 	if len(m.ratio) == 0 {
@@ -174,7 +174,7 @@ func (m *model) spreads(v *view, y []float32) {
 			continue
 		}
 		p := v.places[i]
-		e := sample{float32(math.Abs(float64(y[i] - m.kinds[p.kind][p.day].mid))), w}
+		e := sampleOf(float32(math.Abs(float64(y[i]-m.kinds[p.kind][p.day].mid))), w)
 		m.errs = append(m.errs, e)
 		b := int(p.kind)*hoursOfDay + int(p.day)
 		m.bins[b] = append(m.bins[b], e)

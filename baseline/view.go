@@ -2,7 +2,10 @@
 
 package baseline
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // scratch is memory that judging reuses.
 type scratch struct {
@@ -10,8 +13,17 @@ type scratch struct {
 	model model
 }
 
-// sample is one hour of one measure: its log value and what it counts.
-type sample struct{ y, w float32 }
+// sample is one hour of one measure: its log value, which is never negative, in the
+// upper half, and what it counts in the lower one. The order of such bits is that
+// of the values, so samples are sorted as integers.
+type sample uint64
+
+func sampleOf(y, w float32) sample {
+	return sample(math.Float32bits(y))<<32 | sample(math.Float32bits(w))
+}
+
+func (s sample) y() float32 { return math.Float32frombits(uint32(s >> 32)) }
+func (s sample) w() float32 { return math.Float32frombits(uint32(s)) }
 
 // view is the past of a device laid out hour by hour: index i is the Unix hour
 // from+i.
@@ -60,50 +72,26 @@ func (v *view) fill(s *Store, p *past, to int64) {
 // their weights. Without weight it is 0.
 func median(v []sample) (mid, total float32) {
 	for _, s := range v {
-		total += s.w
+		total += s.w()
 	}
 	if total == 0 {
 		return 0, 0
 	}
-	sortSamples(v)
+	slices.Sort(v)
 	sum := float32(0)
 	for i, s := range v {
-		sum += s.w
+		sum += s.w()
 		if 2*sum > total {
-			return s.y, total
+			return s.y(), total
 		}
 		if 2*sum == total { // exactly half: the middle of the two
 			for _, next := range v[i+1:] {
-				if next.w > 0 {
-					return (s.y + next.y) / 2, total
+				if next.w() > 0 {
+					return (s.y() + next.y()) / 2, total
 				}
 			}
-			return s.y, total
+			return s.y(), total
 		}
 	}
-	return v[len(v)-1].y, total
-}
-
-// sortSamples sorts by value: by insertion while short, as most levels are.
-func sortSamples(v []sample) {
-	if len(v) > 40 {
-		slices.SortFunc(v, func(a, b sample) int {
-			switch {
-			case a.y < b.y:
-				return -1
-			case a.y > b.y:
-				return 1
-			}
-			return 0
-		})
-		return
-	}
-	for i := 1; i < len(v); i++ {
-		s := v[i]
-		j := i
-		for ; j > 0 && v[j-1].y > s.y; j-- {
-			v[j] = v[j-1]
-		}
-		v[j] = s
-	}
+	return v[len(v)-1].y(), total
 }
