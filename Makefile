@@ -25,6 +25,7 @@ RACE := CGO_ENABLED=1 go test -race -count=1 -json
 # What can be said on the command line, for example `make run ARGS="--config my.yaml"`.
 ARGS ?=
 TESTFLAGS ?=
+SOAK ?= 30m
 FUZZTIME ?= 10m
 SHORTFUZZ ?= 5s
 FUZZIN ?= decode
@@ -114,6 +115,10 @@ bench-parts: ## time and allocations of decoder, windows, file readers; BENCH= s
 .PHONY: bench-serve
 bench-serve: packages build ## CPU of serve per flow, beside nfcapd under the same load; BENCHARGS= adds flags
 	@go run ./test/bench $(BENCHARGS)
+
+.PHONY: bench-soak
+bench-soak: build ## 10 000 devices at 20 000 flows/s for SOAK (30m): CPU, memory, time to judge, loss
+	@go run ./test/bench -soak $(SOAK)
 
 .PHONY: bench-compare
 bench-compare: ## compare two saved runs of `make bench`: OLD=a.txt NEW=b.txt

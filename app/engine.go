@@ -31,6 +31,7 @@ type Engine struct {
 	now     int64 // the running second; 0 before the first record
 	resumed bool  // now comes from a checkpoint, and nothing was received since
 	input   Input
+	ticks   ticks
 	hurt    map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
 	scratch struct {
 		findings []detect.Finding
@@ -148,6 +149,7 @@ func (e *Engine) advance(sec int64) {
 		return
 	}
 	for e.now < sec {
+		start := time.Now()
 		e.tick()
 		// Shards may jump over empty seconds, but only together.
 		limit := sec
@@ -160,6 +162,7 @@ func (e *Engine) advance(sec int64) {
 			s.windows.Next(limit)
 		}
 		e.now = e.shards[0].windows.Now()
+		e.ticks.observe(time.Since(start))
 	}
 }
 

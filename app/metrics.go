@@ -8,10 +8,10 @@ import (
 
 // engineMetrics reads the engine's counts when they are asked for.
 type engineMetrics struct {
-	e                                                *Engine
-	flows, packets, bytes, duplicates, external      *prometheus.Desc
-	devices, hot, uploads, lost, findings, seconds   *prometheus.Desc
-	learned, baselineRefused, openIncidents, flowLag *prometheus.Desc
+	e                                                      *Engine
+	flows, packets, bytes, duplicates, external            *prometheus.Desc
+	devices, hot, uploads, lost, findings, seconds         *prometheus.Desc
+	learned, baselineRefused, openIncidents, tick, flowLag *prometheus.Desc
 }
 
 func newEngineMetrics(e *Engine) *engineMetrics {
@@ -34,6 +34,7 @@ func newEngineMetrics(e *Engine) *engineMetrics {
 		learned:         d("baseline_devices", "Devices with a learned past."),
 		baselineRefused: d("baseline_refused_total", "Samples of devices that found no room in the baseline."),
 		openIncidents:   d("open_incidents", "Incidents that go on."),
+		tick:            d("tick_seconds", "Time to end a second of flow time: close bins, judge, learn."),
 		flowLag:         d("flow_time_seconds", "The second of flow time that is being judged, Unix time."),
 	}
 }
@@ -59,6 +60,7 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 	counter(m.external, float64(in.External))
 	gauge(m.openIncidents, float64(m.e.book.Active()))
 	gauge(m.flowLag, float64(m.e.now))
+	ch <- prometheus.MustNewConstHistogram(m.tick, m.e.ticks.count, m.e.ticks.sum, m.e.ticks.byBound())
 	var devices, hot, uploads, learned int
 	var refused uint64
 	lost := map[string]uint64{}

@@ -95,18 +95,18 @@ func compareStats(tb testing.TB, name string, values []float64) {
 // The statistics equal those of an independent computation on recorded series.
 func TestStatisticsOfRecordedSeries(t *testing.T) {
 	seen := 0
-	err := filepath.WalkDir(filepath.Join(shareddata.Dir(t), "timeseries"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(shareddata.Dir(t), "timeseries"), func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".csv") {
 			return err
 		}
-		f, err := os.Open(path) //nolint:gosec // a folder of ours
+		f, err := os.Open(path)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = f.Close() }()
 		rows, err := csv.NewReader(f).ReadAll()
 		if err != nil {
-			return nil //nolint:nilerr // not such a table
+			return nil // not such a table
 		}
 		var values []float64
 		for _, row := range rows {

@@ -23,7 +23,15 @@ func main() {
 	rates := flag.String("rates", "75000,1000000", "flows per second, comma separated")
 	seconds := flag.Int("seconds", 10, "length of one run")
 	runs := flag.Int("runs", 3, "runs of each; the median is printed")
+	long := flag.Duration("soak", 0, "instead: run tidewatch alone for so long under 20 000 flows/s")
 	flag.Parse()
+	if *long > 0 {
+		if err := soak(os.Stdout, *binary, 20_000, *long); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := bench(os.Stdout, *binary, *rates, *seconds, *runs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -91,6 +99,11 @@ const warmUp = 35 * time.Second
 // measure warms the collector up, then counts its CPU over the load and the
 // second after it.
 func (t *target) measure(l *load, rate int, d time.Duration) (measure, error) {
+	return t.measureThen(l, rate, d, func() {})
+}
+
+// measureThen looks at the collector a last time before it is stopped.
+func (t *target) measureThen(l *load, rate int, d time.Duration, look func()) (measure, error) {
 	defer t.stop()
 	conn, err := net.Dial("udp", t.addr) //nolint:noctx // loopback, returns at once
 	if err != nil {
@@ -113,5 +126,6 @@ func (t *target) measure(l *load, rate int, d time.Duration) (measure, error) {
 	if had >= 0 {
 		m.received = t.received() - had
 	}
+	look()
 	return m, nil
 }

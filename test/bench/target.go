@@ -23,6 +23,7 @@ type target struct {
 	cmd      *exec.Cmd
 	addr     string
 	dir      string
+	api      string     // base URL, empty when there is none
 	received func() int // flows taken so far, -1 when unknown
 }
 
@@ -110,6 +111,7 @@ func tidewatch(binary string) (*target, error) {
 		return nil, err
 	}
 	url := fmt.Sprintf("http://127.0.0.1:%d", tcp)
+	t.api = url
 	for range 100 {
 		if body, err := get(url + "/readyz"); err == nil && body != "" {
 			t.received = func() int { return metric(url, "tidewatch_collect_records_total") }
