@@ -66,8 +66,10 @@ func (e *InputError) Unwrap() error { return e.Err }
 // Analyze judges recorded flows. When ctx ends it stops reading and judges what
 // it has; the error is then ctx's, beside a whole result.
 func Analyze(ctx context.Context, cfg *Config, o *AnalyzeOptions) (*Result, error) {
-	a := &analysis{cfg: cfg, o: o, result: &Result{Version: 1, Incidents: []incident.Incident{}}, byID: map[string]int{}}
-	e, err := NewEngine(cfg, a.keep)
+	named := *cfg
+	a := &analysis{cfg: &named, o: o, exporters: newFileExporters(), result: &Result{Version: 1, Incidents: []incident.Incident{}}, byID: map[string]int{}}
+	named.Enrich.Exporter = a.exporters.names.of
+	e, err := NewEngine(&named, a.keep)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +100,7 @@ type analysis struct {
 	engine    *Engine
 	result    *Result
 	byID      map[string]int
+	exporters *fileExporters
 	undecided *undecided // nil once it is known which addresses are devices
 }
 
@@ -113,7 +116,9 @@ const holdMax = 1 << 20
 
 // open opens one file; its records come about in the order of their export.
 func (a *analysis) open(path string) (flowfile.Reader, error) {
+	a.exporters.open()
 	return flowfile.Open(path, Formats(), a.o.InputFormat, flowfile.Options{
+		Exporter: a.exporters.named,
 		Sampling: a.o.Sampling, Zone: a.cfg.zone(), DecodeConfig: a.cfg.decode(),
 	})
 }
@@ -165,6 +170,7 @@ func (a *analysis) feed(ctx context.Context, path string, r flowfile.Reader) err
 		n, err := r.Read(b)
 		records += uint64(n)
 		if n > 0 {
+			a.exporters.renumber(b)
 			a.take(b)
 		}
 		switch {

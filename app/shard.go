@@ -79,7 +79,7 @@ func (s *shard) add(b *flow.Batch, from, to int) {
 
 // tick ends the running second: the hour that closed is learned, then the
 // detectors judge, unless this is only a lesson.
-func (s *shard) tick(lesson bool, spoiled func(flow.Addr, int64) bool) {
+func (s *shard) tick(lesson bool, spoiled func(window.Device, int64) bool) {
 	w := s.windows.Tick()
 	s.findings = s.findings[:0]
 	if w.Revised() == 0 && !w.Minute {
@@ -99,11 +99,11 @@ func (s *shard) tick(lesson bool, spoiled func(flow.Addr, int64) bool) {
 }
 
 // learn hands the hour that closed to the baseline: whole hours only, and none
-// in which the device was under attack or giving data away.
-func (s *shard) learn(w *window.Window, spoiled func(flow.Addr, int64) bool) {
+// in which the device was under attack, giving data away or out of sight.
+func (s *shard) learn(w *window.Window, spoiled func(window.Device, int64) bool) {
 	for i := range w.Devices() {
 		d, ok := w.Device(i)
-		if !ok || d.Since() > w.Closed*3600+60 || spoiled(d.Addr(), w.Closed) {
+		if !ok || d.Since() > w.Closed*3600+60 || spoiled(d, w.Closed) {
 			continue
 		}
 		_, peak := d.Hour()
