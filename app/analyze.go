@@ -97,9 +97,11 @@ func Analyze(ctx context.Context, cfg *Config, o *AnalyzeOptions) (*Result, erro
 }
 
 func newAnalysis(cfg *Config, o *AnalyzeOptions) (*analysis, error) {
-	a := &analysis{cfg: cfg, o: o, result: &Result{Version: 1, Incidents: []incident.Incident{}}, byID: map[string]int{}}
+	named := *cfg
+	a := &analysis{cfg: &named, o: o, exporters: newFileExporters(), result: &Result{Version: 1, Incidents: []incident.Incident{}}, byID: map[string]int{}}
+	named.Enrich.Exporter = a.exporters.names.of
 	var err error
-	if a.engine, err = NewEngine(cfg, a.keep); err != nil {
+	if a.engine, err = NewEngine(&named, a.keep); err != nil {
 		return nil, err
 	}
 	a.result.Input = ResultInput{Files: o.Files, Format: []string{}, Reasons: map[string]uint64{}}
@@ -116,6 +118,7 @@ type analysis struct {
 	engine    *Engine
 	result    *Result
 	byID      map[string]int
+	exporters *fileExporters
 	undecided *undecided // nil once it is known which addresses are devices
 }
 
@@ -131,7 +134,9 @@ const holdMax = 1 << 20
 
 // open opens one file; its records come about in the order of their export.
 func (a *analysis) open(path string) (flowfile.Reader, error) {
+	a.exporters.open()
 	return flowfile.Open(path, Formats(), a.o.InputFormat, flowfile.Options{
+		Exporter: a.exporters.named,
 		Sampling: a.o.Sampling, Zone: a.cfg.zone(), DecodeConfig: a.cfg.decode(),
 	})
 }
@@ -183,6 +188,7 @@ func (a *analysis) feed(ctx context.Context, path string, r flowfile.Reader) err
 		n, err := r.Read(b)
 		records += uint64(n)
 		if n > 0 {
+			a.exporters.renumber(b)
 			a.take(b)
 		}
 		switch {

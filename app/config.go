@@ -19,6 +19,7 @@ import (
 	"tidewatch/decode"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/flood"
+	"tidewatch/detect/outage"
 	"tidewatch/detect/volume"
 	"tidewatch/enrich"
 	"tidewatch/incident"
@@ -42,6 +43,7 @@ type Config struct {
 	Flood        flood.Config     `yaml:"flood"`
 	Exfil        exfil.Config     `yaml:"exfil"`
 	Volume       volume.Config    `yaml:"volume"`
+	Outage       outage.Config    `yaml:"outage"`
 	Incident     incident.Config  `yaml:"incident"`
 	API          api.Config       `yaml:"api"`
 	MaxIncidents int              `yaml:"max_incidents"` // incidents kept on disk, about 5 KiB each; the oldest that are over go first
@@ -61,7 +63,7 @@ func DefaultConfig() Config {
 		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(),
 		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(),
 		Flood: flood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
-		Incident: incident.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Outage: outage.DefaultConfig(), Incident: incident.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
 
@@ -123,6 +125,7 @@ func (c *Config) Validate() error {
 		{"flood", c.Flood.Validate()},
 		{"exfil", c.Exfil.Validate()},
 		{"volume", c.Volume.Validate()},
+		{"outage", c.Outage.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},

@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"tidewatch/detect"
+	"tidewatch/detect/outage"
 	"tidewatch/enrich"
 	"tidewatch/flow"
 	"tidewatch/incident"
+	"tidewatch/window"
 )
 
 // Engine is the line from batches to incidents: enrich, windows, detectors,
@@ -23,6 +25,7 @@ import (
 type Engine struct {
 	mu      sync.Mutex
 	enrich  *enrich.Enricher
+	outages *outage.Watch
 	shards  []*shard
 	seed    flow.Seed // keys the hash that gives devices to shards
 	book    *incident.Book
@@ -56,6 +59,9 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}, seed: cfg.Window.Seed}
 	var err error
 	if e.enrich, err = enrich.New(cfg.Enrich); err != nil {
+		return nil, err
+	}
+	if e.outages, err = outage.New(cfg.Outage, cfg.Enrich.Exporter); err != nil {
 		return nil, err
 	}
 	if e.book, err = incident.New(&cfg.Incident); err != nil {
@@ -112,6 +118,7 @@ func (e *Engine) Process(b *flow.Batch) {
 		for to < b.Len() && b.Received[to] < (e.now+1)*1e9 {
 			to++
 		}
+		e.outages.HearBatch(b, from, to, e.now)
 		e.each(func(s *shard) { s.add(b, from, to) })
 		from = to
 	}
@@ -179,6 +186,10 @@ func (e *Engine) tick() {
 			return cmp.Or(cmp.Compare(a.Detector, b.Detector), a.Subject.Addr().Compare(b.Subject.Addr()))
 		})
 	}
+	watched := len(found)
+	if found = e.outages.Judge(e.now, found); e.lesson {
+		found = found[:watched]
+	}
 	e.scratch.findings = found
 	e.fold(time.Unix(e.now+1, 0).UTC(), found)
 }
@@ -216,10 +227,14 @@ func (e *Engine) hurts(f *detect.Finding) {
 	e.hurt[a] = f.Last.Unix()/3600 + 1
 }
 
-// spoiled reports whether an hour of a device must not be learned. Shards call
-// it side by side; nothing writes to the map meanwhile.
-func (e *Engine) spoiled(a flow.Addr, hour int64) bool {
-	until, ok := e.hurt[a]
+// spoiled reports whether an hour of a device must not be learned: it was under
+// attack, or the exporter that tells of it was down. Shards call it side by
+// side; nothing writes to what it reads meanwhile.
+func (e *Engine) spoiled(d window.Device, hour int64) bool {
+	if e.outages.Blind(d.Exporter(), hour*3600, (hour+1)*3600) {
+		return true
+	}
+	until, ok := e.hurt[d.Addr()]
 	return ok && hour <= until && hour >= until-48
 }
 

@@ -12,6 +12,7 @@ type engineMetrics struct {
 	flows, packets, bytes, duplicates, external            *prometheus.Desc
 	devices, hot, uploads, lost, findings, seconds         *prometheus.Desc
 	learned, baselineRefused, openIncidents, tick, flowLag *prometheus.Desc
+	watched, down                                          *prometheus.Desc
 }
 
 func newEngineMetrics(e *Engine) *engineMetrics {
@@ -35,6 +36,8 @@ func newEngineMetrics(e *Engine) *engineMetrics {
 		baselineRefused: d("baseline_refused_total", "Samples of devices that found no room in the baseline."),
 		openIncidents:   d("open_incidents", "Incidents that go on."),
 		tick:            d("tick_seconds", "Time to end a second of flow time: close bins, judge, learn."),
+		watched:         d("watched_exporters", "Exporters whose silence would be noticed."),
+		down:            d("exporters_down", "Exporters that sent steadily and are silent."),
 		flowLag:         d("flow_time_seconds", "The second of flow time that is being judged, Unix time."),
 	}
 }
@@ -63,7 +66,10 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstHistogram(m.tick, m.e.ticks.count, m.e.ticks.sum, m.e.ticks.byBound())
 	var devices, hot, uploads, learned int
 	var refused uint64
-	lost := map[string]uint64{}
+	watched, down, unwatched := m.e.outages.Counts()
+	gauge(m.watched, float64(watched))
+	gauge(m.down, float64(down))
+	lost := map[string]uint64{"exporter_unwatched": unwatched}
 	found, spent := map[string]uint64{}, map[string]float64{}
 	for _, s := range m.e.shards {
 		c, l := s.windows.Counts(), s.windows.Losses()

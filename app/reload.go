@@ -22,7 +22,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Log.Level = next.Log.Level
 	out.Enrich.Internal = next.Enrich.Internal
 	out.Flood, out.Exfil, out.Volume = next.Flood, next.Exfil, next.Volume
-	out.Incident = next.Incident
+	out.Outage, out.Incident = next.Outage, next.Incident
 	return &out
 }
 
@@ -35,6 +35,9 @@ func (e *Engine) Reconfigure(cfg *Config) error {
 		return err
 	}
 	if err := e.book.Configure(&cfg.Incident); err != nil {
+		return err
+	}
+	if err := e.outages.Configure(cfg.Outage); err != nil {
 		return err
 	}
 	for _, s := range e.shards {

@@ -10,10 +10,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -59,30 +57,6 @@ func Serve(ctx context.Context, cfg *Config, o *ServeOptions) error {
 	}
 	defer s.close()
 	return s.run(ctx, o)
-}
-
-// exporterNames remembers which exporter has which index.
-type exporterNames struct {
-	mu    sync.RWMutex
-	addrs []netip.Addr
-}
-
-func (n *exporterNames) add(i uint32, a netip.Addr) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for len(n.addrs) <= int(i) {
-		n.addrs = append(n.addrs, netip.Addr{})
-	}
-	n.addrs[i] = a
-}
-
-func (n *exporterNames) of(i uint32) netip.Addr {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	if int(i) >= len(n.addrs) {
-		return netip.Addr{}
-	}
-	return n.addrs[i]
 }
 
 // build wires all parts in the order of the data path and binds the ports.
@@ -133,7 +107,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.engine.book.Restore(unfinished); err != nil {
+	if err := s.engine.Restore(unfinished); err != nil {
 		return nil, err
 	}
 	ccfg := cfg.Collect

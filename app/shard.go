@@ -81,7 +81,7 @@ func (s *shard) add(b *flow.Batch, from, to int) {
 
 // tick ends the running second: the hour that closed is learned, then the
 // detectors judge, unless this is only a lesson.
-func (s *shard) tick(lesson bool, spoiled func(flow.Addr, int64) bool) {
+func (s *shard) tick(lesson bool, spoiled func(window.Device, int64) bool) {
 	w := s.windows.Tick()
 	s.findings = s.findings[:0]
 	if w.Revised() == 0 && !w.Minute {
@@ -101,9 +101,9 @@ func (s *shard) tick(lesson bool, spoiled func(flow.Addr, int64) bool) {
 }
 
 // learn hands the hour that closed to the baseline. Of hours in which a device was
-// under attack or giving data away, or that were not seen as a whole, only a note
-// is kept.
-func (s *shard) learn(w *window.Window, spoiled func(flow.Addr, int64) bool) {
+// under attack, giving data away or out of sight, or that were not seen as a
+// whole, only a note is kept.
+func (s *shard) learn(w *window.Window, spoiled func(window.Device, int64) bool) {
 	if s.since > w.Closed*3600+60 || w.Closed <= s.blind {
 		return
 	}
@@ -118,7 +118,7 @@ func (s *shard) learn(w *window.Window, spoiled func(flow.Addr, int64) bool) {
 		s.past.Learn(d.Addr(), w.Closed, &baseline.Hour{
 			Bytes: total.Bytes, Packets: total.Packets, Flows: total.Flows,
 			PeakBytes: peak.Bytes, PeakPackets: peak.Packets[window.In],
-		}, spoiled(d.Addr(), w.Closed) || d.Since() > w.Closed*3600+60)
+		}, spoiled(d, w.Closed) || d.Since() > w.Closed*3600+60)
 	}
 	if seen {
 		s.past.Observed(w.Closed)

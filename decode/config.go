@@ -56,6 +56,9 @@ type Config struct {
 	// Index gives an exporter its dense number, or false to refuse it; nil numbers
 	// them in the order of their first datagram.
 	Index func(netip.Addr) (uint32, bool)
+	// Seen is told when an exporter is given its number, before its first records.
+	// A number comes again when its exporter was forgotten. nil is fine.
+	Seen func(index uint32, addr netip.Addr)
 }
 
 // DefaultConfig suits a provider with a thousand routers.

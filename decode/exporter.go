@@ -100,6 +100,9 @@ func (d *Decoder) admit(a flow.Addr, now int64) *exporter {
 	ex.stats.Addr, ex.stats.Index = ip, ex.index
 	d.exporters[a] = ex
 	d.recent.touch(ex)
+	if d.cfg.Seen != nil {
+		d.cfg.Seen(ex.index, ip)
+	}
 	return ex
 }
 

@@ -16,7 +16,11 @@ func nth(n int) netip.Addr { return netip.AddrFrom4([4]byte{203, 0, byte(n >> 8)
 // A full table refuses newcomers while its members are alive, so that forged
 // sources cannot push them out, and replaces the one silent for longest.
 func TestExporterBound(t *testing.T) {
-	d, b := newDecoder(t, func(c *Config) { c.MaxExporters = 3 }), flow.NewBatch(64)
+	numbers := map[uint32]string{}
+	d, b := newDecoder(t, func(c *Config) {
+		c.MaxExporters = 3
+		c.Seen = func(i uint32, a netip.Addr) { numbers[i] += a.String() + " " }
+	}), flow.NewBatch(64)
 	send := func(n int, after time.Duration) Result {
 		return d.Decode(message5(0, 0, 1), nth(n), t0*second+int64(after), b)
 	}
@@ -39,6 +43,9 @@ func TestExporterBound(t *testing.T) {
 	}
 	if b.Exporter[b.Len()-1] != 1 {
 		t.Errorf("the newcomer has number %d, want the freed 1", b.Exporter[b.Len()-1])
+	}
+	if len(numbers) != 3 || numbers[1] != "203.0.0.1 203.0.0.3 " {
+		t.Errorf("the numbers were told as %v", numbers)
 	}
 	if tot := d.Totals(); tot.ExportersEvicted != 1 || tot.Broken[ExporterTableFull] != 1 || tot.Records != 5 {
 		t.Errorf("totals %+v", tot)

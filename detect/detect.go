@@ -156,6 +156,7 @@ type Finding struct {
 	At       time.Time // the tick that judged it
 	Started  time.Time // first abnormal moment
 	Last     time.Time // last abnormal moment known so far
+	Over     bool      // it is known to have ended at Last; this ends its incident and opens none
 
 	Score      float64
 	Severity   Severity // set by the detector; SeverityOf(Score) unless it has a rule of its own

@@ -8,6 +8,7 @@ package flowfile
 
 import (
 	"bufio"
+	"net/netip"
 	"time"
 
 	"tidewatch/decode"
@@ -18,6 +19,10 @@ import (
 type Options struct {
 	Sampling uint32         // sampling rate where the file does not tell it; 0 = unknown
 	Zone     *time.Location // zone of times written without one; nil = UTC
+
+	// Exporter is told which address stands behind a number of the exporter column,
+	// before its first records, by files that know it. nil is fine.
+	Exporter func(index uint32, addr netip.Addr)
 
 	DecodeConfig decode.Config // for captures of flow exports
 }

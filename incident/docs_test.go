@@ -28,7 +28,7 @@ func TestReferenceIsComplete(t *testing.T) {
 	} {
 		names = append(names, string(e))
 	}
-	names = append(names, ReasonQuiet, ReasonAbsorbed, ReasonRestart, ReasonOverflow, kindOverflow)
+	names = append(names, ReasonQuiet, ReasonRecovered, ReasonAbsorbed, ReasonRestart, ReasonOverflow, kindOverflow)
 	for _, name := range names {
 		if !strings.Contains(string(page), "`"+name+"`") {
 			t.Errorf("%s is not in docs/reference/incident.md", name)

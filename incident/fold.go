@@ -47,6 +47,8 @@ func (b *Book) take(in *detect.Finding) {
 	k := keyOf(&f)
 	e := b.byKey[k]
 	switch {
+	case f.Over:
+		b.recover(e, &f)
 	case e != nil && e.inc.State.Active():
 		b.update(e, &f)
 	case b.fold(&f):

@@ -43,10 +43,11 @@ const (
 
 // The reasons of a resolved incident.
 const (
-	ReasonQuiet    = "quiet"    // nothing abnormal for the quiet time of its category
-	ReasonAbsorbed = "absorbed" // it is part of the incident named by Parent
-	ReasonRestart  = "restart"  // open when an earlier run ended, and not seen since
-	ReasonOverflow = "overflow" // it gave its place in a full book to a more severe one
+	ReasonQuiet     = "quiet"     // nothing abnormal for the quiet time of its category
+	ReasonRecovered = "recovered" // what was missing is back
+	ReasonAbsorbed  = "absorbed"  // it is part of the incident named by Parent
+	ReasonRestart   = "restart"   // open when an earlier run ended, and not seen since
+	ReasonOverflow  = "overflow"  // it gave its place in a full book to a more severe one
 )
 
 // Incident is one cause about one subject, as it stands in analyze's output, in

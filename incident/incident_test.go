@@ -308,3 +308,36 @@ func TestConfigure(t *testing.T) {
 		t.Error("an impossible configuration is taken")
 	}
 }
+
+// What is known to be over ends at once, with a reason of its own; it opens
+// nothing, and what comes back soon is the same incident.
+func TestOver(t *testing.T) {
+	b := newBook(t, nil)
+	down := func(last float64, over bool) []detect.Finding {
+		return []detect.Finding{{
+			Detector: "outage", Category: detect.Operational, Kind: "exporter_down", Subject: host("192.0.2.10"),
+			At: at(last), Started: at(0), Last: at(last), Over: over, Score: 0.65, Severity: detect.Medium, Baseline: detect.NoBaseline(),
+			Indicators: []detect.Indicator{{Name: "exporter_silent", Observed: last, Expected: 4, Unit: "s", Weight: 0.65}},
+		}}
+	}
+	if events := b.Apply(at(1), down(1, true), nil); len(events) != 0 || b.Stats().Stale != 1 {
+		t.Errorf("an end without a beginning: %+v", events)
+	}
+	b.Apply(at(150), down(150, false), nil)
+	events := b.Apply(at(160), down(155, true), nil)
+	if len(events) != 1 || events[0].Type != ResolvedEvent {
+		t.Fatalf("%+v", events)
+	}
+	inc := &events[0].Incident
+	line := inc.Timeline[len(inc.Timeline)-1].Text
+	if inc.Reason != ReasonRecovered || !inc.Ended.Equal(at(155)) || inc.Metrics.DurationSeconds != 155 ||
+		line != "resolved: the exporter sends again; it lasted 2 min 35 s" {
+		t.Errorf("reason %s, ended %v, %q", inc.Reason, inc.Ended, line)
+	}
+	if text := inc.Indicators[0].Text; text != "nothing came from the exporter for 2 min 30 s; it usually sends every 4 s" {
+		t.Error(text)
+	}
+	if events = b.Apply(at(300), down(300, false), nil); len(events) != 1 || events[0].Type != Reopened || events[0].Incident.ID != inc.ID {
+		t.Errorf("%+v", events)
+	}
+}

@@ -104,6 +104,26 @@ func (b *Book) resolve(e *entry) {
 	b.end(e, reason, text)
 }
 
+// recover ends an incident of which a finding says that it is over.
+func (b *Book) recover(e *entry, f *detect.Finding) {
+	if e == nil || !e.inc.State.Active() {
+		b.stats.Stale++
+		return
+	}
+	if f.Last.After(e.inc.Started) {
+		e.inc.LastSeen = f.Last // ticks may have reported it a little longer than it lasted
+	}
+	e.inc.Metrics.DurationSeconds = e.inc.LastSeen.Sub(e.inc.Started).Seconds()
+	text := "what was missing is back"
+	switch e.inc.Kind {
+	case "exporter_down":
+		text = "the exporter sends again"
+	case "silence":
+		text = "traffic is back"
+	}
+	b.end(e, ReasonRecovered, text)
+}
+
 // end closes an incident for a reason.
 func (b *Book) end(e *entry, reason, text string) {
 	inc := &e.inc

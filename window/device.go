@@ -37,8 +37,9 @@ type device struct {
 	hash    uint64
 	touched int64 // last second of traffic
 	born    int64
-	hot     int32 // index into the hot pool, -1 = none
-	up      int32 // index into the uploads, -1 = none
+	hot     int32  // index into the hot pool, -1 = none
+	up      int32  // index into the uploads, -1 = none
+	via     uint32 // exporter that reported it last
 	minutes [minutes]Sums
 	hours   [2]hour // by Unix hour, even and odd
 	upHour  uint64  // bytes sent to outside in the running hour

@@ -103,6 +103,7 @@ type piece struct {
 	srcHash, dstHash      uint64
 	srcAS                 uint32
 	rate                  uint32
+	exporter              uint32
 }
 
 // add books one flow at second now (the newest known second).

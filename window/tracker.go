@@ -160,13 +160,13 @@ func (t *Tracker) cut(p *piece, b *flow.Batch, i int) {
 	p.srcPort, p.dstPort = b.SrcPort[i], b.DstPort[i]
 	p.src, p.dst = &b.Src[i], &b.Dst[i]
 	p.srcAS = b.SrcAS[i]
-	p.rate = b.Sampling[i]
+	p.rate, p.exporter = b.Sampling[i], b.Exporter[i]
 }
 
 // book adds one side of a flow to its device.
 func (t *Tracker) book(d Direction, slot int32, p *piece, peerInternal bool) {
 	dev := t.dev.at(slot)
-	dev.touched = max(dev.touched, p.last)
+	dev.touched, dev.via = max(dev.touched, p.last), p.exporter
 	minute := t.now / 60
 	m := &dev.minutes[minute%minutes]
 	if p.first/60 == minute {

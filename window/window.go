@@ -75,6 +75,10 @@ func (d Device) Since() int64 { return d.dev.born }
 // Touched is the newest Unix second in which it had traffic.
 func (d Device) Touched() int64 { return d.dev.touched }
 
+// Exporter is the number of the exporter that last reported traffic of it that
+// counted.
+func (d Device) Exporter() uint32 { return d.dev.via }
+
 // Five sums the last five minutes, the one that just ended included. Exports
 // still to come may raise it.
 func (d Device) Five() (s Sums) {

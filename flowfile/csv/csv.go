@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"tidewatch/flow"
@@ -77,7 +78,7 @@ func open(name string, r *bufio.Reader, o flowfile.Options) (flowfile.Reader, er
 	}
 	c := &reader{
 		lines: flowfile.NewLines(r), tally: flowfile.NewTally(Name), header: h, first: bytes.Clone(line),
-		sampling: o.Sampling, zone: o.Zone, exporters: map[string]uint32{},
+		sampling: o.Sampling, zone: o.Zone, exporters: map[string]uint32{}, seen: o.Exporter,
 		cells: make([][]byte, len(h.roles)),
 	}
 	c.convert = c.own
@@ -102,7 +103,8 @@ type reader struct {
 	sampling  uint32
 	zone      *time.Location
 	exporters map[string]uint32
-	noted     bool // the note about split packets was given
+	seen      func(index uint32, addr netip.Addr) // nil is fine
+	noted     bool                                // the note about split packets was given
 	done      bool
 }
 

@@ -5,6 +5,7 @@ package csv
 import (
 	"bytes"
 	"math"
+	"net/netip"
 
 	"tidewatch/flow"
 	"tidewatch/flowfile"
@@ -194,6 +195,9 @@ func (c *reader) exporterIndex(name []byte) uint32 {
 		return maxExporters - 1
 	}
 	c.exporters[string(name)] = i
+	if a, err := netip.ParseAddr(string(name)); err == nil && c.seen != nil {
+		c.seen(i, a)
+	}
 	return i
 }
 

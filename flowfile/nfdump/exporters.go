@@ -4,6 +4,7 @@ package nfdump
 
 import (
 	"encoding/binary"
+	"net/netip"
 
 	"tidewatch/flow"
 )
@@ -15,6 +16,7 @@ type exporters struct {
 	byAddr   map[flow.Addr]uint32 // one exporter may have several sysids (versions, domains)
 	next     uint32
 	samplers map[uint16][]sampler
+	seen     func(index uint32, addr netip.Addr) // nil is fine
 }
 
 // sampler is one announced sampling: one of rate packets, rate 0 when the
@@ -30,8 +32,11 @@ const (
 	samplerDefault   = -2 // configured, weaker
 )
 
-func newExporters() exporters {
-	return exporters{index: map[uint16]uint32{}, byAddr: map[flow.Addr]uint32{}, samplers: map[uint16][]sampler{}}
+func newExporters(seen func(uint32, netip.Addr)) exporters {
+	return exporters{
+		seen:  seen,
+		index: map[uint16]uint32{}, byAddr: map[flow.Addr]uint32{}, samplers: map[uint16][]sampler{},
+	}
 }
 
 // count is the number of exporters named or used.
@@ -68,6 +73,9 @@ func (e *exporters) info(rec []byte) bool {
 		i = e.next
 		e.next++
 		e.byAddr[a] = i
+		if e.seen != nil {
+			e.seen(i, a.Netip())
+		}
 	}
 	e.index[sysid] = i
 	return true

@@ -51,7 +51,7 @@ func open(name string, r *bufio.Reader, o flowfile.Options) (flowfile.Reader, er
 	n := &reader{
 		blocks: blocks{r: r, at: int64(h.size), codec: h.codec},
 		header: h, tally: flowfile.NewTally(fmt.Sprintf("nfdump layout %d", h.layout)),
-		sampling: o.Sampling, maps: map[uint16][]uint16{}, exporters: newExporters(),
+		sampling: o.Sampling, maps: map[uint16][]uint16{}, exporters: newExporters(o.Exporter),
 	}
 	return flowfile.Reorder(n, 0), nil
 }

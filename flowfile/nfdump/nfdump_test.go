@@ -5,6 +5,7 @@ package nfdump_test
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -277,5 +278,21 @@ func BenchmarkNfdump(b *testing.B) {
 	file := file2(block, block, block, block, block, block, block, block)
 	for name, data := range map[string][]byte{"uncompressed": file, "LZ4": repack(b, file, 3), "zstd": repack(b, file, 4)} {
 		b.Run(name, func(b *testing.B) { flowfiletest.Bench(b, data, nfdump.Format()) })
+	}
+}
+
+// Whoever opens a file is told the addresses of its exporters, in both forms.
+func TestExportersAreNamed(t *testing.T) {
+	info := func(family, sysid byte, ip ...byte) []byte {
+		rec := append([]byte{7, 0, 32, 0, 9, 0, 0, 0}, ip...)
+		return append(rec, family, 0, sysid, 0, 0, 0, 0, 0)
+	}
+	v4 := info(2, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 192)
+	v6 := info(10, 9, 0, 0, 0, 0, 0xb8, 0x0d, 1, 0x20, 5, 0, 0, 0, 0, 0, 0, 0)
+	got := map[uint32]string{}
+	named := func(i uint32, a netip.Addr) { got[i] = a.String() }
+	_, s, err := flowfiletest.Bytes(t, file2([][]byte{v4, v6, v4}), nfdump.Format(), flowfile.Options{Exporter: named})
+	if err != nil || s.Exporters != 2 || len(got) != 2 || got[0] != "192.0.2.1" || got[1] != "2001:db8::5" {
+		t.Errorf("%v, %d exporters: %v", got, s.Exporters, err)
 	}
 }

@@ -52,7 +52,7 @@ func (d *reader) sniff(o *flowfile.Options) error {
 		return nil
 	}
 	cfg := o.DecodeConfig
-	cfg.Clock = decode.ClockExport
+	cfg.Clock, cfg.Seen = decode.ClockExport, o.Exporter
 	if o.Sampling > 0 {
 		everyone := []decode.SamplingRule{
 			{Exporter: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Rate: o.Sampling},
