@@ -87,7 +87,7 @@ func (b *Book) open(k key, f *detect.Finding, born birth) {
 		return
 	}
 	subject, scope := subjectText(f.Subject)
-	e := &entry{key: k, quiet: b.cfg.QuietAfter.of(f.Category), born: born}
+	e := &entry{key: k, quiet: b.quietOf(f.Category, f.Last.Sub(f.Started)), born: born}
 	e.inc = Incident{
 		ID: newID(f, born), Category: f.Category, Kind: f.Kind, Subject: subject, Scope: scope,
 		Severity: f.Severity, CurrentSeverity: f.Severity, Score: f.Score, State: Open,
@@ -103,6 +103,21 @@ func (b *Book) open(k key, f *detect.Finding, born birth) {
 	e.settleVectors(b)
 	e.noted, e.top, e.notedAt = e.inc.Metrics, heaviest(&e.inc.Top), b.now
 	e.note(b, Opened, openedText(&e.inc), rates(&e.inc))
+}
+
+// hourly is the quiet time of what is judged once an hour, with room for the
+// minutes after which an hour counts as closed. A shorter one would open an
+// incident for every hour of one silence.
+const hourly = 75 * time.Minute
+
+// quietOf is how long nothing must be seen before an incident of a category is
+// over that began with a finding about so long a time.
+func (b *Book) quietOf(c detect.Category, span time.Duration) time.Duration {
+	quiet := b.cfg.QuietAfter.of(c)
+	if c == detect.BaselineAnomaly && span >= time.Hour {
+		quiet = max(quiet, hourly)
+	}
+	return quiet
 }
 
 // update folds a finding into the incident of its cause that goes on.

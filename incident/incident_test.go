@@ -178,6 +178,16 @@ func TestLife(t *testing.T) {
 			2000, always(10, 2000, func(float64) detect.Finding { return flood(5, 10, 0.8, 20_000) }),
 			"opened resolved",
 		},
+		"a silence that is judged by the hour is one incident": {
+			6*3600 + 1, func(s int) []detect.Finding {
+				if s < 3600 || s > 4*3600 || s%3600 != 120 {
+					return nil
+				}
+				f := volume(float64(s-3720), float64(s-120), 0.65)
+				f.Kind = "silence"
+				return []detect.Finding{f}
+			}, "opened updated updated resolved",
+		},
 		"a growing peak is told in steps of a tenth": {
 			100, always(10, 31, func(s float64) detect.Finding { return flood(5, s, 0.8, 20_000+500*s) }),
 			"opened updated updated updated updated resolved",
