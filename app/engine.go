@@ -202,11 +202,28 @@ func (e *Engine) fold(at time.Time, found []detect.Finding) {
 		if f.Category == detect.DDoSAttack || f.Category == detect.DataExfiltration && f.Baseline.Level != "none" {
 			e.hurts(f)
 		}
+		if f.Score >= suspicion {
+			e.promote(f)
+		}
 	}
 	events := e.book.Apply(at, found, e.scratch.events[:0])
 	e.scratch.events = events
 	if len(events) > 0 && e.sink != nil {
 		e.sink(events)
+	}
+}
+
+// suspicion is the score from which a finding puts its device into the real-time tier.
+const suspicion = 0.6
+
+// promote has a suspicious device followed second by second.
+func (e *Engine) promote(f *detect.Finding) {
+	a := flow.AddrFrom(f.Subject.Addr())
+	h := e.seed.Hash(&a)
+	for _, s := range e.shards {
+		if s.of == 1 || s.owns(h) {
+			s.windows.Promote(a)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ package app
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tidewatch/window"
 )
 
 // engineMetrics reads the engine's counts when they are asked for.
@@ -12,7 +14,7 @@ type engineMetrics struct {
 	flows, packets, bytes, duplicates, external            *prometheus.Desc
 	devices, hot, uploads, lost, findings, seconds         *prometheus.Desc
 	learned, baselineRefused, openIncidents, tick, flowLag *prometheus.Desc
-	watched, down                                          *prometheus.Desc
+	tiers, watched, down                                   *prometheus.Desc
 }
 
 func newEngineMetrics(e *Engine) *engineMetrics {
@@ -27,6 +29,7 @@ func newEngineMetrics(e *Engine) *engineMetrics {
 		duplicates:      d("duplicate_flows_total", "Flows that another exporter or direction already reported."),
 		external:        d("external_flows_total", "Flows that touch no internal network."),
 		devices:         d("devices", "Devices known."),
+		tiers:           d("devices_by_tier", "Devices by how often they are judged.", "tier"),
 		hot:             d("hot_devices", "Devices followed second by second."),
 		uploads:         d("uploading_devices", "Devices whose uploads are followed."),
 		lost:            d("window_losses_total", "What the bounds of the windows cost, by kind.", "kind"),
@@ -71,7 +74,11 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(m.down, float64(down))
 	lost := map[string]uint64{"exporter_unwatched": unwatched}
 	found, spent := map[string]uint64{}, map[string]float64{}
+	var tiers [3]int
 	for _, s := range m.e.shards {
+		for t, n := range s.windows.Tiers() {
+			tiers[t] += n
+		}
 		c, l := s.windows.Counts(), s.windows.Losses()
 		devices, hot, uploads = devices+c.Devices, hot+c.Hot, uploads+c.Uploads
 		n, r := s.past.Counts()
@@ -90,6 +97,9 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(m.devices, float64(devices))
 	gauge(m.hot, float64(hot))
+	for t, n := range tiers {
+		ch <- prometheus.MustNewConstMetric(m.tiers, prometheus.GaugeValue, float64(n), window.Tier(t).String())
+	}
 	gauge(m.uploads, float64(uploads))
 	gauge(m.learned, float64(learned))
 	counter(m.baselineRefused, float64(refused))

@@ -46,6 +46,7 @@ type Server struct {
 	baselines *store.Baselines
 	api       *api.Server
 	exporters exporterNames
+	tiers     string // the promotion rule
 }
 
 // Serve receives flows until ctx ends, then drains: what was received is
@@ -83,6 +84,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err := s.store.Open(ctx); err != nil {
 		return nil, err
 	}
+	s.tiers = cfg.Window.Rule()
 	s.outlet = newOutlet(s.store, s.log)
 	cfg.Enrich.Exporter = s.exporters.of
 	// Strangers send what is hashed: they must not know the key.
@@ -178,6 +180,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 		listening = append(listening, a.String())
 	}
 	s.log.Info("tidewatch is listening", "flows", listening, "api", "http://"+s.api.Addr()+"/api/v1/incidents", "version", o.Version)
+	s.log.Info("how often devices are judged", "tiers", s.tiers)
 	if o.Ready != nil {
 		o.Ready(s)
 	}

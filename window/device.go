@@ -43,6 +43,7 @@ type device struct {
 	minutes [minutes]Sums
 	hours   [2]hour // by Unix hour, even and odd
 	upHour  uint64  // bytes sent to outside in the running hour
+	until   int64   // second up to which it stays in the real-time tier, see Tier
 }
 
 // devices is a growing pool of devices in chunks, so growth copies nothing.

@@ -20,7 +20,11 @@ func (t *Tracker) slot(h uint64, a *flow.Addr) int32 {
 		t.losses.DevicesRefused++
 		return -1
 	}
-	return t.dev.add(h, a, t.now)
+	i := t.dev.add(h, a, t.now)
+	if t.critical != nil {
+		t.favour(i)
+	}
+	return i
 }
 
 // forget drops the longest idle of a sample of devices.
@@ -87,7 +91,11 @@ func (t *Tracker) quietest(packets uint64) int32 {
 		if !h.used || h.dirty {
 			continue
 		}
-		m := &t.dev.at(h.dev).minutes[t.now/60%minutes]
+		d := t.dev.at(h.dev)
+		if t.keeps(d) {
+			continue
+		}
+		m := &d.minutes[t.now/60%minutes]
 		if n := max(m.Packets[In], m.Packets[Out]); n < least {
 			worst, least = int32(t.hands.hot), n
 		}

@@ -90,7 +90,7 @@ func (t *Tracker) openMinute() {
 		}
 	}
 	for i, h := range t.hot {
-		if h.used && h.touched < t.now-idleHot {
+		if h.used && h.touched < t.now-idleHot && !t.keeps(t.dev.at(h.dev)) {
 			t.cool(int32(i))
 		}
 	}

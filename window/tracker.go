@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/gaissmai/bart"
+
 	"tidewatch/flow"
 )
 
@@ -32,16 +34,17 @@ type Counts struct{ Devices, Hot, Uploads int }
 
 // Tracker keeps the windows of one shard.
 type Tracker struct {
-	cfg    Config
-	now    int64 // newest second ticked or seen in a batch
-	dev    devices
-	hot    []*Host
-	hotIdx []int32 // free hot slots
-	ups    []*Upload
-	upFree []int32
-	hands  struct{ dev, hot, up int }
-	rare   prevalence
-	losses Losses
+	cfg      Config
+	critical *bart.Lite // nil: no network is
+	now      int64      // newest second ticked or seen in a batch
+	dev      devices
+	hot      []*Host
+	hotIdx   []int32 // free hot slots
+	ups      []*Upload
+	upFree   []int32
+	hands    struct{ dev, hot, up int }
+	rare     prevalence
+	losses   Losses
 
 	dirtyHot []int32
 	win      Window
@@ -55,7 +58,7 @@ func New(cfg Config) (*Tracker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("window: %w", err)
 	}
-	t := &Tracker{cfg: cfg, rare: newPrevalence()}
+	t := &Tracker{cfg: cfg, rare: newPrevalence(), critical: criticalOf(cfg.Critical)}
 	t.dev.table = newTable(cfg.Seed)
 	t.win.t = t
 	return t, nil

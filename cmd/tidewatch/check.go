@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"tidewatch/app"
@@ -27,5 +28,9 @@ func (c *checkCmd) Run(s streams) error {
 	if len(unknown) > 0 {
 		return usageError{errors.New(strings.Join(unknown, "; "))}
 	}
-	return config.Print(s.out, cfg, origins)
+	if err := config.Print(s.out, cfg, origins); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "# how often devices are judged: %s\n", cfg.Window.Rule())
+	return err
 }
