@@ -22,6 +22,7 @@ import (
 	"tidewatch/detect/outage"
 	"tidewatch/detect/volume"
 	"tidewatch/enrich"
+	"tidewatch/identity"
 	"tidewatch/incident"
 	"tidewatch/store"
 	"tidewatch/telemetry"
@@ -38,6 +39,7 @@ type Config struct {
 	Collect      collect.Config   `yaml:"collect"`
 	Sampling     []SamplingRule   `yaml:"sampling"` // rates of exporters that do not tell theirs, or tell them wrong
 	Enrich       enrich.Config    `yaml:"networks"`
+	Identity     identity.Config  `yaml:"identity"`
 	Window       window.Config    `yaml:"window"`
 	Baseline     baseline.Config  `yaml:"baseline"`
 	Flood        flood.Config     `yaml:"flood"`
@@ -60,7 +62,7 @@ type SamplingRule struct {
 func DefaultConfig() Config {
 	return Config{
 		DataDir: "./data", Timezone: "Local", Shards: 1,
-		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(),
+		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(), Identity: identity.DefaultConfig(),
 		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(),
 		Flood: flood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
 		Outage: outage.DefaultConfig(), Incident: incident.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,

@@ -70,8 +70,12 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 	if cfg.Shards < 1 || cfg.Shards > 256 {
 		return nil, fmt.Errorf("shards must lie between 1 and 256, not %d", cfg.Shards)
 	}
+	who, err := whoIs(cfg)
+	if err != nil {
+		return nil, err
+	}
 	for i := range cfg.Shards {
-		s, err := newShard(cfg, i, cfg.Shards)
+		s, err := newShard(cfg, who, i, cfg.Shards)
 		if err != nil {
 			return nil, err
 		}

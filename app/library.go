@@ -6,11 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"tidewatch/baseline"
-	"tidewatch/flow"
 	"tidewatch/store"
 )
 
@@ -78,12 +76,16 @@ func (l *Library) Store(version string) (*baseline.Store, error) {
 
 // Approve accepts what a device does since a moment as its new normal, and saves
 // that as a version.
-func (l *Library) Approve(device netip.Addr, since time.Time) (hours int, v store.Version, err error) {
+func (l *Library) Approve(device string, since time.Time) (hours int, v store.Version, err error) {
+	key, err := l.key(device)
+	if err != nil {
+		return 0, v, err
+	}
 	s, err := l.Store("")
 	if err != nil {
 		return 0, v, err
 	}
-	if hours = s.Approve(flow.AddrFrom(device), since); hours == 0 {
+	if hours = s.Approve(key, since); hours == 0 {
 		return 0, v, fmt.Errorf("%s has no hours since %s that are not trusted already", device, since.Format(time.RFC3339))
 	}
 	v, err = l.save(s, store.Approved, fmt.Sprintf("%s approved since %s", device, since.Format(time.RFC3339)))

@@ -14,6 +14,7 @@ import (
 
 	"tidewatch/baseline"
 	"tidewatch/flow"
+	"tidewatch/identity"
 	"tidewatch/store"
 )
 
@@ -87,18 +88,38 @@ type Profile struct {
 	Zone string `json:"zone"`
 }
 
-// Profile describes a device by one field.
-func (l *Library) Profile(device netip.Addr, version, field string) (*Profile, error) {
+// Profile describes a device, by its address or its name in the leases.
+func (l *Library) Profile(device, version, field string) (*Profile, error) {
+	key, err := l.key(device)
+	if err != nil {
+		return nil, err
+	}
 	s, err := l.Store(version)
 	if err != nil {
 		return nil, err
 	}
-	p, ok := s.Profile(flow.AddrFrom(device), baseline.Field(field))
+	p, ok := s.Profile(key, baseline.Field(field))
+	p.Address = device
 	if !ok {
 		n, _ := s.Counts()
 		return nil, fmt.Errorf("nothing was learned of %s; %d other devices are known", device, n)
 	}
 	return &Profile{p, l.cfg.zone().String()}, nil
+}
+
+// key is what the past of a device is kept under now.
+func (l *Library) key(device string) (flow.Addr, error) {
+	who, err := whoIs(l.cfg)
+	if err != nil {
+		return flow.Addr{}, err
+	}
+	if a, err := netip.ParseAddr(device); err == nil {
+		return who.Key(flow.AddrFrom(a), time.Now().Unix()), nil
+	}
+	if !who.Names() {
+		return flow.Addr{}, &InputError{fmt.Errorf("%s is not an address, and identity.leases names no devices", device)}
+	}
+	return identity.NameKey(device), nil
 }
 
 // WriteText prints the week as a small heat map, then the hours of the day.

@@ -11,6 +11,7 @@ import (
 	"tidewatch/detect/flood"
 	"tidewatch/detect/volume"
 	"tidewatch/flow"
+	"tidewatch/identity"
 	"tidewatch/window"
 )
 
@@ -20,6 +21,8 @@ type shard struct {
 	index, of int
 	windows   *window.Tracker
 	past      *baseline.Store
+	who       *identity.Table
+	shared    map[flow.Addr]*sharedHour
 	detectors []detect.Detector
 	findings  []detect.Finding
 	found     []uint64        // findings by detector
@@ -29,12 +32,12 @@ type shard struct {
 }
 
 // newShard wires one shard. Adding a detector is one line in its list.
-func newShard(cfg *Config, index, of int) (*shard, error) {
+func newShard(cfg *Config, who *identity.Table, index, of int) (*shard, error) {
 	wcfg := cfg.Window
 	wcfg.MaxDevices, wcfg.MaxHot, wcfg.MaxUploads = part(wcfg.MaxDevices, of), part(wcfg.MaxHot, of), part(wcfg.MaxUploads, of)
 	bcfg := cfg.Baseline
 	bcfg.Zone, bcfg.MaxDevices = cfg.zone(), part(bcfg.MaxDevices, of)
-	s := &shard{index: index, of: of}
+	s := &shard{index: index, of: of, who: who, shared: map[flow.Addr]*sharedHour{}}
 	var err error
 	if s.windows, err = window.New(wcfg); err != nil {
 		return nil, err
@@ -44,15 +47,16 @@ func newShard(cfg *Config, index, of int) (*shard, error) {
 	}
 	ecfg := cfg.Exfil
 	ecfg.Zone = cfg.zone()
-	floods, err := flood.New(cfg.Flood, s.past)
+	past := keyed{s.past, who}
+	floods, err := flood.New(cfg.Flood, past)
 	if err != nil {
 		return nil, err
 	}
-	uploads, err := exfil.New(ecfg, s.past)
+	uploads, err := exfil.New(ecfg, past)
 	if err != nil {
 		return nil, err
 	}
-	volumes, err := volume.New(cfg.Volume, s.past)
+	volumes, err := volume.New(cfg.Volume, past)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +112,7 @@ func (s *shard) learn(w *window.Window, spoiled func(window.Device, int64) bool)
 		return
 	}
 	seen := false
+	clear(s.shared)
 	for i := range w.Devices() {
 		d, ok := w.Device(i)
 		if !ok {
@@ -115,10 +120,20 @@ func (s *shard) learn(w *window.Window, spoiled func(window.Device, int64) bool)
 		}
 		total, peak := d.Hour()
 		seen = seen || total.Flows[window.In]+total.Flows[window.Out] > 0
-		s.past.Learn(d.Addr(), w.Closed, &baseline.Hour{
+		h := baseline.Hour{
 			Bytes: total.Bytes, Packets: total.Packets, Flows: total.Flows,
 			PeakBytes: peak.Bytes, PeakPackets: peak.Packets[window.In],
-		}, spoiled(d, w.Closed) || d.Since() > w.Closed*3600+60)
+		}
+		ignore := spoiled(d, w.Closed) || d.Since() > w.Closed*3600+60
+		if key := s.who.Key(d.Addr(), w.Closed*3600); key != d.Addr() {
+			s.share(key, &h, ignore)
+			continue
+		}
+		s.past.Learn(d.Addr(), w.Closed, &h, ignore)
+	}
+	for _, key := range sortedKeys(s.shared) {
+		h := s.shared[key]
+		s.past.Learn(key, w.Closed, &h.Hour, h.ignore)
 	}
 	if seen {
 		s.past.Observed(w.Closed)

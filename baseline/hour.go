@@ -95,3 +95,11 @@ func (h *Hour) fields() [9]*uint64 {
 		&h.PeakBytes[0], &h.PeakBytes[1], &h.PeakPackets,
 	}
 }
+
+// Add adds the hour of another address of the same device.
+func (h *Hour) Add(o *Hour) {
+	from := o.fields()
+	for i, v := range h.fields() {
+		*v += *from[i]
+	}
+}

@@ -24,6 +24,7 @@ type Normal struct {
 	P99     float64 // of that hour of the day
 	Ever    float64 // the busiest five minutes of any hour that is remembered and trusted
 	Basis   Basis
+	Shared  bool    // the past is of several addresses; one alone may be far below it
 	Tail    float64 // beyond three sigmas z grows as the deviation to this power, at most 1; 0 is 1
 	measure Measure
 }

@@ -59,19 +59,15 @@ func (c *baselineListCmd) Run(s streams) error {
 
 type baselineShowCmd struct {
 	library
-	Device  string `arg:"" help:"Address of the device."`
+	Device  string `arg:"" help:"Address of the device, or its name in identity.leases."`
 	Version string `placeholder:"ID" help:"A version instead of what is in use."`
 	Field   string `enum:"bytes_in,bytes_out,packets_in,packets_out,flows_in,flows_out,peak_bytes_in,peak_bytes_out,peak_packets_in" default:"bytes_in" help:"What to show: ${enum}."`
 	Format  string `enum:"text,json" default:"text" help:"How to print: ${enum}."`
 }
 
 func (c *baselineShowCmd) Run(s streams) error {
-	addr, err := netip.ParseAddr(c.Device)
-	if err != nil {
-		return usageError{fmt.Errorf("%s is not an address", c.Device)}
-	}
 	return c.open(false, func(l *app.Library) error {
-		p, err := l.Profile(addr, c.Version, c.Field)
+		p, err := l.Profile(c.Device, c.Version, c.Field)
 		if err != nil {
 			return err
 		}
@@ -104,14 +100,16 @@ func (c *baselineDiffCmd) Run(s streams) error {
 
 type baselineApproveCmd struct {
 	library
-	What  string `arg:"" help:"A version, or the address of a device."`
+	What  string `arg:"" help:"A version, or with --since a device: its address or name."`
 	Since string `placeholder:"TIME" help:"For a device: from when on (RFC 3339 or YYYY-MM-DD in the site's zone)."`
 }
 
 func (c *baselineApproveCmd) Run(s streams) error {
 	return c.open(true, func(l *app.Library) error {
-		addr, err := netip.ParseAddr(c.What)
-		if err != nil {
+		if c.Since == "" {
+			if _, err := netip.ParseAddr(c.What); err == nil {
+				return usageError{errors.New("--since: say from when on, such as 2026-11-23")}
+			}
 			if err := l.ApproveVersion(c.What); err != nil {
 				return usageError{err}
 			}
@@ -122,11 +120,11 @@ func (c *baselineApproveCmd) Run(s streams) error {
 		if err != nil {
 			return usageError{fmt.Errorf("--since: %w", err)}
 		}
-		hours, v, err := l.Approve(addr, since)
+		hours, v, err := l.Approve(c.What, since)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(s.out, "%d hours of %s since %s are trusted now; saved as version %s\n", hours, addr, since.Format(time.RFC3339), v.ID)
+		_, err = fmt.Fprintf(s.out, "%d hours of %s since %s are trusted now; saved as version %s\n", hours, c.What, since.Format(time.RFC3339), v.ID)
 		return err
 	})
 }
