@@ -119,7 +119,7 @@ bench-compare: ## compare two saved runs of `make bench`: OLD=a.txt NEW=b.txt
 	@$(BENCHSTAT) $(OLD) $(NEW)
 
 .PHONY: false-alerts
-false-alerts: ## false alerts per device-week on months of ordinary traffic, ten minutes; ALERTARGS= adds flags
+false-alerts: ## false alerts per device-week on months of ordinary traffic, some six minutes; ALERTARGS= adds flags
 	@go run ./test/accuracy $(ALERTARGS)
 
 .PHONY: cover
