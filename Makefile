@@ -32,6 +32,7 @@ FUZZIN ?= decode
 BENCH ?= .
 BENCHTIME ?= 1s
 BENCHARGS ?=
+ALERTARGS ?= -inject all
 COUNT ?= 1
 
 # A build from a tag is named by it, any other v0.0.0-<commit>.
@@ -123,6 +124,10 @@ bench-soak: build ## 10 000 devices at 20 000 flows/s for SOAK (30m): CPU, memor
 .PHONY: bench-compare
 bench-compare: ## compare two saved runs of `make bench`: OLD=a.txt NEW=b.txt
 	@$(BENCHSTAT) $(OLD) $(NEW)
+
+.PHONY: false-alerts
+false-alerts: ## false alerts per device-week on months of ordinary traffic, some six minutes; ALERTARGS= adds flags
+	@go run ./test/accuracy $(ALERTARGS)
 
 .PHONY: cover
 cover: ## run unit tests with coverage; bin/cover.html shows it line by line

@@ -68,6 +68,12 @@ type Config struct {
 	// and internal addresses.
 	LoadRate  float64
 	LoadHosts int
+	// Devices is the size of "fleet", which nothing else scales; 500 by default,
+	// at least 100, at most 50 000.
+	Devices int
+	// Inject names what is done to some devices of "fleet", of those that
+	// Injections lists, from AttackAt on.
+	Inject []string
 
 	steady bool // the shop does not follow the clock
 }
@@ -90,6 +96,7 @@ func (c *Config) setDefaults(d *definition) {
 	c.AttackBytes = or(c.AttackBytes, d.bytes)
 	c.LoadRate = or(c.LoadRate, 75_000)
 	c.LoadHosts = or(c.LoadHosts, 10_000)
+	c.Devices = or(c.Devices, 500)
 	if c.AttackAt == 0 && d.lasts > 0 {
 		c.AttackAt = d.defaultAt(c.Start.In(c.Zone))
 	}
@@ -127,8 +134,10 @@ func (c *Config) validate() error {
 		return fmt.Errorf("rates %g (event), %g (shop), %g (load): each must be positive and at most %g", c.AttackRate, c.ShopRate, c.LoadRate, maxRate)
 	case c.AttackSources < 0 || c.AttackSources > maxSources || c.LoadHosts < 1 || c.LoadHosts > maxSources:
 		return fmt.Errorf("%d sources, %d hosts: at least 1 and at most %d", c.AttackSources, c.LoadHosts, maxSources)
+	case c.Devices < minFleet || c.Devices > maxFleet:
+		return fmt.Errorf("%d devices: at least %d and at most %d", c.Devices, minFleet, maxFleet)
 	}
-	return nil
+	return validInjections(c.Inject)
 }
 
 // natural is the mean rate of background records without thinning.
@@ -163,6 +172,7 @@ type Truth struct {
 	Sources      int    `json:"sources,omitempty"` // addresses that take part
 	Packets      uint64 `json:"packets,omitempty"` // towards the subject (attack) or from it (upload), as planned
 	Bytes        uint64 `json:"bytes,omitempty"`
+	Injection    string `json:"injection,omitempty"` // of a fleet: its name in Config.Inject
 	Note         string `json:"note"`
 }
 

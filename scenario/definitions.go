@@ -67,6 +67,7 @@ func definitions() []definition {
 			name: "shop-campaign", about: "the same shop gets the same 60 % as customers; no attack",
 			learn: 15 * time.Minute, hour: now, lasts: 10 * time.Minute, shopRate: 5000, build: buildShopCampaign,
 		},
+		{name: "fleet", about: "hundreds of devices of nine roles for months, few and heavy flows, nothing but normal", build: buildFleet},
 		{name: "load", about: "plain flows at any rate, for benchmarks", build: func(s *Scenario) { s.load = newLoad(&s.cfg, false) }},
 		{
 			name: "flood-load", about: "load of which half is a SYN flood of single-packet flows on one host",

@@ -83,6 +83,11 @@ const (
 	kindRemote
 	kindAttacker
 	kindCampaign
+	kindPartner
+	kindFleetStore
+	kindMaker
+	kindVendor
+	kindBackup
 )
 
 // stranger is external host number k of a kind: an address of the public

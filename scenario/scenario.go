@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package scenario makes traffic with known truth: an office and a web shop by
-// hour and weekday, and what can happen to them. It is seeded and pure. Every
+// hour and weekday, or a fleet of hundreds of devices over months, and what can
+// happen to them. It is seeded and pure. Every
 // second is drawn from the seed and its own number alone, so that any moment
 // can be generated without those before it, and the same seed gives the same
 // records however one arrives there. (Bit for bit on one architecture: Go may
@@ -29,7 +30,8 @@ type Scenario struct {
 	cfg     Config
 	gen     *generator
 	sources []source
-	load    *load // instead of sources
+	load    *load  // instead of sources
+	fleet   *fleet // one of the sources, of the scenario "fleet"
 	truth   []Truth
 
 	first, end int64 // Unix seconds: [first,end) is generated
@@ -104,7 +106,11 @@ func (s *Scenario) Next(b *flow.Batch) bool {
 	}
 	s.generate(s.sec, false)
 	s.sec++
+	n := b.Len()
 	s.gen.calendar.drain(s.sec, b)
+	if s.fleet != nil && s.fleet.down(s.gen, s.sec) {
+		b.Truncate(n) // what is exported while nobody collects is lost
+	}
 	return true
 }
 
@@ -162,6 +168,9 @@ func (s *Scenario) Truth() []Truth { return slices.Clone(s.truth) }
 func (s *Scenario) Internal() []netip.Prefix {
 	if s.load != nil {
 		return []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	}
+	if s.fleet != nil {
+		return []netip.Prefix{netip.MustParsePrefix("10.30.0.0/16"), netip.MustParsePrefix("fd10:1e::/32")}
 	}
 	return []netip.Prefix{
 		netip.MustParsePrefix("10.10.0.0/16"), netip.MustParsePrefix("10.20.0.0/16"),
