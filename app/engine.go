@@ -68,7 +68,7 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 		return nil, fmt.Errorf("shards must lie between 1 and 256, not %d", cfg.Shards)
 	}
 	for i := range cfg.Shards {
-		s, err := newShard(cfg, i, cfg.Shards)
+		s, err := newShard(cfg, i, cfg.Shards, e.outages)
 		if err != nil {
 			return nil, err
 		}

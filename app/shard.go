@@ -26,8 +26,9 @@ type shard struct {
 	spent     []time.Duration // time by detector
 }
 
-// newShard wires one shard. Adding a detector is one line in its list.
-func newShard(cfg *Config, index, of int) (*shard, error) {
+// newShard wires one shard. Adding a detector is one line in its list. sight
+// knows which exporters are there.
+func newShard(cfg *Config, index, of int, sight volume.Sight) (*shard, error) {
 	wcfg := cfg.Window
 	wcfg.MaxDevices, wcfg.MaxHot, wcfg.MaxUploads = part(wcfg.MaxDevices, of), part(wcfg.MaxHot, of), part(wcfg.MaxUploads, of)
 	bcfg := cfg.Baseline
@@ -50,7 +51,7 @@ func newShard(cfg *Config, index, of int) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	volumes, err := volume.New(cfg.Volume, s.past)
+	volumes, err := volume.New(cfg.Volume, s.past, sight)
 	if err != nil {
 		return nil, err
 	}
