@@ -75,7 +75,7 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 		return nil, err
 	}
 	for i := range cfg.Shards {
-		s, err := newShard(cfg, who, i, cfg.Shards)
+		s, err := newShard(cfg, i, cfg.Shards, shardDeps{who, e.outages})
 		if err != nil {
 			return nil, err
 		}

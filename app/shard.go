@@ -31,13 +31,19 @@ type shard struct {
 	blind     int64           // last Unix hour that is not learned, because a part of it was not received
 }
 
+// shardDeps is what all shards share, and only read.
+type shardDeps struct {
+	who   *identity.Table
+	sight volume.Sight // knows which exporters are there
+}
+
 // newShard wires one shard. Adding a detector is one line in its list.
-func newShard(cfg *Config, who *identity.Table, index, of int) (*shard, error) {
+func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	wcfg := cfg.Window
 	wcfg.MaxDevices, wcfg.MaxHot, wcfg.MaxUploads = part(wcfg.MaxDevices, of), part(wcfg.MaxHot, of), part(wcfg.MaxUploads, of)
 	bcfg := cfg.Baseline
 	bcfg.Zone, bcfg.MaxDevices = cfg.zone(), part(bcfg.MaxDevices, of)
-	s := &shard{index: index, of: of, who: who, shared: map[flow.Addr]*sharedHour{}}
+	s := &shard{index: index, of: of, who: deps.who, shared: map[flow.Addr]*sharedHour{}}
 	var err error
 	if s.windows, err = window.New(wcfg); err != nil {
 		return nil, err
@@ -47,7 +53,7 @@ func newShard(cfg *Config, who *identity.Table, index, of int) (*shard, error) {
 	}
 	ecfg := cfg.Exfil
 	ecfg.Zone = cfg.zone()
-	past := keyed{s.past, who}
+	past := keyed{s.past, deps.who}
 	floods, err := flood.New(cfg.Flood, past)
 	if err != nil {
 		return nil, err
@@ -56,7 +62,7 @@ func newShard(cfg *Config, who *identity.Table, index, of int) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	volumes, err := volume.New(cfg.Volume, past)
+	volumes, err := volume.New(cfg.Volume, past, deps.sight)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [21]phrase {
+func phrases() [22]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o arrived; %e is the limit"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
@@ -37,6 +37,7 @@ func phrases() [21]phrase {
 		{"volume_bits_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"volume_bits_out", "%o went out over five minutes; %e is usual at that hour"},
 		{"volume_packets_in", "%o arrived over five minutes; %e is usual at that hour"},
+		{"silent", "the device sent nothing for %o; up to %e is usual at that hour"},
 		{"suppressed_findings", "%o found no room among the open incidents and are only counted"},
 		{"exporter_silent", "nothing came from the exporter for %o; it usually sends every %e"},
 	}

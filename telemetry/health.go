@@ -71,7 +71,14 @@ func (h *Health) run(ctx context.Context) (names []string, failed map[string]err
 				failed[name] = err
 			}
 		case <-ctx.Done():
-			failed[name] = fmt.Errorf("no answer within %v", checkTimeout)
+			select { // this one may have answered while a slower one was waited for
+			case err := <-results[i]:
+				if err != nil {
+					failed[name] = err
+				}
+			default:
+				failed[name] = fmt.Errorf("no answer within %v", checkTimeout)
+			}
 		}
 	}
 	return names, failed

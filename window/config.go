@@ -16,7 +16,7 @@ const RingSeconds = 320
 
 // Config bounds a Tracker. Raising a bound costs memory as stated.
 type Config struct {
-	MaxDevices int            `yaml:"max_devices"` // about 0.5 KiB each
+	MaxDevices int            `yaml:"max_devices"` // about 0.7 KiB each
 	MaxHot     int            `yaml:"max_hot"`     // devices with one-second bins: about 32 KiB each, up to 60 KiB under attack
 	MaxUploads int            `yaml:"max_uploads"` // devices whose uploads are followed: about 4 KiB each
 	HotPackets uint64         `yaml:"hot_packets"` // packets in one minute from which a device gets one-second bins

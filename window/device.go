@@ -40,6 +40,7 @@ type device struct {
 	hot     int32  // index into the hot pool, -1 = none
 	up      int32  // index into the uploads, -1 = none
 	via     uint32 // exporter that reported it last
+	lull    lull
 	minutes [minutes]Sums
 	hours   [2]hour // by Unix hour, even and odd
 	upHour  uint64  // bytes sent to outside in the running hour

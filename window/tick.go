@@ -29,8 +29,12 @@ func (t *Tracker) closeMinute(w *Window) {
 		if !t.dev.live(d) {
 			continue
 		}
-		h := &d.hours[hr&1]
-		h.add(&d.minutes[mod(closed, minutes)])
+		h, m := &d.hours[hr&1], &d.minutes[mod(closed, minutes)]
+		h.add(m)
+		d.lull.close(m.Packets[Out] != 0)
+		if (closed+1)%60 == 0 {
+			d.lull.closeHour(hr, d.born <= hr*3600)
+		}
 		var five Sums
 		for k := range int64(5) {
 			five.add(&d.minutes[mod(closed-k, minutes)])
@@ -106,6 +110,7 @@ func (t *Tracker) Jump(now int64) {
 		d := t.dev.at(i)
 		if t.dev.live(d) {
 			d.minutes, d.hours, d.upHour = [minutes]Sums{}, [2]hour{}, 0
+			d.lull.now, d.lull.longest = 0, 0
 		}
 	}
 	for i, h := range t.hot {

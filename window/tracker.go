@@ -265,6 +265,9 @@ func (t *Tracker) spreadMinutes(dev *device, d Direction, p *piece, minute int64
 			}
 		}
 	}
+	if open := minute - lateness; d == Out && p.first/60 < open {
+		dev.lull.since(open - 1 - min(b, open-1))
+	}
 }
 
 func (t *Tracker) hourOf(dev *device, hr int64) *hour { return &dev.hours[hr&1] }

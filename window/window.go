@@ -60,6 +60,10 @@ func (w *Window) Knows(u *Upload, dest flow.Addr) bool {
 	return u.knows(uint32(w.t.cfg.Seed.Hash(&dest) >> 32))
 }
 
+// Lateness is how long after its end a minute is closed: what is exported later
+// goes into hours alone.
+const Lateness = lateness * time.Minute
+
 // Device is a view of one device, valid as long as its window.
 type Device struct {
 	dev *device
@@ -78,6 +82,23 @@ func (d Device) Touched() int64 { return d.dev.touched }
 // Exporter is the number of the exporter that last reported traffic of it that
 // counted.
 func (d Device) Exporter() uint32 { return d.dev.via }
+
+// Lull is for how many minutes the device has sent nothing, up to the newest
+// closed minute, which ended Lateness before the tick.
+func (d Device) Lull() int64 { return int64(d.dev.lull.now) }
+
+// UsualLull is the longest such stretch, in minutes up to 254, that lately
+// reached into a Unix hour's hour of the day (UTC); ok is false when the device
+// was not seen for a whole such hour yet.
+func (d Device) UsualLull(hour int64) (minutes int64, ok bool) { return d.dev.lull.at(hour) }
+
+// Closed5 sums the newest five minutes that are closed.
+func (d Device) Closed5() (s Sums) {
+	for i := range int64(5) {
+		s.add(&d.dev.minutes[mod(d.w.Now/60-lateness-i, minutes)])
+	}
+	return s
+}
 
 // Five sums the last five minutes, the one that just ended included. Exports
 // still to come may raise it.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package volume finds traffic that a device's past does not explain: five
-// minutes far above the busiest five minutes of that hour on other days, and
-// whole hours far below them, or silent.
+// minutes far above the busiest five minutes of that hour on other days (rise),
+// five minutes far below what they ever are (drop), and none at all where there
+// always is some (silence).
 package volume
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 	"time"
@@ -17,56 +17,41 @@ import (
 	"tidewatch/window"
 )
 
-// Config holds the limits. Deviations are calibrated: a device with wild hours
-// has wide ones. The defaults are those of mission row B4.
-type Config struct {
-	MinBytes   uint64  `yaml:"min_bytes"`   // five minutes with less, and a past with less, are never judged
-	MinPackets uint64  `yaml:"min_packets"` // likewise
-	Medium     float64 `yaml:"medium"`      // deviations that count as medium
-	High       float64 `yaml:"high"`        // deviations that count as high
-	Lasting    int     `yaml:"lasting"`     // of the last five windows, how many must be over medium
-	MaxDevices int     `yaml:"max_devices"` // devices over medium that are remembered at once
-}
-
-// DefaultConfig judges from 10 MB in five minutes (267 kbit/s) on.
-func DefaultConfig() Config {
-	return Config{MinBytes: 10e6, MinPackets: 30_000, Medium: 3, High: 5, Lasting: 3, MaxDevices: 10_000}
-}
-
-// Validate reports the first limit that makes no sense.
-func (c Config) Validate() error {
-	switch {
-	case c.Medium <= 0 || c.High < c.Medium:
-		return errors.New("medium must be positive and high at least medium")
-	case c.Lasting < 1 || c.Lasting > 5:
-		return errors.New("lasting must lie between 1 and 5 windows")
-	case c.MaxDevices < 1:
-		return errors.New("max_devices must be at least 1")
-	}
-	return nil
-}
-
 // Past tells what is normal for a device.
 type Past interface {
 	At(addr flow.Addr, at time.Time, m baseline.Measure) (baseline.Normal, bool)
 }
 
-// Detector remembers of each device only which of its last five windows were
-// over medium.
+// Sight tells whether an exporter could have told of its devices.
+type Sight interface {
+	// Saw reports whether the exporter was there for all of the Unix seconds
+	// [from,to) and has sent something since.
+	Saw(exporter uint32, from, to int64) bool
+}
+
+// Detector remembers of each device which of its last five windows were over
+// medium, whether it is silent, and how low its windows usually are.
 type Detector struct {
-	cfg  Config
-	past Past
-	over map[flow.Addr]uint8
+	cfg    Config
+	past   Past
+	sight  Sight
+	over   map[flow.Addr]uint8
+	silent map[flow.Addr]*silence
+	lows   map[flow.Addr]*lows
 }
 
 var _ detect.Detector = (*Detector)(nil)
 
-// New returns an error when a limit makes no sense.
-func New(cfg Config, past Past) (*Detector, error) {
+// New returns an error when a limit makes no sense. Without a past nothing is
+// judged; a nil sight sees everything.
+func New(cfg Config, past Past, sight Sight) (*Detector, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("volume: %w", err)
 	}
-	return &Detector{cfg: cfg, past: past, over: map[flow.Addr]uint8{}}, nil
+	return &Detector{
+		cfg: cfg, past: past, sight: sight,
+		over: map[flow.Addr]uint8{}, silent: map[flow.Addr]*silence{}, lows: map[flow.Addr]*lows{},
+	}, nil
 }
 
 // Configure judges by other limits from the next tick on; what is remembered
@@ -82,8 +67,7 @@ func (d *Detector) Configure(cfg Config) error {
 // Name implements detect.Detector.
 func (d *Detector) Name() string { return "volume" }
 
-// Detect judges the five-minute windows of all devices once a minute, and the
-// hours when they close.
+// Detect judges the five-minute windows of all devices once a minute.
 func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Finding {
 	if !w.Minute || d.past == nil {
 		return out
@@ -96,15 +80,36 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 		if f, ok := d.rise(w, dev); ok {
 			out = append(out, f)
 		}
-		if !w.Hour {
-			continue
-		}
-		if f, ok := d.drop(w, dev); ok {
+		if f, ok := d.silence(w, dev); ok {
+			out = append(out, f)
+		} else if f, ok := d.drop(w, dev); ok {
 			out = append(out, f)
 		}
 	}
+	if w.Hour {
+		d.sweep(w.Now)
+	}
 	return out
 }
+
+// sweep forgets devices that were not judged for a week: they are gone.
+func (d *Detector) sweep(now int64) {
+	const week = 7 * 86400
+	for a, s := range d.silent {
+		if s.judged < now-week {
+			delete(d.silent, a)
+		}
+	}
+	for a, l := range d.lows {
+		if l.judged < now-week {
+			delete(d.lows, a)
+		}
+	}
+}
+
+// turn reports whether a device is looked at in this minute. Drops and silences
+// last, so each device has its turn every five minutes, and the work is spread.
+func turn(w *window.Window, a flow.Addr) bool { return (w.Now/60)%5 == int64(a[15]%5) }
 
 // reading is one measure of a device beside its past.
 type reading struct {
@@ -222,43 +227,6 @@ func (d *Detector) remember(w *window.Window, addr flow.Addr, over bool) int {
 		}
 	}
 	return bits.OnesCount8(past)
-}
-
-// drop judges the hour that closed: its busiest five minutes far below what
-// they are on other days, or no traffic at all.
-func (d *Detector) drop(w *window.Window, dev window.Device) (f detect.Finding, ok bool) {
-	if dev.Since() > w.Closed*3600 {
-		return f, false // not seen for the whole hour
-	}
-	total, peak := dev.Hour()
-	at := time.Unix(w.Closed*3600, 0).UTC()
-	in, okIn := d.past.At(dev.Addr(), at, baseline.BytesIn)
-	out, okOut := d.past.At(dev.Addr(), at, baseline.BytesOut)
-	if !okIn || !okOut || in.Basis.Level != "hour_of_day" {
-		return f, false
-	}
-	floor := float64(d.cfg.MinBytes)
-	silent := total.Packets[window.In]+total.Packets[window.Out] == 0
-	low := in.Median > floor && in.Sigma(float64(peak.Bytes[window.In])) < -d.cfg.High &&
-		out.Sigma(float64(peak.Bytes[window.Out])) < -d.cfg.Medium
-	if !low && !(silent && in.Median+out.Median > floor) {
-		return f, false
-	}
-	kind := "volume"
-	if silent {
-		kind = "silence"
-	}
-	f = d.finding(w, dev, kind)
-	f.Started, f.Last = at, at.Add(time.Hour)
-	f.Baseline = detect.Baseline(in.Basis)
-	f.Score, f.Severity = 0.65, detect.Medium
-	f.Metrics.Bytes = total.Bytes[window.In] + total.Bytes[window.Out]
-	f.Metrics.DurationSeconds = 3600
-	f.Indicators = []detect.Indicator{
-		{Name: "volume_bits_in", Observed: float64(peak.Bytes[window.In]) * 8 / 300, Expected: in.Median * 8 / 300, Unit: "bits/s", Weight: 0.5},
-		{Name: "volume_bits_out", Observed: float64(peak.Bytes[window.Out]) * 8 / 300, Expected: out.Median * 8 / 300, Unit: "bits/s", Weight: 0.5},
-	}
-	return f, true
 }
 
 func (d *Detector) finding(w *window.Window, dev window.Device, kind string) detect.Finding {

@@ -31,7 +31,7 @@ func run(t *testing.T, level string, megabytes func(minute int) uint64) (worst d
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig(), usual{level})
+	d, err := New(DefaultConfig(), usual{level}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
