@@ -197,8 +197,9 @@ func (m *model) spreads(v *view, y []float32) {
 	if n := len(m.ratio); n >= 4*minSamples {
 		slices.Sort(m.ratio)
 		far, near := m.ratio[min(n-1, int(calibration*float64(n)))], m.ratio[int(0.95*float64(n))]
-		m.stretch = max(1, far/3)
-		m.tail = tailOf(float64(near), float64(max(far, 3)))
+		if far > 3 { // else the past lies inside the spread that is believed at least
+			m.stretch, m.tail = far/3, tailOf(float64(near), float64(far))
+		}
 	}
 }
 
