@@ -155,12 +155,27 @@ type Normal struct {
 	Ever    float64 // the busiest five minutes of any hour that is remembered
 	Basis   Basis
 	measure Measure
+	usual   float64 // the median before Times raised it; 0 = it did not
 }
 
 // Sigma is how many calibrated deviations value lies above (positive) or below
 // the median.
 func (n *Normal) Sigma(value float64) float64 {
-	return (n.measure.log(value) - n.measure.log(n.Median)) / n.Spread
+	d := (n.measure.log(value) - n.measure.log(n.Median)) / n.Spread
+	if d < 0 && n.usual > 0 { // what was expected to grow and did not is as usual
+		d = min(0, (n.measure.log(value)-n.measure.log(n.usual))/n.Spread)
+	}
+	return d
+}
+
+// Times returns what is normal while factor times the usual volume is expected:
+// anything from the usual to that. A factor of at most 1 changes nothing.
+func (n Normal) Times(factor float64) Normal {
+	if factor > 1 {
+		n.usual = n.Median
+		n.Median, n.P99, n.Ever = n.Median*factor, n.P99*factor, n.Ever*factor
+	}
+	return n
 }
 
 // Above is the value that lies z deviations above the median.
