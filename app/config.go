@@ -22,6 +22,7 @@ import (
 	"tidewatch/detect/volume"
 	"tidewatch/enrich"
 	"tidewatch/incident"
+	"tidewatch/schedule"
 	"tidewatch/store"
 	"tidewatch/telemetry"
 	"tidewatch/window"
@@ -39,6 +40,7 @@ type Config struct {
 	Enrich       enrich.Config    `yaml:"networks"`
 	Window       window.Config    `yaml:"window"`
 	Baseline     baseline.Config  `yaml:"baseline"`
+	Schedule     schedule.Config  `yaml:"schedule"`
 	Flood        flood.Config     `yaml:"flood"`
 	Exfil        exfil.Config     `yaml:"exfil"`
 	Volume       volume.Config    `yaml:"volume"`
@@ -59,7 +61,7 @@ func DefaultConfig() Config {
 	return Config{
 		DataDir: "./data", Timezone: "Local", Shards: 1,
 		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(),
-		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(),
+		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(), Schedule: schedule.DefaultConfig(),
 		Flood: flood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
 		Incident: incident.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
@@ -103,6 +105,7 @@ func (c *Config) Validate() error {
 		{"collect", c.Collect.Validate()},
 		{"window", c.Window.Validate()},
 		{"baseline", c.Baseline.Validate()},
+		{"schedule", c.Schedule.Validate()},
 		{"flood", c.Flood.Validate()},
 		{"exfil", c.Exfil.Validate()},
 		{"volume", c.Volume.Validate()},

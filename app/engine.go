@@ -14,6 +14,7 @@ import (
 	"tidewatch/enrich"
 	"tidewatch/flow"
 	"tidewatch/incident"
+	"tidewatch/schedule"
 )
 
 // Engine is the line from batches to incidents: enrich, windows, detectors,
@@ -29,6 +30,7 @@ type Engine struct {
 	lesson  bool
 	now     int64 // the running second; 0 before the first record
 	input   Input
+	planned *schedule.View      // what the schedule says of findings
 	hurt    map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
 	scratch struct {
 		findings []detect.Finding
@@ -61,8 +63,13 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 	if cfg.Shards < 1 || cfg.Shards > 256 {
 		return nil, fmt.Errorf("shards must lie between 1 and 256, not %d", cfg.Shards)
 	}
+	planned, err := newSchedule(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.planned = planned.View()
 	for i := range cfg.Shards {
-		s, err := newShard(cfg, i, cfg.Shards)
+		s, err := newShard(cfg, planned.View(), i, cfg.Shards)
 		if err != nil {
 			return nil, err
 		}
@@ -177,8 +184,10 @@ func (e *Engine) tick() {
 func (e *Engine) fold(at time.Time, found []detect.Finding) {
 	for i := range found {
 		f := &found[i]
-		// An upload judged without a past must be learned, or it never gets one.
-		if f.Category == detect.DDoSAttack || f.Category == detect.DataExfiltration && f.Baseline.Level != "none" {
+		silenced := silence(e.planned, f)
+		// An upload judged without a past must be learned, or it never gets one; a
+		// planned one is learned unless its event says otherwise.
+		if f.Category == detect.DDoSAttack || f.Category == detect.DataExfiltration && f.Baseline.Level != "none" && !silenced {
 			e.hurts(f)
 		}
 	}

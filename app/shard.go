@@ -11,6 +11,7 @@ import (
 	"tidewatch/detect/flood"
 	"tidewatch/detect/volume"
 	"tidewatch/flow"
+	"tidewatch/schedule"
 	"tidewatch/window"
 )
 
@@ -20,6 +21,7 @@ type shard struct {
 	index, of int
 	windows   *window.Tracker
 	past      *baseline.Store
+	planned   *schedule.View
 	detectors []detect.Detector
 	findings  []detect.Finding
 	found     []uint64        // findings by detector
@@ -27,12 +29,12 @@ type shard struct {
 }
 
 // newShard wires one shard. Adding a detector is one line in its list.
-func newShard(cfg *Config, index, of int) (*shard, error) {
+func newShard(cfg *Config, planned *schedule.View, index, of int) (*shard, error) {
 	wcfg := cfg.Window
 	wcfg.MaxDevices, wcfg.MaxHot, wcfg.MaxUploads = part(wcfg.MaxDevices, of), part(wcfg.MaxHot, of), part(wcfg.MaxUploads, of)
 	bcfg := cfg.Baseline
 	bcfg.Zone, bcfg.MaxDevices = cfg.zone(), part(bcfg.MaxDevices, of)
-	s := &shard{index: index, of: of}
+	s := &shard{index: index, of: of, planned: planned}
 	var err error
 	if s.windows, err = window.New(wcfg); err != nil {
 		return nil, err
@@ -40,17 +42,18 @@ func newShard(cfg *Config, index, of int) (*shard, error) {
 	if s.past, err = baseline.New(bcfg); err != nil {
 		return nil, err
 	}
+	past := &expectation{past: s.past, planned: planned}
 	ecfg := cfg.Exfil
 	ecfg.Zone = cfg.zone()
-	floods, err := flood.New(cfg.Flood, s.past)
+	floods, err := flood.New(cfg.Flood, past)
 	if err != nil {
 		return nil, err
 	}
-	uploads, err := exfil.New(ecfg, s.past)
+	uploads, err := exfil.New(ecfg, past)
 	if err != nil {
 		return nil, err
 	}
-	volumes, err := volume.New(cfg.Volume, s.past)
+	volumes, err := volume.New(cfg.Volume, past)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +106,8 @@ func (s *shard) tick(lesson bool, spoiled func(flow.Addr, int64) bool) {
 func (s *shard) learn(w *window.Window, spoiled func(flow.Addr, int64) bool) {
 	for i := range w.Devices() {
 		d, ok := w.Device(i)
-		if !ok || d.Since() > w.Closed*3600+60 || spoiled(d.Addr(), w.Closed) {
+		if !ok || d.Since() > w.Closed*3600+60 || spoiled(d.Addr(), w.Closed) ||
+			unlearned(s.planned, d.Addr(), w.Closed) {
 			continue
 		}
 		_, peak := d.Hour()
