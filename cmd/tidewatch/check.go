@@ -3,6 +3,8 @@
 package main
 
 import (
+	"time"
+
 	"tidewatch/app"
 	"tidewatch/config"
 )
@@ -11,11 +13,15 @@ type checkCmd struct {
 	Config string `short:"c" placeholder:"FILE" help:"Configuration file (YAML)."`
 }
 
-// Run validates and prints every key with its value and where that comes from.
+// Run validates and prints every key with its value and where that comes from,
+// and when the scheduled events are on next.
 func (c *checkCmd) Run(s streams) error {
 	cfg, origins, err := app.LoadConfig(c.Config)
 	if err != nil {
 		return usageError{err}
 	}
-	return config.Print(s.out, cfg, origins)
+	if err := config.Print(s.out, cfg, origins); err != nil {
+		return err
+	}
+	return cfg.WritePlan(s.out, time.Now())
 }
