@@ -24,6 +24,7 @@ import (
 	"tidewatch/enrich"
 	"tidewatch/identity"
 	"tidewatch/incident"
+	"tidewatch/schedule"
 	"tidewatch/store"
 	"tidewatch/telemetry"
 	"tidewatch/window"
@@ -42,6 +43,7 @@ type Config struct {
 	Identity     identity.Config  `yaml:"identity"`
 	Window       window.Config    `yaml:"window"`
 	Baseline     baseline.Config  `yaml:"baseline"`
+	Schedule     schedule.Config  `yaml:"schedule"`
 	Flood        flood.Config     `yaml:"flood"`
 	Exfil        exfil.Config     `yaml:"exfil"`
 	Volume       volume.Config    `yaml:"volume"`
@@ -63,7 +65,7 @@ func DefaultConfig() Config {
 	return Config{
 		DataDir: "./data", Timezone: "Local", Shards: 1,
 		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(), Identity: identity.DefaultConfig(),
-		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(),
+		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(), Schedule: schedule.DefaultConfig(),
 		Flood: flood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
 		Outage: outage.DefaultConfig(), Incident: incident.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
@@ -124,6 +126,7 @@ func (c *Config) Validate() error {
 		{"collect", c.Collect.Validate()},
 		{"window", c.Window.Validate()},
 		{"baseline", c.Baseline.Validate()},
+		{"schedule", c.Schedule.Validate()},
 		{"flood", c.Flood.Validate()},
 		{"exfil", c.Exfil.Validate()},
 		{"volume", c.Volume.Validate()},

@@ -15,6 +15,7 @@ import (
 	"tidewatch/enrich"
 	"tidewatch/flow"
 	"tidewatch/incident"
+	"tidewatch/schedule"
 	"tidewatch/window"
 )
 
@@ -35,6 +36,7 @@ type Engine struct {
 	resumed bool  // now comes from a checkpoint, and nothing was received since
 	input   Input
 	ticks   ticks
+	planned *schedule.View      // what the schedule says of findings
 	hurt    map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
 	scratch struct {
 		findings []detect.Finding
@@ -74,8 +76,13 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	planned, err := newSchedule(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.planned = planned.View()
 	for i := range cfg.Shards {
-		s, err := newShard(cfg, i, cfg.Shards, shardDeps{who, e.outages})
+		s, err := newShard(cfg, i, cfg.Shards, shardDeps{who, planned, e.outages})
 		if err != nil {
 			return nil, err
 		}
@@ -202,8 +209,10 @@ func (e *Engine) tick() {
 func (e *Engine) fold(at time.Time, found []detect.Finding) {
 	for i := range found {
 		f := &found[i]
-		// An upload judged without a past must be learned, or it never gets one.
-		if f.Category == detect.DDoSAttack || f.Category == detect.DataExfiltration && f.Baseline.Level != "none" {
+		silenced := silence(e.planned, f)
+		// An upload judged without a past must be learned, or it never gets one; a
+		// planned one is learned unless its event says otherwise.
+		if f.Category == detect.DDoSAttack || f.Category == detect.DataExfiltration && f.Baseline.Level != "none" && !silenced {
 			e.hurts(f)
 		}
 		if f.Score >= suspicion {

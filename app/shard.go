@@ -12,6 +12,7 @@ import (
 	"tidewatch/detect/volume"
 	"tidewatch/flow"
 	"tidewatch/identity"
+	"tidewatch/schedule"
 	"tidewatch/window"
 )
 
@@ -23,6 +24,7 @@ type shard struct {
 	past      *baseline.Store
 	who       *identity.Table
 	shared    map[flow.Addr]*sharedHour
+	planned   *schedule.View
 	detectors []detect.Detector
 	findings  []detect.Finding
 	found     []uint64        // findings by detector
@@ -33,17 +35,19 @@ type shard struct {
 
 // shardDeps is what all shards share, and only read.
 type shardDeps struct {
-	who   *identity.Table
-	sight volume.Sight // knows which exporters are there
+	who     *identity.Table
+	planned *schedule.Schedule
+	sight   volume.Sight // knows which exporters are there
 }
 
 // newShard wires one shard. Adding a detector is one line in its list.
 func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	wcfg := cfg.Window
 	wcfg.MaxDevices, wcfg.MaxHot, wcfg.MaxUploads = part(wcfg.MaxDevices, of), part(wcfg.MaxHot, of), part(wcfg.MaxUploads, of)
+	s := &shard{index: index, of: of, who: deps.who, planned: deps.planned.View(), shared: map[flow.Addr]*sharedHour{}}
 	bcfg := cfg.Baseline
+	bcfg.Holiday = s.planned.Holiday
 	bcfg.Zone, bcfg.MaxDevices = cfg.zone(), part(bcfg.MaxDevices, of)
-	s := &shard{index: index, of: of, who: deps.who, shared: map[flow.Addr]*sharedHour{}}
 	var err error
 	if s.windows, err = window.New(wcfg); err != nil {
 		return nil, err
@@ -51,9 +55,9 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if s.past, err = baseline.New(bcfg); err != nil {
 		return nil, err
 	}
+	past := &expectation{past: keyed{s.past, deps.who}, planned: s.planned}
 	ecfg := cfg.Exfil
 	ecfg.Zone = cfg.zone()
-	past := keyed{s.past, deps.who}
 	floods, err := flood.New(cfg.Flood, past)
 	if err != nil {
 		return nil, err
@@ -130,7 +134,7 @@ func (s *shard) learn(w *window.Window, spoiled func(window.Device, int64) bool)
 			Bytes: total.Bytes, Packets: total.Packets, Flows: total.Flows,
 			PeakBytes: peak.Bytes, PeakPackets: peak.Packets[window.In],
 		}
-		ignore := spoiled(d, w.Closed) || d.Since() > w.Closed*3600+60
+		ignore := spoiled(d, w.Closed) || d.Since() > w.Closed*3600+60 || unlearned(s.planned, d.Addr(), w.Closed)
 		if key := s.who.Key(d.Addr(), w.Closed*3600); key != d.Addr() {
 			s.share(key, &h, ignore)
 			continue

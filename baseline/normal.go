@@ -27,16 +27,30 @@ type Normal struct {
 	Shared  bool    // the past is of several addresses; one alone may be far below it
 	Tail    float64 // beyond three sigmas z grows as the deviation to this power, at most 1; 0 is 1
 	measure Measure
+	usual   float64 // the median before Times raised it; 0 = it did not
 }
 
 // Sigma is how many calibrated deviations value lies above (positive) or below
 // the median.
 func (n *Normal) Sigma(value float64) float64 {
 	z := (n.measure.log(value) - n.measure.log(n.Median)) / n.Spread
+	if z < 0 && n.usual > 0 { // what was expected to grow and did not is as usual
+		z = min(0, (n.measure.log(value)-n.measure.log(n.usual))/n.Spread)
+	}
 	if tail := n.Tail; tail > 0 && tail < 1 && math.Abs(z) > 3 {
 		z = math.Copysign(3*math.Pow(math.Abs(z)/3, tail), z)
 	}
 	return z
+}
+
+// Times returns what is normal while factor times the usual volume is expected:
+// anything from the usual to that. A factor of at most 1 changes nothing.
+func (n Normal) Times(factor float64) Normal {
+	if factor > 1 {
+		n.usual = n.Median
+		n.Median, n.P99, n.Ever = n.Median*factor, n.P99*factor, n.Ever*factor
+	}
+	return n
 }
 
 // Above is the value that lies z deviations above the median.

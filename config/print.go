@@ -137,6 +137,9 @@ func inlineText(v reflect.Value, secret bool) string {
 		slices.Sort(parts)
 	case reflect.Struct:
 		for _, f := range fieldsOf(v.Type()) {
+			if to := v.FieldByIndex(f.index); to.Kind() == reflect.Pointer && to.IsNil() {
+				continue // not set, and there is no way to write that
+			}
 			parts = append(parts, f.name+": "+inlineText(v.FieldByIndex(f.index), f.secret))
 		}
 	default:

@@ -154,8 +154,8 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 	inc.Score = max(inc.Score, f.Score)
 	e.merge(f)
 	e.observeVectors(f, b.now)
-	for _, i := range f.Indicators {
-		inc.indicate(i)
+	for i := range f.Indicators {
+		inc.indicate(f.Indicators[i])
 	}
 }
 

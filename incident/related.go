@@ -30,7 +30,8 @@ func (b *Book) fold(f *detect.Finding) bool {
 		return true // told already; the attack is over and the window still holds it
 	}
 	news := false
-	for _, i := range f.Indicators {
+	for n := range f.Indicators {
+		i := f.Indicators[n]
 		i.Weight = 0 // it did not count in the score
 		if !slices.ContainsFunc(parent.inc.Indicators, func(have Indicator) bool { return have.Name == i.Name }) {
 			news = true

@@ -3,20 +3,21 @@
 package incident
 
 import (
+	"strconv"
 	"strings"
 
 	"tidewatch/detect"
 )
 
 // phrase is how an indicator reads: the observed quantity in a clause, then the
-// expected one. %o and %e stand for them.
+// expected one. %o and %e stand for them, %d for the detail.
 type phrase struct {
 	name, text string
 }
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [22]phrase {
+func phrases() [23]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o arrived; %e is the limit"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
@@ -39,6 +40,7 @@ func phrases() [22]phrase {
 		{"volume_packets_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"silent", "the device sent nothing for %o; up to %e is usual at that hour"},
 		{"suppressed_findings", "%o found no room among the open incidents and are only counted"},
+		{"scheduled_event", "planned: the event %d covers it, so it is listed and not alerted"},
 		{"exporter_silent", "nothing came from the exporter for %o; it usually sends every %e"},
 	}
 }
@@ -56,7 +58,7 @@ func indicatorText(i *detect.Indicator) string {
 	}
 	for _, p := range phrases() {
 		if p.name == i.Name {
-			return strings.NewReplacer("%o", observed, "%e", expected).Replace(p.text)
+			return strings.NewReplacer("%o", observed, "%e", expected, "%d", strconv.Quote(i.Detail)).Replace(p.text)
 		}
 	}
 	return spoken(i.Name) + " was " + observed + "; " + expected + " was expected"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"tidewatch/app"
 	"tidewatch/config"
@@ -15,7 +16,8 @@ type checkCmd struct {
 	Config string `short:"c" placeholder:"FILE" help:"Configuration file (YAML)."`
 }
 
-// Run validates and prints every key with its value and where that comes from.
+// Run validates and prints every key with its value and where that comes from,
+// and when the scheduled events are on next.
 func (c *checkCmd) Run(s streams) error {
 	cfg, origins, err := app.LoadConfig(c.Config)
 	if err != nil {
@@ -31,6 +33,8 @@ func (c *checkCmd) Run(s streams) error {
 	if err := config.Print(s.out, cfg, origins); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "# how often devices are judged: %s\n", cfg.Window.Rule())
-	return err
+	if _, err = fmt.Fprintf(s.out, "# how often devices are judged: %s\n", cfg.Window.Rule()); err != nil {
+		return err
+	}
+	return cfg.WritePlan(s.out, time.Now())
 }

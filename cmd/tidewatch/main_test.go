@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -108,6 +109,43 @@ func TestFailOn(t *testing.T) {
 	quiet := filepath.Join(shareddata.Dir(t), "tunnel/ndpi/ubntac2.pcap")
 	if status, out, _ := exec(t, append(args, "low", quiet)...); status != 0 || !strings.Contains(out, "no incidents") {
 		t.Errorf("status %d: %s", status, out)
+	}
+}
+
+// check prints a configuration that can be read again, with the times of what
+// is planned behind it; a calendar that cannot be read is said.
+func TestCheckPrintsThePlan(t *testing.T) {
+	file := write(t, "plan.yaml", `timezone: Europe/Berlin
+schedule:
+  events:
+    - {name: nightly backup, start: "2026-01-01 22:00", end: "2026-01-02 01:00", rrule: "FREQ=DAILY", alert: false}
+    - name: summer sale
+      start: 2100-07-01
+      duration: 36h
+      targets: [192.0.2.7, "2001:db8::/64"]
+      expect: 5
+      learn: false
+    - {name: long ago, start: "2001-01-01", learn: false}
+`)
+	status, first, stderr := exec(t, "check", "-c", file)
+	if status != 0 || !regexp.MustCompile(`#   nightly backup: \w{3} \d{4}-\d\d-\d\d 22:00 \+0[12]:00 to \w{3} \d{4}-\d\d-\d\d 01:00 \+0[12]:00; [^;]*; `).MatchString(first) ||
+		!strings.Contains(first, "#   long ago: never in the next ten years\n") {
+		t.Errorf("status %d: %s%s", status, first, stderr)
+	}
+	var readable []string
+	for line := range strings.Lines(first) {
+		if !strings.Contains(line, `"(not set)"`) { // secrets are not printed
+			readable = append(readable, line)
+		}
+	}
+	status, again, stderr := exec(t, "check", "-c", write(t, "again.yaml", strings.Join(readable, "")))
+	_, plan, _ := strings.Cut(first, "# Scheduled events")
+	if status != 0 || plan == "" || !strings.HasSuffix(again, plan) {
+		t.Errorf("read again: status %d: %s%s", status, again, stderr)
+	}
+	status, _, stderr = exec(t, "check", "-c", write(t, "missing.yaml", "schedule:\n  holidays: [/nonexistent.ics]\n"))
+	if status != 2 || !strings.Contains(stderr, "/nonexistent.ics") {
+		t.Errorf("a missing calendar: status %d: %s", status, stderr)
 	}
 }
 
