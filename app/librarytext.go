@@ -150,7 +150,7 @@ func (p *Profile) WriteText(w io.Writer) error {
 		line("%02d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t", h, s.Count, p.unit(s.Median), p.unit(s.Mean), p.unit(s.StdDev),
 			p.unit(s.MAD), p.unit(s.P95), p.unit(s.P99), p.unit(expected[h]))
 	}
-	line("\n(expected next: the busiest five minutes of that hour in the next 24; what is judged is compared with it)")
+	line("\n(expected next: what the next 24 hours are compared with)")
 	for i := range p.Remarks {
 		line("look at: %s", p.Remarks[i].Text)
 	}

@@ -38,7 +38,7 @@ func (s *Store) Audit(addr flow.Addr) (out []Remark) {
 	}
 	v := &s.scratch.view
 	v.fill(s, p, p.last+1)
-	for k := range numMeasures {
+	for k := range HourBytesIn { // what the hours say besides is the same
 		days := s.dayLevels(v, k)
 		if r, ok := s.shift(days, k); ok {
 			out = append(out, r)

@@ -38,26 +38,34 @@ import (
 // Measure is one judged series of a device.
 type Measure uint8
 
-// The measures: the busiest five minutes in an hour.
+// The measures: the busiest five minutes in an hour, and the whole hour. A large
+// change shows in the first within minutes. A smaller one that lasts shows in the
+// second: the busiest minutes of an ordinary hour are already several times its mean.
 const (
 	BytesIn Measure = iota
 	BytesOut
 	PacketsIn
+	HourBytesIn
+	HourBytesOut
 	numMeasures
 )
 
 func (m Measure) String() string {
-	return [numMeasures]string{"bytes_in", "bytes_out", "packets_in"}[m]
+	return [numMeasures]string{"bytes_in", "bytes_out", "packets_in", "hour_bytes_in", "hour_bytes_out"}[m]
 }
 
 // grain is the volume below which differences do not matter: values are learned
 // as log(1 + v/grain), so that a device which is silent at most hours is not
 // infinitely surprised by a single web page.
 func (m Measure) grain() float64 {
-	if m == PacketsIn {
+	switch m {
+	case PacketsIn:
 		return 3000 // in five minutes: 10 packets/s
+	case HourBytesIn, HourBytesOut:
+		return 12e6 // in an hour: 27 kbit/s
+	default:
+		return 1e6 // in five minutes: 27 kbit/s
 	}
-	return 1e6 // in five minutes: 27 kbit/s
 }
 
 func (m Measure) log(v float64) float64     { return math.Log1p(v / m.grain()) }

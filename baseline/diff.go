@@ -48,7 +48,7 @@ func (c *Change) size() float64 {
 }
 
 func compare(before, after *Store, a flow.Addr) (worst Change, ok bool) {
-	for k := range numMeasures {
+	for k := range HourBytesIn {
 		x, y := before.usual(a, k), after.usual(a, k)
 		c := Change{Address: a.Netip().String(), Kind: "changed", Measure: k.String(), Before: x.sum(), After: y.sum()}
 		if c.Before > 0 && c.After > 0 {

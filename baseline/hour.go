@@ -16,12 +16,20 @@ type Hour struct {
 	PeakPackets           uint64    // towards the device, likewise
 }
 
-// Peak is the judged value of a measure.
-func (h *Hour) Peak(m Measure) uint64 {
-	if m == PacketsIn {
+// Judged is the value of a measure.
+func (h *Hour) Judged(m Measure) uint64 {
+	switch m {
+	case BytesIn:
+		return h.PeakBytes[0]
+	case BytesOut:
+		return h.PeakBytes[1]
+	case PacketsIn:
 		return h.PeakPackets
+	case HourBytesIn:
+		return h.Bytes[0]
+	default:
+		return h.Bytes[1]
 	}
-	return h.PeakBytes[m]
 }
 
 // Trust says how far an hour is learned from.

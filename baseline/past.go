@@ -58,7 +58,7 @@ func (s *Store) judge(addr flow.Addr, r *record) Trust {
 	worst := 0.0
 	for m := range numMeasures {
 		if n, ok := s.At(addr, time.Unix(r.hour*3600, 0), m); ok {
-			z := n.Sigma(float64(r.Peak(m)))
+			z := n.Sigma(float64(r.Judged(m)))
 			worst = max(worst, z, -z)
 		}
 	}

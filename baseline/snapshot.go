@@ -20,7 +20,7 @@ import (
 //	devices: number, then for each
 //	  address (16 bytes), first hour, base hour, days with traffic, last day
 //	  length of the log, the log (record.append)
-//	  0, or 1 and the limit: hour, then for each of 3 measures 24 medians, a
+//	  0, or 1 and the limit: hour, then for each of 5 measures 24 medians, a
 //	  sigma and a tail (float32, big endian)
 //	CRC-32C of all before it (4 bytes, big endian)
 const (

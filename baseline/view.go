@@ -63,7 +63,7 @@ func (v *view) fill(s *Store, p *past, to int64) {
 		}
 		v.w[i] = r.trust.weight()
 		for m := range numMeasures {
-			v.y[m][i] = float32(m.log(float64(r.Peak(m))))
+			v.y[m][i] = float32(m.log(float64(r.Judged(m))))
 		}
 	})
 }

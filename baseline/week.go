@@ -116,7 +116,7 @@ type Profile struct {
 	Weeks        [hoursOfWeek]Stats  `json:"hour_of_week"` // 0 is Sunday at midnight, in the site's zone
 	Days         [hoursOfDay]Stats   `json:"hour_of_day"`
 	Overall      Stats               `json:"global"`
-	Expected     [hoursOfDay]float64 `json:"expected"` // median of the judged measure for the 24 hours from ExpectedFrom on
+	Expected     [hoursOfDay]float64 `json:"expected"` // for the 24 hours from ExpectedFrom on
 	ExpectedFrom time.Time           `json:"expected_from"`
 	Remarks      []Remark            `json:"remarks"`
 }
@@ -192,13 +192,17 @@ func (s *Store) Profile(addr flow.Addr, f Field) (out Profile, ok bool) {
 // measure is the judged measure that a field belongs to.
 func (f Field) measure() (Measure, bool) {
 	switch f {
-	case FieldBytesIn, FieldPeakBytesIn:
+	case FieldBytesIn:
+		return HourBytesIn, true
+	case FieldBytesOut:
+		return HourBytesOut, true
+	case FieldPeakBytesIn:
 		return BytesIn, true
-	case FieldBytesOut, FieldPeakBytesOut:
+	case FieldPeakBytesOut:
 		return BytesOut, true
-	case FieldPacketsIn, FieldPeakPacketsIn:
+	case FieldPeakPacketsIn:
 		return PacketsIn, true
-	case FieldPacketsOut, FieldFlowsIn, FieldFlowsOut:
+	case FieldPacketsIn, FieldPacketsOut, FieldFlowsIn, FieldFlowsOut:
 	}
 	return 0, false
 }

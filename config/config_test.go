@@ -319,6 +319,30 @@ optional: 7                                                      # FILE:17
 	}
 }
 
+// What is not set inside a list is left out, because no text stands for it.
+func TestPrintOptionalInList(t *testing.T) {
+	type item struct {
+		Name string `yaml:"name"`
+		On   *bool  `yaml:"on"`
+	}
+	no := false
+	cfg := struct {
+		Items []item `yaml:"items"`
+	}{[]item{{Name: "a"}, {Name: "b", On: &no}}}
+	var out strings.Builder
+	if err := Print(&out, &cfg, nil); err != nil {
+		t.Fatal(err)
+	}
+	again := cfg
+	again.Items = nil
+	if _, err := Load(write(t, out.String()), nil, &again); err != nil {
+		t.Fatalf("%v in\n%s", err, out.String())
+	}
+	if diff := cmp.Diff(cfg, again); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	cfg, path := defaults(), write(t, "name: x\nlimits: {low: 3}\n")
 	origins, err := Load(path, nil, &cfg)
