@@ -347,6 +347,10 @@ func TestOver(t *testing.T) {
 	if text := inc.Indicators[0].Text; text != "nothing came from the exporter for 2 min 30 s; it usually sends every 4 s" {
 		t.Error(text)
 	}
+	short := detect.Indicator{Name: "exporter_silent", Observed: 11, Expected: 1, Unit: "s"}
+	if text := indicatorText(&short); text != "nothing came from the exporter for 11 s; it usually sends every 1 s" {
+		t.Error(text)
+	}
 	if events = b.Apply(at(300), down(300, false), nil); len(events) != 1 || events[0].Type != Reopened || events[0].Incident.ID != inc.ID {
 		t.Errorf("%+v", events)
 	}

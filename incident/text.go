@@ -52,8 +52,7 @@ func indicatorText(i *detect.Indicator) string {
 		unit = "" // the sentence says what it is
 	}
 	observed, expected := quantity(i.Observed, unit), quantity(i.Expected, unit)
-	named := observed == number(i.Observed)+" "+unit || observed == number(i.Observed)+" "+singular(unit)
-	if named && expected == number(i.Expected)+" "+unit {
+	if unit != "s" && expected == number(i.Expected)+" "+unit {
 		expected = number(i.Expected) // the observed number has named the unit
 	}
 	for _, p := range phrases() {
