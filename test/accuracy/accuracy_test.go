@@ -27,7 +27,7 @@ func TestSameSeedSameTable(t *testing.T) {
 	if one.String() != two.String() {
 		t.Errorf("the same flags print\n%s\nand\n%s", one.String(), two.String())
 	}
-	if !strings.Contains(one.String(), "1 networks of 100 devices") || !strings.Contains(one.String(), "False alerts per device-week") {
+	if !strings.Contains(one.String(), "1 network of 100 devices") || !strings.Contains(one.String(), "False alerts per device-week") {
 		t.Errorf("printed\n%s", one.String())
 	}
 }
