@@ -27,7 +27,7 @@ func TestSameSeedSameTable(t *testing.T) {
 	if one.String() != two.String() {
 		t.Errorf("the same flags print\n%s\nand\n%s", one.String(), two.String())
 	}
-	if !strings.Contains(one.String(), "1 networks of 100 devices") || !strings.Contains(one.String(), "False alerts per device-week") {
+	if !strings.Contains(one.String(), "1 network of 100 devices") || !strings.Contains(one.String(), "False alerts per device-week") {
 		t.Errorf("printed\n%s", one.String())
 	}
 }
@@ -65,16 +65,17 @@ func TestJudge(t *testing.T) {
 		incidents []incident.Incident
 		want      injected
 	}{
-		"nothing":              {false, nil, injected{}},
-		"too weak":             {false, []incident.Incident{said(0, detect.BaselineAnomaly, detect.Low)}, injected{}},
-		"too early":            {false, []incident.Incident{said(-time.Hour, detect.BaselineAnomaly, detect.High)}, injected{}},
-		"too late":             {false, []incident.Incident{said(3*time.Hour, detect.BaselineAnomaly, detect.High)}, injected{}},
-		"seen after an hour":   {false, []incident.Incident{said(55*time.Minute, detect.BaselineAnomaly, detect.High)}, injected{OK: true, Severity: detect.High, Hours: 1, Sigma: 7}},
-		"told twice":           {false, []incident.Incident{said(0, detect.BaselineAnomaly, detect.Medium), said(55*time.Minute, detect.BaselineAnomaly, detect.High)}, injected{OK: true, Severity: detect.High, Hours: 1.0 / 12, Sigma: 7, Further: 1}},
-		"a crowd left alone":   {true, nil, injected{OK: true}},
-		"a crowd is unusual":   {true, []incident.Incident{said(0, detect.BaselineAnomaly, detect.High)}, injected{OK: true, Severity: detect.High, Hours: 1.0 / 12, Sigma: 7}},
-		"a crowd is no attack": {true, []incident.Incident{said(0, detect.DDoSAttack, detect.High)}, injected{Severity: detect.High, Hours: 1.0 / 12, Sigma: 7}},
-		"an upload may be it":  {false, []incident.Incident{said(0, detect.DataExfiltration, detect.Critical)}, injected{OK: true, Severity: detect.Critical, Hours: 1.0 / 12, Sigma: 7}},
+		"nothing":               {false, nil, injected{}},
+		"too weak":              {false, []incident.Incident{said(0, detect.BaselineAnomaly, detect.Low)}, injected{}},
+		"too early":             {false, []incident.Incident{said(-time.Hour, detect.BaselineAnomaly, detect.High)}, injected{}},
+		"too late":              {false, []incident.Incident{said(3*time.Hour, detect.BaselineAnomaly, detect.High)}, injected{}},
+		"seen after an hour":    {false, []incident.Incident{said(55*time.Minute, detect.BaselineAnomaly, detect.High)}, injected{OK: true, Severity: detect.High, Hours: 1, Sigma: 7}},
+		"silence finds nothing": {false, []incident.Incident{{Kind: silence, Severity: detect.High, Started: start, Detected: start.Add(time.Hour)}}, injected{}},
+		"told twice":            {false, []incident.Incident{said(0, detect.BaselineAnomaly, detect.Medium), said(55*time.Minute, detect.BaselineAnomaly, detect.High)}, injected{OK: true, Severity: detect.High, Hours: 1.0 / 12, Sigma: 7, Further: 1}},
+		"a crowd left alone":    {true, nil, injected{OK: true}},
+		"a crowd is unusual":    {true, []incident.Incident{said(0, detect.BaselineAnomaly, detect.High)}, injected{OK: true, Severity: detect.High, Hours: 1.0 / 12, Sigma: 7}},
+		"a crowd is no attack":  {true, []incident.Incident{said(0, detect.DDoSAttack, detect.High)}, injected{Severity: detect.High, Hours: 1.0 / 12, Sigma: 7}},
+		"an upload may be it":   {false, []incident.Incident{said(0, detect.DataExfiltration, detect.Critical)}, injected{OK: true, Severity: detect.Critical, Hours: 1.0 / 12, Sigma: 7}},
 	} {
 		p := pendingEvent{truth: scenario.Truth{
 			Subject: netip.MustParseAddr("10.30.1.1"), Start: start, End: start.Add(time.Hour), MustNotAlert: tc.harmless,

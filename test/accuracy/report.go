@@ -109,8 +109,19 @@ func (r *report) finish() {
 	r.Kinds.sort()
 	r.Roles.sort()
 	r.Occasions.sort()
+	rises := map[string]float64{} // false alerts by role that could be taken for a find
+	for i := range r.Alerts {
+		if a := &r.Alerts[i]; a.Kind != silence && a.Severity.Rank() >= detect.Medium.Rank() {
+			rises[a.Role]++
+		}
+	}
 	for i := range r.events {
-		r.Events = append(r.Events, r.events[i].judge(r.Medium))
+		e := &r.events[i]
+		weeks := r.Roles.row(e.role).DeviceWeeks
+		if weeks == 0 { // something was done to all devices of the role: it has no rate of its own
+			weeks = r.DeviceWeeks
+		}
+		r.Events = append(r.Events, e.judge(rises[e.role]/weeks))
 	}
 }
 

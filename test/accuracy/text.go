@@ -13,8 +13,12 @@ import (
 func (r *report) text() string {
 	var b strings.Builder
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format, args...) }
-	say("%d networks of %d devices (seeds %d to %d), %d days that only teach, %d days judged: %.0f device-weeks, %.3g flows, %.3g packets, %.3g bytes.\n\n",
-		len(r.Seeds), r.Devices, r.Seeds[0], r.Seeds[len(r.Seeds)-1], r.TrainDays, r.JudgedDays,
+	networks := "networks"
+	if len(r.Seeds) == 1 {
+		networks = "network"
+	}
+	say("%d %s of %d devices (seeds %d to %d), %d days that only teach, %d days judged: %.0f device-weeks, %.3g flows, %.3g packets, %.3g bytes.\n\n",
+		len(r.Seeds), networks, r.Devices, r.Seeds[0], r.Seeds[len(r.Seeds)-1], r.TrainDays, r.JudgedDays,
 		r.DeviceWeeks, float64(r.Flows), float64(r.Packets), float64(r.Bytes))
 	say("False alerts per device-week: **%.4f** of medium and above, **%.4f** of high and above.\n\n", r.Medium, r.High)
 	say("%s\n", rates("incidents by kind", r.Kinds))

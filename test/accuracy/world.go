@@ -155,7 +155,7 @@ type injected struct {
 	Sigma    float64         `json:"sigma"`
 	Hours    float64         `json:"hours_to_detect"`
 	Further  int             `json:"further"` // incidents beside the most severe
-	// Chance is how likely a false alert would have looked like a find.
+	// Chance is how likely a false alert of its role would have looked like a find.
 	Chance float64 `json:"chance"`
 }
 
@@ -168,6 +168,10 @@ func about(incidents []incident.Incident, subject netip.Addr) (out []incident.In
 	return out
 }
 
+// silence is the kind of an incident about too little traffic. All that is
+// injected is more, so it finds nothing.
+const silence = "silence"
+
 // judge looks for incidents of medium and above that lie in the event's time,
 // or begin within an hour after it.
 func (p *pendingEvent) judge(perWeek float64) injected {
@@ -179,7 +183,7 @@ func (p *pendingEvent) judge(perWeek float64) injected {
 	first := time.Time{}
 	for i := range p.incidents {
 		inc := &p.incidents[i]
-		if inc.Severity.Rank() < detect.Medium.Rank() || inc.Started.Before(t.Start.Add(-10*time.Minute)) || inc.Detected.Before(t.Start) ||
+		if inc.Kind == silence || inc.Severity.Rank() < detect.Medium.Rank() || inc.Started.Before(t.Start.Add(-10*time.Minute)) || inc.Detected.Before(t.Start) ||
 			inc.Started.After(t.End.Add(time.Hour)) {
 			continue
 		}
