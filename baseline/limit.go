@@ -56,7 +56,7 @@ func (s *Store) stepLimit(p *past, hour int64) {
 		for h := range hoursOfDay {
 			p.limit.mid[k][h] = toward(p.limit.mid[k][h], m.raw[h], step, fresh)
 		}
-		p.limit.tail[k] = toward(p.limit.tail[k], m.tail, step, fresh)
+		p.limit.tail[k] = toward(p.limit.tail[k], m.up.tail, step, fresh)
 		p.limit.sigma[k] = toward(p.limit.sigma[k], m.meanSigma(), step*p.limit.sigma[k], fresh)
 	}
 	p.plan.from = 0
@@ -77,7 +77,7 @@ func (m *model) meanSigma() float32 {
 			sum += s
 		}
 	}
-	return m.stretch * sum / (dayTypes * hoursOfDay)
+	return m.up.stretch * sum / (dayTypes * hoursOfDay)
 }
 
 // excess is by how much, in log values, the median of an hour of the day lies over
@@ -103,7 +103,7 @@ func (l *limit) narrow(k Measure, m *model) float32 {
 // steep is how surprise grows, no slower than it may have come to.
 func (l *limit) steep(k Measure, m *model) float32 {
 	if l == nil {
-		return m.tail
+		return m.up.tail
 	}
-	return max(m.tail, l.tail[k])
+	return max(m.up.tail, l.tail[k])
 }

@@ -8,10 +8,9 @@ import (
 )
 
 const (
-	minSamples  = 8    // more than seven (mission B1): from so many hours on a level gives an answer its name
-	noiseFloor  = 0.15 // smallest spread believed, in natural-log units: 15 %
-	calibration = 0.9987
-	madToSigma  = 1.4826 // of a normal distribution
+	minSamples = 8      // more than seven (mission B1): from so many hours on a level gives an answer its name
+	noiseFloor = 0.15   // smallest spread believed, in natural-log units: 15 %
+	madToSigma = 1.4826 // of a normal distribution
 	// A median of n samples of a normal distribution has pi/2 times the variance of
 	// their mean.
 	medianNoise = math.Pi / 2
@@ -26,11 +25,10 @@ type model struct {
 	weeks  [hoursOfWeek]cell
 	raw    [hoursOfDay]float32 // medians of hours of the day, not shrunk: what limits are set by
 
-	spread  [dayTypes][hoursOfDay]float32 // one sigma before calibration
-	stretch float32                       // calibration
-	tail    float32                       // how deviations beyond three sigmas are read, see Normal
-	ever    float32                       // the largest hour that counts
-	p99     [hoursOfDay]float32
+	spread   [dayTypes][hoursOfDay]float32 // one sigma before calibration
+	up, down calibrated                    // for hours above their median, and below
+	ever     float32                       // the largest hour that counts
+	p99      [hoursOfDay]float32
 
 	bins  [hoursOfWeek][]sample
 	all   []sample
@@ -161,8 +159,8 @@ func (m *model) quantile(bin int, q float64) float32 {
 }
 
 // spreads computes one sigma for each hour of each kind of day, from the median
-// absolute residual there and, as if of eight more hours, that of all hours; and
-// the stretch that makes three of them the 99.87th percentile of the past.
+// absolute residual there and, as if of eight more hours, that of all hours; then
+// it calibrates them.
 func (m *model) spreads(v *view, y []float32) {
 	const borrow = 8
 	for i := range dayTypes * hoursOfDay {
@@ -185,36 +183,45 @@ func (m *model) spreads(v *view, y []float32) {
 		s2 := (n*own*own + borrow*all*all) / (n + borrow)
 		m.spread[i/hoursOfDay][i%hoursOfDay] = max(float32(madToSigma*math.Sqrt(float64(s2))), noiseFloor)
 	}
+	m.up, m.down = m.calibrate(v, y, 1), m.calibrate(v, y, -1)
+}
+
+// calibrated is how deviations to one side are read. Sigmas are stretched so that
+// the largest but one of the past's deviations lies where a bell curve has it among
+// so many hours, at knee; beyond it they grow with a power of the deviation, tail.
+type calibrated struct{ stretch, tail, knee float32 }
+
+// calibrate looks at the deviations to one side alone. A day without its user must
+// not excuse an hour with ten times the traffic, nor the other way round. And one
+// outlier is no tail, so the largest of all is left out.
+func (m *model) calibrate(v *view, y []float32, side float32) calibrated {
 	m.ratio = m.ratio[:0]
 	for i, w := range v.w {
 		if w >= Drifting.weight() {
 			p := v.places[i]
-			e := float32(math.Abs(float64(y[i] - m.kinds[p.kind][p.day].mid)))
-			m.ratio = append(m.ratio, e/m.spread[p.kind][p.day])
+			m.ratio = append(m.ratio, side*(y[i]-m.kinds[p.kind][p.day].mid)/m.spread[p.kind][p.day])
 		}
 	}
-	m.stretch, m.tail = 1, 1
-	if n := len(m.ratio); n >= 4*minSamples {
-		slices.Sort(m.ratio)
-		far, near := m.ratio[min(n-1, int(calibration*float64(n)))], m.ratio[int(0.95*float64(n))]
-		if far > 3 { // else the past lies inside the spread that is believed at least
-			m.stretch, m.tail = far/3, tailOf(float64(near), float64(far))
-		}
+	n := len(m.ratio)
+	if n < 4*minSamples {
+		return calibrated{1, 1, 3}
 	}
+	slices.Sort(m.ratio)
+	const share = 0.95
+	far, near := m.ratio[n-2], m.ratio[int(share*float64(n))]
+	knee, low := bell(2/float64(n+1)), bell(1-share)
+	if float64(far) <= knee { // the past lies inside the spread that is believed at least
+		return calibrated{1, 1, 3}
+	}
+	tail := slowest
+	if near > 0 {
+		tail = min(1, max(slowest, math.Log(knee/low)/math.Log(max(float64(far/near), 1.01))))
+	}
+	return calibrated{float32(float64(far) / knee), float32(tail), float32(knee)}
 }
 
-// tailOf tells from two quantiles of the residuals, the 95th percentile and the
-// 99.87th, how fast surprise grows beyond the second. With a Weibull tail,
-// -ln p grows as r^t; the quantiles lie at -ln p = 3.0 and 6.6, so
-// t = ln(6.6/3.0)/ln(far/near). Five sigmas of a bell curve lie at 15.05, and
-// z grows as (-ln p)^0.62 between three and five, hence as r^(0.62 t). For a bell
-// curve that is 1. Devices that are idle at most hours have long tails: twice
-// their record is no five sigmas.
-func tailOf(near, far float64) float32 {
-	const slowest = 0.25
-	if near <= 0 {
-		return slowest
-	}
-	grow := math.Log(max(far/near, 1.01))
-	return float32(min(1, max(slowest, 0.62*math.Log(6.6/3.0)/grow)))
-}
+// slowest is the least power with which surprise grows.
+const slowest = 0.25
+
+// bell is how many sigmas a bell curve exceeds with probability p.
+func bell(p float64) float64 { return math.Sqrt2 * math.Erfinv(1-2*p) }

@@ -20,12 +20,15 @@ type Basis struct {
 // Normal is what a device's past says of one measure at one hour.
 type Normal struct {
 	Median  float64 // of the busiest five minutes of that hour
-	Spread  float64 // one calibrated sigma, in natural-log units
+	Spread  float64 // one calibrated sigma upward, in natural-log units
+	Low     float64 // one downward, likewise; 0 = as upward
 	P99     float64 // of that hour of the day
 	Ever    float64 // the busiest five minutes of any hour that is remembered and trusted
 	Basis   Basis
 	Shared  bool    // the past is of several addresses; one alone may be far below it
-	Tail    float64 // beyond three sigmas z grows as the deviation to this power, at most 1; 0 is 1
+	Knee    float64 // from so many sigmas on z grows as the deviation to the power of Tail; 0 is 3
+	Tail    float64 // at most 1, which is what a bell curve has; 0 is 1
+	LowTail float64 // downward, likewise
 	measure Measure
 	usual   float64 // the median before Times raised it; 0 = it did not
 }
@@ -33,14 +36,31 @@ type Normal struct {
 // Sigma is how many calibrated deviations value lies above (positive) or below
 // the median.
 func (n *Normal) Sigma(value float64) float64 {
-	z := (n.measure.log(value) - n.measure.log(n.Median)) / n.Spread
-	if z < 0 && n.usual > 0 { // what was expected to grow and did not is as usual
-		z = min(0, (n.measure.log(value)-n.measure.log(n.usual))/n.Spread)
+	d := n.measure.log(value) - n.measure.log(n.Median)
+	if d < 0 && n.usual > 0 { // what was expected to grow and did not is as usual
+		d = min(0, n.measure.log(value)-n.measure.log(n.usual))
 	}
-	if tail := n.Tail; tail > 0 && tail < 1 && math.Abs(z) > 3 {
-		z = math.Copysign(3*math.Pow(math.Abs(z)/3, tail), z)
+	spread, tail := n.side(d)
+	z := d / spread
+	if knee := n.knee(); tail > 0 && tail < 1 && math.Abs(z) > knee {
+		z = math.Copysign(knee*math.Pow(math.Abs(z)/knee, tail), z)
 	}
 	return z
+}
+
+func (n *Normal) knee() float64 {
+	if n.Knee == 0 {
+		return 3
+	}
+	return n.Knee
+}
+
+// side is one sigma and the tail of deviations above the median, or below it.
+func (n *Normal) side(d float64) (spread, tail float64) {
+	if d < 0 && n.Low > 0 {
+		return n.Low, n.LowTail
+	}
+	return n.Spread, n.Tail
 }
 
 // Times returns what is normal while factor times the usual volume is expected:
@@ -55,10 +75,11 @@ func (n Normal) Times(factor float64) Normal {
 
 // Above is the value that lies z deviations above the median.
 func (n *Normal) Above(z float64) float64 {
-	if tail := n.Tail; tail > 0 && tail < 1 && math.Abs(z) > 3 {
-		z = math.Copysign(3*math.Pow(math.Abs(z)/3, 1/tail), z)
+	spread, tail := n.side(z)
+	if knee := n.knee(); tail > 0 && tail < 1 && math.Abs(z) > knee {
+		z = math.Copysign(knee*math.Pow(math.Abs(z)/knee, 1/tail), z)
 	}
-	return n.measure.value(n.measure.log(n.Median) + z*n.Spread)
+	return n.measure.value(n.measure.log(n.Median) + z*spread)
 }
 
 // plan is what a device's past says of the 24 hours from one on. It is made when
@@ -70,6 +91,8 @@ type plan struct {
 	hours [hoursOfDay]entry
 	ever  [numMeasures]float32
 	tail  [numMeasures]float32
+	knee  [numMeasures]float32
+	low   [numMeasures]calibrated // of deviations downward; its stretch is relative to the upward one
 }
 
 type entry struct {
@@ -108,7 +131,9 @@ func (s *Store) At(addr flow.Addr, at time.Time, m Measure) (n Normal, ok bool) 
 	e := &p.plan.hours[hour-p.plan.from]
 	n.measure = m
 	n.Median, n.Spread = m.value(float64(e.mid[m])), float64(e.sigma[m])
-	n.Tail = float64(p.plan.tail[m])
+	low := p.plan.low[m]
+	n.Low, n.LowTail = max(n.Spread*float64(low.stretch), noiseFloor), float64(low.tail)
+	n.Tail, n.Knee = float64(p.plan.tail[m]), float64(p.plan.knee[m])
 	n.P99, n.Ever = m.value(float64(e.p99[m])), m.value(float64(p.plan.ever[m]))
 	n.Basis = Basis{Level: e.level.String(), Samples: int(e.samples), AgeDays: int((hour - p.first) / hoursOfDay)}
 	return n, true
@@ -124,7 +149,9 @@ func (s *Store) prepare(addr flow.Addr, p *past, hour int64) {
 	for k := range numMeasures {
 		m.fit(v, k)
 		p.plan.ever[k], p.plan.tail[k] = m.ever, p.limit.steep(k, m)
-		narrow := m.stretch * p.limit.narrow(k, m)
+		p.plan.knee[k] = m.up.knee
+		p.plan.low[k] = calibrated{m.down.stretch / m.up.stretch, m.down.tail, m.down.knee}
+		narrow := m.up.stretch * p.limit.narrow(k, m)
 		for i := range p.plan.hours {
 			at := s.calendar.place(from + int64(i))
 			e := &p.plan.hours[i]

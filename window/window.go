@@ -109,6 +109,17 @@ func (d Device) Five() (s Sums) {
 	return s
 }
 
+// Running sums the running hour so far, the minute that just ended included.
+func (d Device) Running() (s Sums) {
+	minute := d.w.Now / 60
+	hour := minute / 60
+	s = d.dev.hours[hour&1].Sums
+	for m := max(minute-lateness+1, hour*60); m <= minute; m++ {
+		s.add(&d.dev.minutes[mod(m, minutes)])
+	}
+	return s
+}
+
 // Hour returns the totals of the hour that closed with this window, and its
 // busiest five minutes by measure. It is meaningful only when Window.Hour.
 func (d Device) Hour() (total, peak5 *Sums) {

@@ -127,6 +127,7 @@ type upload struct {
 	focus                float64 // share of the heaviest destination
 	fresh, rare          bool    // that destination is new to the device; few others use it
 	familiar             bool    // the device sent there on earlier days
+	above                bool    // more than the device's own past explains
 	normal               baseline.Normal
 	usual                float64 // the device's own ratio of sent to received at this hour, 0 = unknown
 	known                bool
@@ -169,8 +170,16 @@ func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool)
 		c.usual = c.normal.Median / max(in.Median, 1)
 	}
 	// Gates of a device with a past (mission D2).
-	above := c.sigma > d.cfg.Sigma && d.rate(u, &c)*300 > c.normal.P99
-	return c, c.fresh && c.rare || above
+	c.above = c.sigma > d.cfg.Sigma && d.rate(u, &c)*300 > c.normal.P99
+	return c, c.fresh && c.rare || c.above
+}
+
+// whole reports whether all that the device sent is what is suspected: most of it
+// goes to one destination, or it is more than usual, or nothing is known of what is
+// usual. Of a gateway that sends to hundreds every day and to a new one today, only
+// what that one received is.
+func (c *upload) whole() bool {
+	return c.focus > 0.5 || c.above || !c.known || c.normal.Basis.Level == "global"
 }
 
 // basis says which past judged the upload.
@@ -282,12 +291,16 @@ func (d *Detector) indicators(f *detect.Finding, c *upload) {
 		})
 		f.Score = detect.Plus(f.Score, weight)
 	}
-	add(c.out > d.cfg.MinBytes, "upload_volume", float64(c.out), float64(d.cfg.MinBytes), "bytes", 0.3)
+	whole, suspected := c.whole(), c.to.Bytes
+	if whole {
+		suspected = c.out
+	}
+	add(suspected > d.cfg.MinBytes, "upload_volume", float64(suspected), float64(d.cfg.MinBytes), "bytes", 0.3)
 	off := float64(c.off) / float64(c.out)
-	add(off > d.cfg.OffShare, "off_hours", off, d.cfg.OffShare, "share", 0.3)
+	add(whole && off > d.cfg.OffShare, "off_hours", off, d.cfg.OffShare, "share", 0.3)
 	// Sustained means mostly continuous: two far-apart flows are two flows.
 	span := time.Duration(c.span) * time.Hour
-	add(span > d.cfg.Sustained && 4*c.hours >= 3*c.span, "sustained_upload", span.Hours(), d.cfg.Sustained.Hours(), "hours", 0.2)
+	add(whole && span > d.cfg.Sustained && 4*c.hours >= 3*c.span, "sustained_upload", span.Hours(), d.cfg.Sustained.Hours(), "hours", 0.2)
 	// One destination is no sign when it is the one that this device always has.
 	add(!c.familiar && c.focus > d.cfg.FocusShare && c.to.Bytes > d.cfg.FocusBytes, "one_destination", c.focus, d.cfg.FocusShare, "share", 0.4)
 	bulk := float64(c.bulk) / float64(c.out)

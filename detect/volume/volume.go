@@ -114,13 +114,21 @@ func turn(w *window.Window, a flow.Addr) bool { return (w.Now/60)%5 == int64(a[1
 // reading is one measure of a device beside its past.
 type reading struct {
 	name, unit string
-	value      float64 // bits/s or packets/s over five minutes
+	value      float64 // in its unit
 	normal     baseline.Normal
 	sigma      float64
 	beyond     bool // more than the device ever had, at any hour
 }
 
-// rise judges the last five minutes.
+// rise judges the last five minutes and the running hour.
+//
+// Five minutes over High that exceed all that the device ever did are high at once.
+// Over Medium alone they open something only when Lasting of the last five windows
+// are: a burst of what the device does at other hours is nothing to get up for.
+// The hour so far is compared with whole hours of the past, so it can only be
+// found too small: over High it is high, over Medium it counts when the windows
+// agree. It finds what five minutes cannot, because the busiest five minutes of an
+// ordinary hour are several times its mean.
 func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, ok bool) {
 	five := dev.Five()
 	if five.Bytes[window.In] < d.cfg.MinBytes && five.Bytes[window.Out] < d.cfg.MinBytes &&
@@ -128,23 +136,18 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 		d.remember(w, dev.Addr(), false)
 		return f, false
 	}
-	var all [3]reading
-	readings := d.readings(all[:0], w, dev, &five)
-	worst, agree := reading{}, 0
-	for i := range readings {
-		r := &readings[i]
-		if r.sigma > d.cfg.Medium {
-			agree++
-		}
-		if r.sigma > worst.sigma {
-			worst = *r
-		}
-	}
-	lasting := d.remember(w, dev.Addr(), agree > 0) >= d.cfg.Lasting
-	// Bytes and packets of one direction say the same; both directions agree.
-	both := agree > 1 && readings[0].sigma > d.cfg.Medium && readings[1].sigma > d.cfg.Medium
-	if agree == 0 || worst.sigma <= d.cfg.High && !lasting && !both {
+	hour := dev.Running()
+	var all [5]reading
+	readings := d.readings(all[:0], w, dev, &five, &hour)
+	burst, lasts := worstOf(readings[:3]), worstOf(readings[3:])
+	lasting := d.remember(w, dev.Addr(), burst.sigma > d.cfg.Medium) >= d.cfg.Lasting
+	high := burst.sigma > d.cfg.High && burst.beyond || lasts.sigma > d.cfg.High
+	if !high && !lasting {
 		return f, false
+	}
+	worst := burst
+	if lasts.sigma > burst.sigma || !lasting && !(burst.sigma > d.cfg.High && burst.beyond) {
+		worst = lasts
 	}
 	f = d.finding(w, dev, "volume")
 	f.Started = time.Unix((w.Now+1)/300*300-300, 0).UTC()
@@ -154,8 +157,8 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	f.Baseline = detect.Baseline(worst.normal.Basis)
 	f.Score, f.Severity = 0.65, detect.Medium
 	// All hours together cannot tell a busy noon from a strange one, so high needs
-	// the hour itself; and what the device does at other hours is odd, not high.
-	if worst.sigma > d.cfg.High && worst.normal.Basis.Level != "global" && worst.beyond {
+	// the hour itself.
+	if high && worst.normal.Basis.Level != "global" {
 		f.Score, f.Severity = 0.8, detect.High
 	}
 	f.Metrics.Sigma = worst.sigma
@@ -172,9 +175,20 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	return f, true
 }
 
-// readings compares the measures that are above their floors.
-func (d *Detector) readings(out []reading, w *window.Window, dev window.Device, five *window.Sums) []reading {
-	all := [3]struct {
+// worstOf is the reading that is furthest above its past.
+func worstOf(readings []reading) (worst reading) {
+	for i := range readings {
+		if readings[i].sigma > worst.sigma {
+			worst = readings[i]
+		}
+	}
+	return worst
+}
+
+// readings compares the measures that are above their floors: three of the last
+// five minutes, then two of the running hour.
+func (d *Detector) readings(out []reading, w *window.Window, dev window.Device, five, hour *window.Sums) []reading {
+	all := [5]struct {
 		measure    baseline.Measure
 		name, unit string
 		value      uint64
@@ -184,6 +198,8 @@ func (d *Detector) readings(out []reading, w *window.Window, dev window.Device, 
 		{baseline.BytesIn, "bits_in", "bits/s", five.Bytes[window.In], d.cfg.MinBytes, 8.0 / 300},
 		{baseline.BytesOut, "bits_out", "bits/s", five.Bytes[window.Out], d.cfg.MinBytes, 8.0 / 300},
 		{baseline.PacketsIn, "packets_in", "packets/s", five.Packets[window.In], d.cfg.MinPackets, 1.0 / 300},
+		{baseline.HourBytesIn, "hour_bytes_in", "bytes", hour.Bytes[window.In], d.cfg.MinBytes, 1},
+		{baseline.HourBytesOut, "hour_bytes_out", "bytes", hour.Bytes[window.Out], d.cfg.MinBytes, 1},
 	}
 	for i := range all {
 		m := &all[i]
