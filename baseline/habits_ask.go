@@ -14,6 +14,12 @@ func (h *Habits) Days() int { return int(h.days) }
 // AgeDays is how long before a Unix hour the device was first learned, in days.
 func (h *Habits) AgeDays(hour int64) int { return int((hour - int64(h.first)) / 24) }
 
+// Learned reports whether at a Unix hour the device is known for so many days and
+// had traffic on two thirds of so many: people have weekends.
+func (h *Habits) Learned(hour int64, days int) bool {
+	return h.AgeDays(hour) >= days && 3*h.Days() >= 2*days
+}
+
 // Peers appends the peers that carry a share of all the usual peers' bytes,
 // heaviest first (0.8: mission B2).
 func (h *Habits) Peers(out []Usage, share float64) []Usage { return heaviest(out, h.peers[:], share) }
@@ -128,11 +134,14 @@ const (
 )
 
 // Idle judges a slot of the week (see HabitStore.Slot). Samples is how many
-// hours without activity it rests on. A device without regular hours (under
-// five hours of the week, or over 20 hours of the day) has none that are strange.
+// hours without activity it rests on. Only a device with regular hours has some
+// that are strange: it keeps to at most 20 hours of the day, and in those it is
+// active on two days of five at least. Of one that comes and goes, an hour at
+// which it was never seen says nothing.
 func (h *Habits) Idle(slot int) (is Idle, samples int) {
 	days := int(h.hours.days)
-	if ofDay, slots := h.hours.span(); slots < 5 || ofDay > 20 || days < 7 {
+	ofDay, active := h.hours.span()
+	if days < 12 || active == 0 || ofDay > 20 || 5*active < 2*ofDay*days {
 		return NotIdle, 0
 	}
 	switch {

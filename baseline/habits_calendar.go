@@ -47,18 +47,14 @@ func (c *habitHours) daily(slot, margin int) (n int) {
 	return n
 }
 
-// span is in how many hours of the day the device was ever active, and slots in
-// how many hours of the week.
-func (c *habitHours) span() (ofDay, slots int) {
+// span is in how many hours of the day the device was ever active, and in how
+// many hours in all that are still counted.
+func (c *habitHours) span() (ofDay, active int) {
 	for h := range 24 {
-		any := 0
-		for day := range 7 {
-			if c.at(24*day+h) > 0 {
-				any = 1
-				slots++
-			}
+		if n := c.daily(h, 0); n > 0 {
+			ofDay++
+			active += n
 		}
-		ofDay += any
 	}
-	return ofDay, slots
+	return ofDay, active
 }

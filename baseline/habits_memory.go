@@ -28,6 +28,18 @@ func (m *habitMemory) knows(hash uint32) bool {
 	return at >= 0
 }
 
+// count is how many it holds.
+func (m *habitMemory) count() (n int) {
+	for i := range m {
+		for _, print := range m[i] {
+			if print != 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // put makes the hash the newest of its row.
 func (m *habitMemory) put(hash uint32) {
 	row, print, at := m.find(hash)

@@ -2,6 +2,10 @@
 
 package baseline
 
+// thingKnows is how many peers and services a device may ever have met and still
+// be taken for a thing.
+const thingKnows = 16
+
 // Role is what a device seems to be.
 type Role uint8
 
@@ -22,12 +26,6 @@ func (r Role) String() string {
 // Role guesses what the device is and says why in a sentence.
 func (h *Habits) Role() (r Role, reason string) {
 	ofDay, _ := h.hours.span()
-	peers := 0
-	for i := range h.peers {
-		if h.peers[i].Last != 0 {
-			peers++
-		}
-	}
 	switch {
 	case h.days < 3:
 		return UnknownRole, "it is known for less than three days"
@@ -35,7 +33,7 @@ func (h *Habits) Role() (r Role, reason string) {
 		return Server, "more of its traffic answers others than asks them"
 	case ofDay >= 22 && h.circle >= 22:
 		return Gateway, "it asks more than twenty peers an hour, day and night"
-	case h.circle <= 4 && peers <= 8:
+	case h.circle <= 4 && h.met.count() <= thingKnows:
 		return Thing, "it asks few peers, and always the same"
 	case h.asked == 0:
 		return UnknownRole, "its ports tell neither client nor server"

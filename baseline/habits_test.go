@@ -143,9 +143,9 @@ func TestIdle(t *testing.T) {
 		if day := h / 24 % 7; day >= 1 && day <= 5 && h%24 >= 8 && h%24 < 18 {
 			s.Learn(device, &Lesson{Hour: sunday + h, Bytes: 1e6})
 		}
-		if h/24 == 7 || h/24 == 28 {
+		if h/24 == 11 && h%24 == 12 {
 			if is, _ := s.Habits(device).Idle(24 + 3); is != NotIdle {
-				t.Errorf("after %d days an hour is already strange", h/24)
+				t.Error("after eleven days an hour is already strange")
 			}
 		}
 	}

@@ -6,7 +6,7 @@ import "math"
 
 const (
 	trendMemory = 30  // observations that a habitTrend remembers
-	trendFew    = 3   // fewer say nothing
+	trendFew    = 5   // fewer say nothing
 	trendFloor  = 0.3 // smallest spread believed, in natural-log units: a third
 )
 
