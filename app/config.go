@@ -19,6 +19,10 @@ import (
 	"tidewatch/decode"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/flood"
+	"tidewatch/detect/offhours"
+	"tidewatch/detect/peers"
+	"tidewatch/detect/ports"
+	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/enrich"
 	"tidewatch/incident"
@@ -42,6 +46,10 @@ type Config struct {
 	Flood        flood.Config     `yaml:"flood"`
 	Exfil        exfil.Config     `yaml:"exfil"`
 	Volume       volume.Config    `yaml:"volume"`
+	Peers        peers.Config     `yaml:"peers"`
+	Ports        ports.Config     `yaml:"ports"`
+	Upload       upload.Config    `yaml:"upload"`
+	OffHours     offhours.Config  `yaml:"offhours"`
 	Incident     incident.Config  `yaml:"incident"`
 	API          api.Config       `yaml:"api"`
 	MaxIncidents int              `yaml:"max_incidents"` // incidents kept on disk, about 5 KiB each; the oldest that are over go first
@@ -61,6 +69,7 @@ func DefaultConfig() Config {
 		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(),
 		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(),
 		Flood: flood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
+		Peers: peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
 		Incident: incident.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
@@ -106,6 +115,10 @@ func (c *Config) Validate() error {
 		{"flood", c.Flood.Validate()},
 		{"exfil", c.Exfil.Validate()},
 		{"volume", c.Volume.Validate()},
+		{"peers", c.Peers.Validate()},
+		{"ports", c.Ports.Validate()},
+		{"upload", c.Upload.Validate()},
+		{"offhours", c.OffHours.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},

@@ -9,6 +9,10 @@ import (
 	"tidewatch/detect"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/flood"
+	"tidewatch/detect/offhours"
+	"tidewatch/detect/peers"
+	"tidewatch/detect/ports"
+	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/flow"
 	"tidewatch/window"
@@ -20,6 +24,7 @@ type shard struct {
 	index, of int
 	windows   *window.Tracker
 	past      *baseline.Store
+	habits    *baseline.HabitStore
 	detectors []detect.Detector
 	findings  []detect.Finding
 	found     []uint64        // findings by detector
@@ -30,6 +35,7 @@ type shard struct {
 func newShard(cfg *Config, index, of int) (*shard, error) {
 	wcfg := cfg.Window
 	wcfg.MaxDevices, wcfg.MaxHot, wcfg.MaxUploads = part(wcfg.MaxDevices, of), part(wcfg.MaxHot, of), part(wcfg.MaxUploads, of)
+	wcfg.MaxContacts = part(wcfg.MaxContacts, of)
 	bcfg := cfg.Baseline
 	bcfg.Zone, bcfg.MaxDevices = cfg.zone(), part(bcfg.MaxDevices, of)
 	s := &shard{index: index, of: of}
@@ -38,6 +44,10 @@ func newShard(cfg *Config, index, of int) (*shard, error) {
 		return nil, err
 	}
 	if s.past, err = baseline.New(bcfg); err != nil {
+		return nil, err
+	}
+	hcfg := baseline.HabitConfig{MaxDevices: bcfg.MaxDevices, Zone: bcfg.Zone, Seed: wcfg.Seed}
+	if s.habits, err = baseline.NewHabits(hcfg); err != nil {
 		return nil, err
 	}
 	ecfg := cfg.Exfil
@@ -54,7 +64,23 @@ func newShard(cfg *Config, index, of int) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, uploads, volumes}
+	newPeers, err := peers.New(cfg.Peers, s.habits)
+	if err != nil {
+		return nil, err
+	}
+	newPorts, err := ports.New(cfg.Ports, s.habits)
+	if err != nil {
+		return nil, err
+	}
+	ratios, err := upload.New(cfg.Upload, s.habits)
+	if err != nil {
+		return nil, err
+	}
+	offHours, err := offhours.New(cfg.OffHours, s.habits)
+	if err != nil {
+		return nil, err
+	}
+	s.detectors = []detect.Detector{floods, uploads, volumes, newPeers, newPorts, ratios, offHours}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }
@@ -106,11 +132,14 @@ func (s *shard) learn(w *window.Window, spoiled func(flow.Addr, int64) bool) {
 		if !ok || d.Since() > w.Closed*3600+60 || spoiled(d.Addr(), w.Closed) {
 			continue
 		}
-		_, peak := d.Hour()
+		total, peak := d.Hour()
 		var v baseline.Sample
 		v[baseline.BytesIn] = peak.Bytes[window.In]
 		v[baseline.BytesOut] = peak.Bytes[window.Out]
 		v[baseline.PacketsIn] = peak.Packets[window.In]
 		s.past.Learn(d.Addr(), w.Closed, v)
+		s.habits.Learn(d.Addr(), &baseline.Lesson{
+			Hour: w.Closed, Bytes: total.Bytes[window.In] + total.Bytes[window.Out], Contacts: d.Contacts(),
+		})
 	}
 }
