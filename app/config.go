@@ -19,7 +19,11 @@ import (
 	"tidewatch/decode"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/flood"
+	"tidewatch/detect/offhours"
 	"tidewatch/detect/outage"
+	"tidewatch/detect/peers"
+	"tidewatch/detect/ports"
+	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/enrich"
 	"tidewatch/identity"
@@ -48,6 +52,10 @@ type Config struct {
 	Exfil        exfil.Config     `yaml:"exfil"`
 	Volume       volume.Config    `yaml:"volume"`
 	Outage       outage.Config    `yaml:"outage"`
+	Peers        peers.Config     `yaml:"peers"`
+	Ports        ports.Config     `yaml:"ports"`
+	Upload       upload.Config    `yaml:"upload"`
+	OffHours     offhours.Config  `yaml:"offhours"`
 	Incident     incident.Config  `yaml:"incident"`
 	API          api.Config       `yaml:"api"`
 	MaxIncidents int              `yaml:"max_incidents"` // incidents kept on disk, about 5 KiB each; the oldest that are over go first
@@ -67,7 +75,9 @@ func DefaultConfig() Config {
 		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(), Identity: identity.DefaultConfig(),
 		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(), Schedule: schedule.DefaultConfig(),
 		Flood: flood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
-		Outage: outage.DefaultConfig(), Incident: incident.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Outage: outage.DefaultConfig(),
+		Peers:  peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
+		Incident: incident.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
 
@@ -131,6 +141,10 @@ func (c *Config) Validate() error {
 		{"exfil", c.Exfil.Validate()},
 		{"volume", c.Volume.Validate()},
 		{"outage", c.Outage.Validate()},
+		{"peers", c.Peers.Validate()},
+		{"ports", c.Ports.Validate()},
+		{"upload", c.Upload.Validate()},
+		{"offhours", c.OffHours.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},

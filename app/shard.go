@@ -9,6 +9,10 @@ import (
 	"tidewatch/detect"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/flood"
+	"tidewatch/detect/offhours"
+	"tidewatch/detect/peers"
+	"tidewatch/detect/ports"
+	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/flow"
 	"tidewatch/identity"
@@ -25,6 +29,7 @@ type shard struct {
 	who       *identity.Table
 	shared    map[flow.Addr]*sharedHour
 	planned   *schedule.View
+	habits    *baseline.HabitStore
 	detectors []detect.Detector
 	findings  []detect.Finding
 	found     []uint64        // findings by detector
@@ -45,6 +50,7 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	wcfg := cfg.Window
 	wcfg.MaxDevices, wcfg.MaxHot, wcfg.MaxUploads = part(wcfg.MaxDevices, of), part(wcfg.MaxHot, of), part(wcfg.MaxUploads, of)
 	s := &shard{index: index, of: of, who: deps.who, planned: deps.planned.View(), shared: map[flow.Addr]*sharedHour{}}
+	wcfg.MaxContacts = part(wcfg.MaxContacts, of)
 	bcfg := cfg.Baseline
 	bcfg.Holiday = s.planned.Holiday
 	bcfg.Zone, bcfg.MaxDevices = cfg.zone(), part(bcfg.MaxDevices, of)
@@ -56,6 +62,10 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 		return nil, err
 	}
 	past := &expectation{past: keyed{s.past, deps.who}, planned: s.planned}
+	hcfg := baseline.HabitConfig{MaxDevices: bcfg.MaxDevices, Zone: bcfg.Zone, Seed: wcfg.Seed}
+	if s.habits, err = baseline.NewHabits(hcfg); err != nil {
+		return nil, err
+	}
 	ecfg := cfg.Exfil
 	ecfg.Zone = cfg.zone()
 	floods, err := flood.New(cfg.Flood, past)
@@ -70,7 +80,23 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, uploads, volumes}
+	newPeers, err := peers.New(cfg.Peers, s.habits)
+	if err != nil {
+		return nil, err
+	}
+	newPorts, err := ports.New(cfg.Ports, s.habits)
+	if err != nil {
+		return nil, err
+	}
+	ratios, err := upload.New(cfg.Upload, s.habits)
+	if err != nil {
+		return nil, err
+	}
+	offHours, err := offhours.New(cfg.OffHours, s.habits)
+	if err != nil {
+		return nil, err
+	}
+	s.detectors = []detect.Detector{floods, uploads, volumes, newPeers, newPorts, ratios, offHours}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }
@@ -135,6 +161,11 @@ func (s *shard) learn(w *window.Window, spoiled func(window.Device, int64) bool)
 			PeakBytes: peak.Bytes, PeakPackets: peak.Packets[window.In],
 		}
 		ignore := spoiled(d, w.Closed) || d.Since() > w.Closed*3600+60 || unlearned(s.planned, d.Addr(), w.Closed)
+		if !ignore {
+			s.habits.Learn(d.Addr(), &baseline.Lesson{
+				Hour: w.Closed, Bytes: total.Bytes[window.In] + total.Bytes[window.Out], Contacts: d.Contacts(),
+			})
+		}
 		if key := s.who.Key(d.Addr(), w.Closed*3600); key != d.Addr() {
 			s.share(key, &h, ignore)
 			continue

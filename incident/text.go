@@ -17,7 +17,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [23]phrase {
+func phrases() [31]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o arrived; %e is the limit"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
@@ -39,6 +39,14 @@ func phrases() [23]phrase {
 		{"volume_bits_out", "%o went out over five minutes; %e is usual at that hour"},
 		{"volume_packets_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"silent", "the device sent nothing for %o; up to %e is usual at that hour"},
+		{"new_peers", "the new peers of that day weigh %o, where an ordinary one weighs 1; up to %e are usual"},
+		{"new_peer_bytes", "%o were exchanged with new peers; up to %e are usual"},
+		{"first_contact", "it exchanged %o with the outside, which it never asked for anything"},
+		{"rare_peers", "%o outside that no other device asks"},
+		{"new_ports", "%o used or offered for the first time on that day; up to %e are usual"},
+		{"new_services_offered", "%o offered to others for the first time"},
+		{"upload_bytes", "%o went out in about half a day; up to %e are usual"},
+		{"idle_hour", "%o in five minutes of an hour at which the device never works"},
 		{"suppressed_findings", "%o found no room among the open incidents and are only counted"},
 		{"scheduled_event", "planned: the event %d covers it, so it is listed and not alerted"},
 		{"exporter_silent", "nothing came from the exporter for %o; it usually sends every %e"},

@@ -37,9 +37,11 @@ type device struct {
 	hash    uint64
 	touched int64 // last second of traffic
 	born    int64
-	hot     int32  // index into the hot pool, -1 = none
-	up      int32  // index into the uploads, -1 = none
-	via     uint32 // exporter that reported it last
+	hot     int32     // index into the hot pool, -1 = none
+	up      int32     // index into the uploads, -1 = none
+	via     uint32    // exporter that reported it last
+	met     int32     // index into the contacts, -1 = none
+	due     [2]uint32 // bytes until the next flow is noted as a contact: requests to outside, the rest
 	lull    lull
 	minutes [minutes]Sums
 	hours   [2]hour // by Unix hour, even and odd
@@ -76,7 +78,9 @@ func (p *devices) add(h uint64, a *flow.Addr, now int64) int32 {
 		i = p.n
 		p.n++
 	}
-	*p.at(i) = device{addr: *a, hash: h, touched: now, born: max(now, 1), hot: -1, up: -1}
+	*p.at(i) = device{addr: *a, hash: h, touched: now, born: max(now, 1), hot: -1, up: -1, met: -1}
+	// Where in its first grain a device begins must not depend on its first flow.
+	p.at(i).due = [2]uint32{1 + uint32(h>>32)%grainFirst, 1 + uint32(h>>40)%grainFirst}
 	p.table.put(h, i, p.hashOf)
 	return i
 }

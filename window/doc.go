@@ -16,6 +16,7 @@
 //   - busy devices (seconds): Config.MaxHot; a newcomer takes the place of one
 //     that is four times quieter, else it has minutes only.
 //   - uploading devices: Config.MaxUploads; the longest idle is forgotten.
+//   - devices with contacts: Config.MaxContacts; a newcomer must wait for the hour's end.
 //   - seconds reach back RingSeconds; an older share of a flow goes to minutes,
 //     older than eight minutes to hours, older than two hours to nothing but a counter.
 //   - distinct counts are exact up to 16 and then estimates with an error of

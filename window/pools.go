@@ -53,6 +53,9 @@ func (t *Tracker) dropDevice(i int32) {
 	if d.up >= 0 {
 		t.unfollow(d.up)
 	}
+	if d.met >= 0 {
+		t.estrange(d.met)
+	}
 	t.dev.remove(i)
 }
 

@@ -101,6 +101,7 @@ func (t *Tracker) openMinute() {
 	for _, u := range t.ups {
 		u.dirty = false
 	}
+	t.openContacts()
 }
 
 // Jump starts the bins afresh at second now: at the very first record, and
@@ -116,6 +117,11 @@ func (t *Tracker) Jump(now int64) {
 	for i, h := range t.hot {
 		if h.used {
 			t.cool(int32(i))
+		}
+	}
+	for i, c := range t.contacts {
+		if c.used {
+			t.estrange(int32(i))
 		}
 	}
 	t.dirtyHot = t.dirtyHot[:0]

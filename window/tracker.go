@@ -24,6 +24,7 @@ type Losses struct {
 	DevicesForgotten, DevicesRefused uint64 // table full
 	HotReplaced, HotRefused          uint64 // one-second bins full
 	UploadsForgotten                 uint64
+	ContactsRefused                  uint64 // samples of contacts of devices that found no room
 	Late                             uint64 // flows that ended before the open minutes
 	LateBytes                        uint64 // of those, not in minutes any more
 	Clamped                          uint64 // flows whose times were cut to arrival time
@@ -44,7 +45,12 @@ type Tracker struct {
 	upFree   []int32
 	hands    struct{ dev, hot, up int }
 	rare     prevalence
-	losses   Losses
+
+	contacts []*Contacts
+	metFree  []int32
+	common   prevalence // who asks anything of an address outside
+
+	losses Losses
 
 	dirtyHot []int32
 	win      Window
@@ -58,7 +64,7 @@ func New(cfg Config) (*Tracker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("window: %w", err)
 	}
-	t := &Tracker{cfg: cfg, rare: newPrevalence(), critical: criticalOf(cfg.Critical)}
+	t := &Tracker{cfg: cfg, rare: newPrevalence(), common: newPrevalence(), critical: criticalOf(cfg.Critical)}
 	t.dev.table = newTable(cfg.Seed)
 	t.win.t = t
 	return t, nil
@@ -191,8 +197,15 @@ func (t *Tracker) book(d Direction, slot int32, p *piece, peerInternal bool) {
 			t.dirtyHot = append(t.dirtyHot, h)
 		}
 	}
+	k := 1
 	if !peerInternal && !serves(d, p) && (d == In || !nowhere(p.dst)) {
 		t.bookUpload(d, slot, dev, p)
+		k = 0
+	}
+	if p.bytes < uint64(dev.due[k]) {
+		dev.due[k] -= uint32(p.bytes)
+	} else {
+		t.meet(d, k, slot, p)
 	}
 }
 
