@@ -88,6 +88,9 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		lost["hot_replaced"] += l.HotReplaced
 		lost["hot_refused"] += l.HotRefused
 		lost["upload_forgotten"] += l.UploadsForgotten
+		lost["contacts_refused"] += l.ContactsRefused
+		_, r = s.habits.Counts()
+		lost["habits_refused"] += r
 		lost["late"] += l.Late
 		lost["clamped"] += l.Clamped
 		for i, d := range s.detectors {

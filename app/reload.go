@@ -10,6 +10,10 @@ import (
 	"tidewatch/detect"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/flood"
+	"tidewatch/detect/offhours"
+	"tidewatch/detect/peers"
+	"tidewatch/detect/ports"
+	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/telemetry"
 )
@@ -22,6 +26,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Log.Level = next.Log.Level
 	out.Enrich.Internal = next.Enrich.Internal
 	out.Flood, out.Exfil, out.Volume = next.Flood, next.Exfil, next.Volume
+	out.Peers, out.Ports, out.Upload, out.OffHours = next.Peers, next.Ports, next.Upload, next.OffHours
 	out.Outage, out.Incident = next.Outage, next.Incident
 	return &out
 }
@@ -61,6 +66,14 @@ func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 		return true, d.Configure(ecfg)
 	case *volume.Detector:
 		return true, d.Configure(cfg.Volume)
+	case *peers.Detector:
+		return true, d.Configure(cfg.Peers)
+	case *ports.Detector:
+		return true, d.Configure(cfg.Ports)
+	case *upload.Detector:
+		return true, d.Configure(cfg.Upload)
+	case *offhours.Detector:
+		return true, d.Configure(cfg.OffHours)
 	}
 	return false, nil
 }

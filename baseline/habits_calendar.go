@@ -3,7 +3,7 @@
 package baseline
 
 const (
-	weeksKept   = 15 // most that a count holds; reaching it halves all
+	weeksKept = 15 // most that a count holds; reaching it halves all
 )
 
 // habitHours counts for each hour of the week, Sunday midnight first, in how many

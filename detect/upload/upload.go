@@ -66,6 +66,16 @@ func New(cfg Config, past Past) (*Detector, error) {
 	return &Detector{cfg: cfg, past: past}, nil
 }
 
+// Configure judges by other limits from the next tick on. It must not run beside
+// Detect. A limit that makes no sense changes nothing.
+func (d *Detector) Configure(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return fmt.Errorf("upload: %w", err)
+	}
+	d.cfg = cfg
+	return nil
+}
+
 // Name implements detect.Detector.
 func (d *Detector) Name() string { return "upload" }
 

@@ -140,7 +140,8 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	var all [5]reading
 	readings := d.readings(all[:0], w, dev, &five, &hour)
 	burst, lasts := worstOf(readings[:3]), worstOf(readings[3:])
-	lasting := d.remember(w, dev.Addr(), burst.sigma > d.cfg.Medium) >= d.cfg.Lasting
+	over := burst.sigma > d.cfg.Medium
+	lasting := d.remember(w, dev.Addr(), over) >= d.cfg.Lasting && over
 	high := burst.sigma > d.cfg.High && burst.beyond || lasts.sigma > d.cfg.High
 	if !high && !lasting {
 		return f, false
