@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -131,6 +132,7 @@ type memory struct {
 	engine *Engine
 	files  *store.Baselines
 	log    *slog.Logger
+	hour   int64  // Unix hour in which habits were saved last
 	day    int64  // of the last snapshot, in days since 1970
 	owed   []byte // learned, and not yet in the journal
 	buf    []byte
@@ -153,6 +155,7 @@ func (m *memory) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			m.hour = 0
 			m.note(m.save())
 			return nil
 		case <-t.C:
@@ -203,6 +206,9 @@ func newMemory(e *Engine, files *store.Baselines, log *slog.Logger) (*memory, er
 		s.past.Freeze(files.Frozen())
 	}
 	m := &memory{engine: e, files: files, log: log}
+	if err := m.loadHabits(); err != nil {
+		return nil, err
+	}
 	if v := files.Versions(); len(v) > 0 {
 		m.day = v[len(v)-1].Created.Unix() / 86400
 	}
@@ -227,10 +233,57 @@ func (m *memory) save() error {
 	if err := m.files.SaveCheckpoint(m.buf); err != nil {
 		return err
 	}
+	if hour := m.engine.Now() / 3600; hour != m.hour {
+		if err := m.saveHabits(); err != nil {
+			return err
+		}
+		m.hour = hour
+	}
 	if day := m.engine.Now() / 86400; day != m.day {
 		return m.snapshot("")
 	}
 	return nil
+}
+
+// saveHabits keeps who talks to whom, and when. The habits of a shard are its own:
+// with another number of shards they start anew.
+func (m *memory) saveHabits() error {
+	for i := range m.engine.shards {
+		data := m.engine.habits(i)
+		if len(data) == 0 {
+			continue
+		}
+		if err := m.files.SaveHabits(i, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadHabits takes up what saveHabits wrote. Habits that cannot be read are learned
+// anew: they are no reason not to start.
+func (m *memory) loadHabits() error {
+	for i, s := range m.engine.shards {
+		data, err := m.files.Habits(i)
+		if err != nil {
+			return err
+		}
+		of, rest := binary.Uvarint(data)
+		if rest <= 0 || of != uint64(len(m.engine.shards)) {
+			continue
+		}
+		if _, err := s.habits.Decode(data[rest:]); err != nil {
+			m.log.Warn("habits are learned anew, because what was saved cannot be read", "shard", i, "error", err)
+		}
+	}
+	return nil
+}
+
+// habits are those of shard i, behind the number of shards.
+func (e *Engine) habits(i int) []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.shards[i].habits.AppendBinary(binary.AppendUvarint(nil, uint64(len(e.shards))))
 }
 
 // snapshot makes a new version.

@@ -268,6 +268,26 @@ func (b *Baselines) Checkpoint() ([]byte, error) {
 	return data, nil
 }
 
+// SaveHabits replaces the habits of shard i.
+func (b *Baselines) SaveHabits(i int, data []byte) error {
+	if err := replace(b.path(fmt.Sprintf("habits.%d", i)), data); err != nil {
+		return fmt.Errorf("baselines: %w", err)
+	}
+	return nil
+}
+
+// Habits returns the habits of shard i, nil when there are none.
+func (b *Baselines) Habits(i int) ([]byte, error) {
+	data, err := os.ReadFile(b.path(fmt.Sprintf("habits.%d", i)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("baselines: %w", err)
+	}
+	return data, nil
+}
+
 // Close closes the journal.
 func (b *Baselines) Close() error {
 	if b.journal == nil {
