@@ -17,7 +17,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [31]phrase {
+func phrases() [34]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o arrived; %e is the limit"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
@@ -37,6 +37,9 @@ func phrases() [31]phrase {
 		{"upload_anomaly", "%o went out; %e is usual at that hour"},
 		{"volume_bits_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"volume_bits_out", "%o went out over five minutes; %e is usual at that hour"},
+		{"volume_hour_bytes_in", "%o arrived in the hour so far; %e is usual for the whole hour"},
+		{"volume_hour_bytes_out", "%o were sent in the hour so far; %e is usual for the whole hour"},
+		{"devices_alike", "%o are far over their past in the same hour, so the cause is likely common; more than %e count as many"},
 		{"volume_packets_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"silent", "the device sent nothing for %o; up to %e is usual at that hour"},
 		{"new_peers", "the new peers of that day weigh %o, where an ordinary one weighs 1; up to %e are usual"},

@@ -36,6 +36,7 @@ type Detector struct {
 	past   Past
 	sight  Sight
 	over   map[flow.Addr]uint8
+	far    map[flow.Addr]int64 // Unix second in which a device was far over its past last
 	silent map[flow.Addr]*silence
 	lows   map[flow.Addr]*lows
 }
@@ -50,7 +51,7 @@ func New(cfg Config, past Past, sight Sight) (*Detector, error) {
 	}
 	return &Detector{
 		cfg: cfg, past: past, sight: sight,
-		over: map[flow.Addr]uint8{}, silent: map[flow.Addr]*silence{}, lows: map[flow.Addr]*lows{},
+		over: map[flow.Addr]uint8{}, far: map[flow.Addr]int64{}, silent: map[flow.Addr]*silence{}, lows: map[flow.Addr]*lows{},
 	}, nil
 }
 
@@ -95,6 +96,11 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 // sweep forgets devices that were not judged for a week: they are gone.
 func (d *Detector) sweep(now int64) {
 	const week = 7 * 86400
+	for a, at := range d.far {
+		if at < now-3600 {
+			delete(d.far, a)
+		}
+	}
 	for a, s := range d.silent {
 		if s.judged < now-week {
 			delete(d.silent, a)
@@ -122,13 +128,14 @@ type reading struct {
 
 // rise judges the last five minutes and the running hour.
 //
-// Five minutes over High that exceed all that the device ever did are high at once.
-// Over Medium alone they open something only when Lasting of the last five windows
-// are: a burst of what the device does at other hours is nothing to get up for.
-// The hour so far is compared with whole hours of the past, so it can only be
-// found too small: over High it is high, over Medium it counts when the windows
-// agree. It finds what five minutes cannot, because the busiest five minutes of an
-// ordinary hour are several times its mean.
+// Five minutes over High that exceed all that the device ever did, and an hour that
+// is over High, are medium each, and high together. Over Medium alone, windows open
+// something only when Lasting of the last five are: a burst of what the device does
+// at other hours is nothing to get up for. The hour so far is compared with whole
+// hours of the past, so it can only be found too small. It finds what five minutes
+// cannot, because the busiest five minutes of an ordinary hour are several times
+// its mean. What many devices do in the same hour has a common cause, an update or
+// the end of a month, and is medium at most.
 func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, ok bool) {
 	five := dev.Five()
 	if five.Bytes[window.In] < d.cfg.MinBytes && five.Bytes[window.Out] < d.cfg.MinBytes &&
@@ -142,12 +149,16 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	burst, lasts := worstOf(readings[:3]), worstOf(readings[3:])
 	over := burst.sigma > d.cfg.Medium
 	lasting := d.remember(w, dev.Addr(), over) >= d.cfg.Lasting && over
-	high := burst.sigma > d.cfg.High && burst.beyond || lasts.sigma > d.cfg.High
-	if !high && !lasting {
+	strange, long := burst.sigma > d.cfg.High && burst.beyond, lasts.sigma > d.cfg.High
+	if !strange && !long && !lasting {
 		return f, false
 	}
+	alike := 0
+	if strange || long {
+		alike = d.alike(dev.Addr(), w.Now)
+	}
 	worst := burst
-	if lasts.sigma > burst.sigma || !lasting && !(burst.sigma > d.cfg.High && burst.beyond) {
+	if long && lasts.sigma > burst.sigma || !strange && !lasting {
 		worst = lasts
 	}
 	f = d.finding(w, dev, "volume")
@@ -159,7 +170,7 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	f.Score, f.Severity = 0.65, detect.Medium
 	// All hours together cannot tell a busy noon from a strange one, so high needs
 	// the hour itself.
-	if high && worst.normal.Basis.Level != "global" {
+	if strange && long && worst.normal.Basis.Level != "global" && alike <= d.cfg.Alike {
 		f.Score, f.Severity = 0.8, detect.High
 	}
 	f.Metrics.Sigma = worst.sigma
@@ -173,7 +184,26 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 			f.Indicators = append(f.Indicators, r.indicator())
 		}
 	}
+	if alike > d.cfg.Alike {
+		f.Indicators = append(f.Indicators, detect.Indicator{
+			Name: "devices_alike", Observed: float64(alike), Expected: float64(d.cfg.Alike), Unit: "devices",
+		})
+	}
 	return f, true
+}
+
+// alike notes that a device is far over its past, and returns how many were in the
+// last hour, itself included.
+func (d *Detector) alike(a flow.Addr, now int64) (n int) {
+	if _, known := d.far[a]; known || len(d.far) < d.cfg.MaxDevices {
+		d.far[a] = now
+	}
+	for _, at := range d.far {
+		if at > now-3600 {
+			n++
+		}
+	}
+	return n
 }
 
 // worstOf is the reading that is furthest above its past.

@@ -21,7 +21,10 @@ type usual struct{ level string }
 
 func (u usual) At(_ flow.Addr, _ time.Time, m baseline.Measure) (baseline.Normal, bool) {
 	n := baseline.Normal{Median: 100e6, Spread: 0.2, P99: 150e6, Ever: 400e6, Basis: baseline.Basis{Level: u.level, Samples: 20}}
-	return n, m == baseline.BytesIn
+	if m == baseline.HourBytesIn { // twelve times five minutes
+		n.Median, n.Ever = 12*n.Median, 24*n.Median
+	}
+	return n, m == baseline.BytesIn || m == baseline.HourBytesIn
 }
 
 // run plays an hour in which each minute brings so many megabytes.
