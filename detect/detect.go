@@ -92,6 +92,7 @@ type Indicator struct {
 	Expected float64 `json:"expected"`
 	Unit     string  `json:"unit,omitempty"`
 	Weight   float64 `json:"weight"`
+	Note     string  `json:"note,omitempty"` // what no number says, such as who and since when
 }
 
 // Baseline says which level of a device's past judged it.

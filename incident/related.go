@@ -30,12 +30,13 @@ func (b *Book) fold(f *detect.Finding) bool {
 		return true // told already; the attack is over and the window still holds it
 	}
 	news := false
-	for _, i := range f.Indicators {
+	for n := range f.Indicators {
+		i := f.Indicators[n]
 		i.Weight = 0 // it did not count in the score
 		if !slices.ContainsFunc(parent.inc.Indicators, func(have Indicator) bool { return have.Name == i.Name }) {
 			news = true
 		}
-		parent.inc.indicate(i)
+		parent.inc.indicate(&i)
 	}
 	if news {
 		parent.note(b, Related, "the baseline agrees: "+anomalyText(f), nil)
@@ -65,7 +66,7 @@ func (b *Book) explainsFinding(e *entry, f *detect.Finding) bool {
 		return false
 	}
 	return inc.State.Active() ||
-		inc.Reason != ReasonOverflow && !f.Started.After(inc.LastSeen.Add(b.cfg.FoldWithin))
+		inc.Reason != ReasonOverflow && !f.Started.After(e.last().Add(b.cfg.FoldWithin))
 }
 
 // absorb closes anomalies that turned out to be part of an attack which opened,
@@ -90,7 +91,7 @@ func (b *Book) adopt(p, child *entry) {
 	for i := range child.inc.Indicators {
 		n := child.inc.Indicators[i].Indicator
 		n.Weight = 0
-		p.inc.indicate(n)
+		p.inc.indicate(&n)
 	}
 	if len(p.inc.Children) < maxChildren && !slices.Contains(p.inc.Children, child.inc.ID) {
 		p.inc.Children = append(p.inc.Children, child.inc.ID)

@@ -9,14 +9,14 @@ import (
 )
 
 // phrase is how an indicator reads: the observed quantity in a clause, then the
-// expected one. %o and %e stand for them.
+// expected one. %o and %e stand for them, %n for the note.
 type phrase struct {
 	name, text string
 }
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [21]phrase {
+func phrases() [22]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o arrived; %e is the limit"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
@@ -38,6 +38,7 @@ func phrases() [21]phrase {
 		{"volume_bits_out", "%o went out over five minutes; %e is usual at that hour"},
 		{"volume_packets_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"suppressed_findings", "%o found no room among the open incidents and are only counted"},
+		{"feedback", "the threshold is %o times as high %n"},
 		{"exporter_silent", "nothing came from the exporter for %o; it usually sends every %e"},
 	}
 }
@@ -54,7 +55,7 @@ func indicatorText(i *detect.Indicator) string {
 	}
 	for _, p := range phrases() {
 		if p.name == i.Name {
-			return strings.NewReplacer("%o", observed, "%e", expected).Replace(p.text)
+			return strings.NewReplacer("%o", observed, "%e", expected, "%n", i.Note).Replace(p.text)
 		}
 	}
 	return spoken(i.Name) + " was " + observed + "; " + expected + " was expected"
