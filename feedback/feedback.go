@@ -30,6 +30,9 @@ const (
 	oldest = 10 * 365 * 24 * time.Hour // longest that verdicts may count
 )
 
+// ErrNotFound says that there is no verdict of that id.
+var ErrNotFound = errors.New("no such verdict")
+
 // Verdict is what a person said an incident was.
 type Verdict string
 
