@@ -66,8 +66,11 @@ func (d *Decision) Validate() error {
 	case d.Action != Acknowledge && d.Action != Close && d.Action != Judge:
 		return fmt.Errorf("%w: %q", ErrDecision, d.Action)
 	}
-	return errors.Join(plain("the name", d.By, maxBy), plain("the note", d.Note, maxNote))
+	return errors.Join(CheckName(d.By), plain("the note", d.Note, maxNote))
 }
+
+// CheckName reports, wrapping ErrDecision, whether a name of a person cannot be taken.
+func CheckName(by string) error { return plain("the name", by, maxBy) }
 
 func plain(what, s string, limit int) error {
 	if utf8.RuneCountInString(s) > limit {
