@@ -3,7 +3,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -215,21 +214,6 @@ func (d *Difference) WriteText(w io.Writer) error {
 		}
 	}
 	return t.Flush()
-}
-
-// Time reads a moment as people write it: RFC 3339, or a day of the site's zone.
-func (l *Library) Time(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, errors.New("say from when on, such as 2026-11-23")
-	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
-	}
-	t, err := time.ParseInLocation(time.DateOnly, s, l.cfg.zone())
-	if err != nil {
-		return t, fmt.Errorf("%q is neither a day such as 2026-11-23 nor a time such as 2026-11-23T08:00:00Z", s)
-	}
-	return t, nil
 }
 
 // WriteText prints what was learned for people.

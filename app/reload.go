@@ -22,7 +22,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Log.Level = next.Log.Level
 	out.Enrich.Internal = next.Enrich.Internal
 	out.Flood, out.Exfil, out.Volume = next.Flood, next.Exfil, next.Volume
-	out.Incident = next.Incident
+	out.Incident, out.Feedback = next.Incident, next.Feedback
 	return &out
 }
 
@@ -36,6 +36,11 @@ func (e *Engine) Reconfigure(cfg *Config) error {
 	}
 	if err := e.book.Configure(&cfg.Incident); err != nil {
 		return err
+	}
+	if e.verdicts != nil {
+		if err := e.verdicts.Configure(&cfg.Feedback); err != nil {
+			return err
+		}
 	}
 	for _, s := range e.shards {
 		for _, d := range s.detectors {

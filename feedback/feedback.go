@@ -157,6 +157,9 @@ func (b *Book) Remove(id string) bool {
 // Stats returns what was counted since NewBook.
 func (b *Book) Stats() Stats { return b.stats }
 
+// Expires is how long a verdict counts.
+func (b *Book) Expires() time.Duration { return b.cfg.Expires }
+
 // Len is the number of verdicts held.
 func (b *Book) Len() int { return len(b.entries) }
 
