@@ -87,8 +87,9 @@ func (s *shelf) Rollback(_ context.Context, id, by string) (*BaselineVersion, er
 }
 
 // send is a request with the token and a body.
-func send(t *testing.T, s *Server, method, target, body string, more ...func(*http.Request)) (status int, answer string) {
+func send(t *testing.T, s *Server, call, body string, more ...func(*http.Request)) (status int, answer string) {
 	t.Helper()
+	method, target, _ := strings.Cut(call, " ")
 	res, text := ask(t, s, method, target, func(r *http.Request) {
 		r.Header.Set("Authorization", "Bearer "+token)
 		if body != "" {
@@ -126,7 +127,7 @@ func TestDecisions(t *testing.T) {
 		{theIncident + "/close", `{"verdict":"attack"}`, 409, "closed"},
 		{"/api/v1/incidents/inc-unknown/close", `{"verdict":"attack"}`, 404, "no such incident"},
 	} {
-		status, body := send(t, s, "POST", tc.target, tc.body)
+		status, body := send(t, s, "POST "+tc.target, tc.body)
 		if status != tc.status || !strings.Contains(body, tc.text) {
 			t.Errorf("%s %.60s: %d %s", tc.target, tc.body, status, body)
 		}
@@ -134,11 +135,11 @@ func TestDecisions(t *testing.T) {
 	if len(d.said) != 3 || d.said[0].By != "administrator" || d.said[1].By != "anna" || d.said[1].Note != "load test" {
 		t.Errorf("%+v", d.said)
 	}
-	if status, body := send(t, s, "GET", "/api/v1/feedback", ""); status != 200 || !strings.Contains(body, `"factor":1.25`) || !strings.Contains(body, `"id":"fb-1"`) {
+	if status, body := send(t, s, "GET /api/v1/feedback", ""); status != 200 || !strings.Contains(body, `"factor":1.25`) || !strings.Contains(body, `"id":"fb-1"`) {
 		t.Errorf("%d %s", status, body)
 	}
 	for target, want := range map[string]int{"/api/v1/feedback/fb-1?by=ben": 204, "/api/v1/feedback/fb-2": 404, "/api/v1/feedback/fb-1?by=%1b": 422} {
-		if status, body := send(t, s, "DELETE", target, ""); status != want {
+		if status, body := send(t, s, "DELETE "+target, ""); status != want {
 			t.Errorf("DELETE %s: %d %s", target, status, body)
 		}
 	}
@@ -147,7 +148,7 @@ func TestDecisions(t *testing.T) {
 	}
 	d.err = errors.New("disk /secret is full")
 	for method, target := range map[string]string{"POST": theIncident + "/acknowledge", "GET": "/api/v1/feedback", "DELETE": "/api/v1/feedback/fb-1"} {
-		if status, body := send(t, s, method, target, ""); status != 500 || strings.Contains(body, "secret") {
+		if status, body := send(t, s, method+" "+target, ""); status != 500 || strings.Contains(body, "secret") {
 			t.Errorf("%s: %d %s", target, status, body)
 		}
 	}
@@ -179,22 +180,22 @@ func TestBaselines(t *testing.T) {
 		{"rollback", `{"version":"v","by":"\u0007"}`, 422, ""},
 	} {
 		b.did = nil
-		status, body := send(t, s, "POST", at+tc.target, tc.body)
+		status, body := send(t, s, "POST "+at+tc.target, tc.body)
 		if status != tc.status || strings.Join(b.did, " ") != tc.does {
 			t.Errorf("%s %s: %d %s, does %q", tc.target, tc.body, status, body, b.did)
 		}
 	}
 	var list BaselineList
-	_, body := send(t, s, "GET", "/api/v1/baselines", "")
+	_, body := send(t, s, "GET /api/v1/baselines", "")
 	if err := json.Unmarshal([]byte(body), &list); err != nil || list.Current != "2026-03-01" || !list.Frozen || list.Versions == nil {
 		t.Errorf("%s, %v", body, err)
 	}
 	b.err = &RefusedError{http.StatusNotFound, "there is no version x"}
-	if status, body := send(t, s, "POST", at+"rollback", `{"version":"x"}`); status != 404 || !strings.Contains(body, "no version x") {
+	if status, body := send(t, s, "POST "+at+"rollback", `{"version":"x"}`); status != 404 || !strings.Contains(body, "no version x") {
 		t.Errorf("%d %s", status, body)
 	}
 	b.err = errors.New("disk /secret is full")
-	if status, body := send(t, s, "POST", at+"rollback", `{"version":"x"}`); status != 500 || strings.Contains(body, "secret") {
+	if status, body := send(t, s, "POST "+at+"rollback", `{"version":"x"}`); status != 500 || strings.Contains(body, "secret") {
 		t.Errorf("%d %s", status, body)
 	}
 }

@@ -69,7 +69,7 @@ tidewatch_api_refused_total{reason="wrong_token"} 14
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "tidewatch_api_refused_total"); err != nil {
 		t.Error(err)
 	}
-	if status, body := send(t, s, "POST", theIncident+"/acknowledge", ""); status != 200 {
+	if status, body := send(t, s, "POST "+theIncident+"/acknowledge", ""); status != 200 {
 		t.Errorf("with the token: %d %s", status, body)
 	}
 }
@@ -96,7 +96,7 @@ func TestOrigin(t *testing.T) {
 		{"attacker.example", "http://attacker.example", false}, // its name was rebound
 	} {
 		for method, target := range map[string]string{"GET": "/api/v1/summary", "DELETE": "/api/v1/feedback/fb-1"} {
-			status, body := send(t, s, method, target, "", func(r *http.Request) {
+			status, body := send(t, s, method+" "+target, "", func(r *http.Request) {
 				r.Host = tc.host
 				r.Header["Origin"] = []string{tc.origin}
 			})
@@ -105,7 +105,7 @@ func TestOrigin(t *testing.T) {
 			}
 		}
 	}
-	if status, _ := send(t, s, "GET", "/api/v1/summary", "", func(r *http.Request) {
+	if status, _ := send(t, s, "GET /api/v1/summary", "", func(r *http.Request) {
 		r.Header["Origin"] = []string{"http://127.0.0.1:8080", "http://attacker.example"}
 	}); status != 403 {
 		t.Errorf("two origins: %d", status)

@@ -146,7 +146,9 @@ func (d *desk) Feedback(context.Context) ([]api.Feedback, error) {
 	var out []api.Feedback
 	var failed error
 	d.verdicts(func(b *feedback.Book, now time.Time) {
-		for _, e := range b.List(now) {
+		all := b.List(now)
+		for i := range all {
+			e := &all[i]
 			inc := incident.Incident{Subject: e.Subject}
 			subject, err := inc.Prefix()
 			if err != nil {
@@ -154,7 +156,7 @@ func (d *desk) Feedback(context.Context) ([]api.Feedback, error) {
 				return
 			}
 			factor, _ := b.Factor(subject, e.Kind, now)
-			out = append(out, api.Feedback{Entry: e, Factor: factor, Expires: e.At.Add(b.Expires())})
+			out = append(out, api.Feedback{Entry: *e, Factor: factor, Expires: e.At.Add(b.Expires())})
 		}
 	})
 	return out, failed
