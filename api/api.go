@@ -2,11 +2,13 @@
 
 // Package api serves incidents, exporters and a summary as JSON under /api/v1,
 // with an OpenAPI 3.1 document generated from the Go types, beside the health,
-// readiness and metrics pages. It only reads. Errors are RFC 9457 problems.
+// readiness and metrics pages, and takes what people decide. Errors are RFC 9457
+// problems.
 //
 // A browser on the same machine reaches an open loopback port from any web page,
-// so the Host header is checked against DNS rebinding. Beyond loopback everybody
-// needs the token, except for the health and readiness pages.
+// so the Host header is checked against DNS rebinding and Origin against other
+// sites. Whoever changes anything needs the token, and beyond loopback everybody
+// does, except for the health and readiness pages.
 package api
 
 import (
@@ -65,7 +67,8 @@ func New(cfg *Config, deps *Deps) (*Server, error) {
 	}
 	s := &Server{cfg: *cfg, logger: d.Logger}
 	mux := routes(&d)
-	s.handler = counts.count(mux, recovered(d.Logger, headers(checkHost(cfg, checkToken(cfg, mux)))))
+	s.handler = counts.count(mux, recovered(d.Logger, headers(checkHost(cfg, counts,
+		checkOrigin(counts, checkToken(cfg, newThrottle(d.Clock), counts, mux))))))
 	return s, nil
 }
 

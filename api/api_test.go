@@ -50,8 +50,10 @@ func saved(t *testing.T, n int) *incident.Memory {
 func server(t *testing.T, change func(*Config, *Deps)) *Server {
 	t.Helper()
 	cfg := DefaultConfig()
+	cfg.Token = token
+	store := saved(t, 26)
 	deps := Deps{
-		Incidents: saved(t, 26), Clock: noon,
+		Incidents: store, Clock: noon, Desk: &desk{store: store}, Baselines: &shelf{},
 		Exporters: func() []Exporter {
 			return []Exporter{
 				{Address: netip.MustParseAddr("192.0.2.1"), LastSeen: noon(), Records: 7, SequenceGaps: 1},
@@ -168,13 +170,20 @@ func TestErrors(t *testing.T) {
 		{good, "GET", "/api/v1/incidents?sort=up", 422, "sort"},
 		{good, "GET", "/api/v2/incidents", 404, "nothing at this path"},
 		{good, "GET", "/docs", 404, "nothing at this path"},
-		{good, "POST", "/api/v1/incidents", 405, "only be read"},
-		{good, "DELETE", "/api/v1/incidents/inc-unknown", 405, "only be read"},
+		{good, "POST", "/api/v1/incidents", 405, "takes GET, HEAD"},
+		{good, "DELETE", "/api/v1/incidents/inc-unknown", 405, "takes GET, HEAD"},
+		{good, "GET", "/api/v1/incidents/inc-unknown/close", 405, "takes POST"},
+		{good, "POST", "/api/v1/incidents/inc-unknown/close", 401, "bearer token"},
+		{good, "POST", "/api/v2", 404, "nothing at this path"},
 		{bad, "GET", "/api/v1/incidents", 500, "log says why"},
 		{bad, "GET", "/api/v1/summary", 500, "log says why"},
 		{bad, "GET", "/api/v1/incidents/x", 500, "made a mistake"},
 	} {
-		res, body := ask(t, tc.server, tc.method, tc.target, nil)
+		res, body := ask(t, tc.server, tc.method, tc.target, func(r *http.Request) {
+			if tc.status != 401 {
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+		})
 		var got struct {
 			Title  string `json:"title"`
 			Status int    `json:"status"`

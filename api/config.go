@@ -23,10 +23,11 @@ const minToken = 16
 
 // Config says where the API listens and who may ask.
 type Config struct {
-	Listen   string   `yaml:"listen"`              // host:port; port 0 takes a free one; beyond loopback only with a token
-	Hosts    []string `yaml:"hosts"`               // names by which browsers may call it, beside localhost and addresses
-	Token    string   `yaml:"token" secret:"true"` // bearer token, at least 16 characters; needed by everyone beyond loopback
-	MaxConns int      `yaml:"max_conns"`           // connections at once; more wait in the kernel's queue
+	Listen    string   `yaml:"listen"`              // host:port; port 0 takes a free one; beyond loopback only with a token
+	Hosts     []string `yaml:"hosts"`               // names by which browsers may call it, beside localhost and addresses
+	Token     string   `yaml:"token" secret:"true"` // bearer token, at least 16 characters; needed to change anything, and by everyone beyond loopback
+	TokenFile string   `yaml:"token_file"`          // file that holds the token alone, mode 0600, read at the start; empty: the file token in the data directory, made when missing
+	MaxConns  int      `yaml:"max_conns"`           // connections at once; more wait in the kernel's queue
 }
 
 // DefaultConfig listens on loopback, where no token is needed to read.
@@ -44,8 +45,14 @@ func (c *Config) Validate() error {
 	if c.Token != "" && len(c.Token) < minToken {
 		return fmt.Errorf("the token must have at least %d characters", minToken)
 	}
-	if c.Token == "" && !isLoopback(host) {
-		return fmt.Errorf("refusing to listen on %s without a token: set TIDEWATCH_API_TOKEN (at least %d characters) or listen on 127.0.0.1",
+	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("the token must hold visible ASCII characters alone")
+	}
+	if c.Token != "" && c.TokenFile != "" {
+		return errors.New("token and token_file are both set; one of them is needed")
+	}
+	if c.Token == "" && c.TokenFile == "" && !isLoopback(host) {
+		return fmt.Errorf("refusing to listen on %s without a token: set TIDEWATCH_API_TOKEN (at least %d characters) or api.token_file, or listen on 127.0.0.1",
 			c.Listen, minToken)
 	}
 	if c.MaxConns < 1 {
@@ -80,6 +87,8 @@ type Incidents interface {
 // Deps are what a Server works with.
 type Deps struct {
 	Incidents  Incidents             // needed
+	Desk       Desk                  // nil: nothing can be decided
+	Baselines  Baselines             // nil: nothing was learned
 	Exporters  func() []Exporter     // nil: none are known
 	Health     http.Handler          // /healthz; nil: always 200
 	Ready      http.Handler          // /readyz; nil: always 200

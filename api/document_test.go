@@ -21,6 +21,10 @@ func TestDocument(t *testing.T) {
 		OpenAPI    string                                `json:"openapi"`
 		Paths      map[string]map[string]json.RawMessage `json:"paths"`
 		Components struct {
+			SecuritySchemes map[string]struct {
+				Type   string `json:"type"`
+				Scheme string `json:"scheme"`
+			} `json:"securitySchemes"`
 			Schemas map[string]struct {
 				Required   []string                   `json:"required"`
 				Properties map[string]json.RawMessage `json:"properties"`
@@ -30,11 +34,26 @@ func TestDocument(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if doc.OpenAPI != "3.1.0" || len(doc.Paths) != 4 {
+	if doc.OpenAPI != "3.1.0" || len(doc.Paths) != 13 {
 		t.Errorf("OpenAPI %s with %d paths", doc.OpenAPI, len(doc.Paths))
 	}
+	if got := doc.Components.SecuritySchemes["token"]; got.Type != "http" || got.Scheme != "bearer" {
+		t.Errorf("security scheme %+v", got)
+	}
 	for path, operations := range doc.Paths {
-		for method := range operations {
+		for method, text := range operations {
+			var operation struct {
+				Security []map[string][]string `json:"security"`
+			}
+			if err := json.Unmarshal(text, &operation); err != nil {
+				t.Fatal(err)
+			}
+			if reads := method == "get"; reads == (len(operation.Security) == 1 && operation.Security[0]["token"] != nil) {
+				t.Errorf("%s %s: security %v", method, path, operation.Security)
+			}
+			if method != "get" {
+				continue // what they answer is tested where they are
+			}
 			target := strings.ReplaceAll(path, "{id}", "inc-aaaaaaaaaaaaaaaa")
 			if res, body := ask(t, s, strings.ToUpper(method), target, nil); res.Code != http.StatusOK {
 				t.Errorf("%s %s is documented and answers %d: %s", method, path, res.Code, body)

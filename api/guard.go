@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -55,7 +57,7 @@ func headers(next http.Handler) http.Handler {
 
 // checkHost refuses requests by a name that is not ours. A web page whose name
 // was rebound to 127.0.0.1 sends its own name and gets nothing.
-func checkHost(cfg *Config, next http.Handler) http.Handler {
+func checkHost(cfg *Config, m *metrics, next http.Handler) http.Handler {
 	names := append([]string{"localhost"}, cfg.Hosts...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostName(r.Host)
@@ -66,8 +68,26 @@ func checkHost(cfg *Config, next http.Handler) http.Handler {
 			ours = a.Unmap().IsLoopback() || a.Unmap() == localAddr(r)
 		}
 		if !ours {
+			m.refused.WithLabelValues("host").Inc()
 			problem(w, http.StatusForbidden, "this server is not called by that name; add it to api.hosts")
 			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// checkOrigin refuses what a page of another site sends: a browser names the page
+// in Origin, and an open loopback port can be driven from any of them. Host was
+// checked before, so equal means ours. Programs send no Origin.
+func checkOrigin(m *metrics, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, origin := range r.Header.Values("Origin") {
+			u, err := url.Parse(origin)
+			if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !strings.EqualFold(u.Host, r.Host) {
+				m.refused.WithLabelValues("origin").Inc()
+				problem(w, http.StatusForbidden, "pages of other sites may not use this API")
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -88,22 +108,61 @@ func localAddr(r *http.Request) netip.Addr {
 	return netip.Addr{}
 }
 
-// checkToken asks everybody beyond loopback for the token. Health and readiness
-// stay open: what they say is no secret, and probes hold none.
-func checkToken(cfg *Config, next http.Handler) http.Handler {
+// checkToken asks for the token whoever wants to change anything, and everybody
+// beyond loopback. Health and readiness stay open: what they say is no secret, and
+// probes hold none. Who guesses wrong too often waits, see throttle.
+func checkToken(cfg *Config, t *throttle, m *metrics, next http.Handler) http.Handler {
 	want := sha256.Sum256([]byte(cfg.Token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		open := r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || fromHere(r)
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		got := sha256.Sum256([]byte(strings.TrimSpace(token)))
-		known := cfg.Token != "" && strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], want[:]) == 1
-		if !open && !known {
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		open := reads && (r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || fromHere(r))
+		if open {
+			next.ServeHTTP(w, r)
+			return
+		}
+		refuse := func(why string, status int, detail string) {
+			m.refused.WithLabelValues(why).Inc()
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tidewatch"`)
-			problem(w, http.StatusUnauthorized, "a bearer token is needed beyond the machine itself")
+			problem(w, status, detail)
+		}
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if token = strings.TrimSpace(token); token == "" || !strings.EqualFold(scheme, "Bearer") {
+			if reads {
+				refuse("no_token", http.StatusUnauthorized, "a bearer token is needed beyond the machine itself")
+			} else {
+				refuse("no_token", http.StatusUnauthorized, "a bearer token is needed to change anything; it is in TIDEWATCH_API_TOKEN or the token file of the data directory")
+			}
+			return
+		}
+		who := peer(r)
+		if wait := t.wait(who); wait > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+			refuse("throttled", http.StatusTooManyRequests, "too many wrong tokens from there; wait")
+			return
+		}
+		got := sha256.Sum256([]byte(token)) // of one length, so that comparing takes one time
+		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 || cfg.Token == "" {
+			t.failed(who)
+			refuse("wrong_token", http.StatusUnauthorized, "the bearer token is wrong")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// peer is who a failed attempt is put down to: an address, of IPv6 the network of
+// one site.
+func peer(r *http.Request) netip.Prefix {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	a := from.Addr().Unmap().WithZone("")
+	p, err := a.Prefix(min(64, a.BitLen()))
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
 }
 
 // fromHere reports whether the request came from this machine itself. One that a

@@ -98,13 +98,16 @@ func TestConfig(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"no port":          {func(c *Config) { c.Listen = "127.0.0.1" }, "host:port"},
-		"no such port":     {func(c *Config) { c.Listen = "127.0.0.1:http9" }, "end in a port"},
+		"no port":      {func(c *Config) { c.Listen = "127.0.0.1" }, "host:port"},
+		"no such port": {func(c *Config) { c.Listen = "127.0.0.1:http9" }, "end in a port"},
+		"everywhere, with the file of the data directory": {func(c *Config) { c.Listen, c.TokenFile = ":8080", "" }, "without a token"},
 		"everywhere":       {func(c *Config) { c.Listen = ":8080" }, "without a token: set TIDEWATCH_API_TOKEN"},
 		"everywhere, IPv6": {func(c *Config) { c.Listen = "[::]:8080" }, "without a token"},
 		"one address":      {func(c *Config) { c.Listen = "192.0.2.1:8080" }, "without a token"},
 		"a name":           {func(c *Config) { c.Listen = "gateway:8080" }, "without a token"},
 		"a short token":    {func(c *Config) { c.Token = "shorttoken" }, "at least 16 characters"},
+		"a broken token":   {func(c *Config) { c.Token = "shorttoken but two words" }, "visible ASCII"},
+		"two tokens":       {func(c *Config) { c.Token, c.TokenFile = token, "/run/secret" }, "one of them"},
 		"no connections":   {func(c *Config) { c.MaxConns = 0 }, "max_conns"},
 		"a host with port": {func(c *Config) { c.Hosts = []string{"tw:80"} }, "plain names"},
 		"an empty host":    {func(c *Config) { c.Hosts = []string{""} }, "plain names"},
@@ -115,6 +118,11 @@ func TestConfig(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "shorttoken") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	named := DefaultConfig()
+	named.Listen, named.TokenFile = ":8080", "/run/secret"
+	if err := named.Validate(); err != nil {
+		t.Errorf("an explicit token file beyond loopback: %v", err)
 	}
 	if _, err := New(&cfg, &Deps{}); err == nil {
 		t.Error("a server without incidents is accepted")

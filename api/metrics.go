@@ -14,6 +14,7 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	refused  *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -25,11 +26,15 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "tidewatch_api_request_duration_seconds", Help: "Time to answer a request by route.",
 			Buckets: []float64{0.001, 0.01, 0.1, 1, 10},
 		}, []string{"route"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidewatch_api_refused_total",
+			Help: "HTTP requests refused, by reason: host, origin, no_token, wrong_token, throttled.",
+		}, []string{"reason"}),
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range [...]prometheus.Collector{m.requests, m.seconds} {
+	for _, c := range [...]prometheus.Collector{m.requests, m.seconds, m.refused} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,6 +23,8 @@ const page = `tidewatch
 This is the HTTP API of tidewatch. There is no dashboard in this version.
 
   /api/v1/incidents      what was found
+  /api/v1/feedback       what people said about incidents
+  /api/v1/baselines      versions of what was learned
   /api/v1/exporters      who sends flows
   /api/v1/summary        the last 24 hours in numbers
   /api/v1/openapi.json   all of the API (OpenAPI 3.1)
@@ -56,12 +59,21 @@ func routes(d *Deps) *http.ServeMux {
 	cfg.DocsPath, cfg.SchemasPath = "", "" // the documentation page would load scripts from elsewhere
 	cfg.CreateHooks = nil                  // no $schema in answers
 	cfg.RejectUnknownQueryParameters = true
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {
+		Type: "http", Scheme: "bearer", Description: "The administrator's token: TIDEWATCH_API_TOKEN, or the token file of the data directory.",
+	}}
 	h := &handlers{deps: d}
 	a := humago.New(mux, cfg)
 	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity))
 	huma.Get(a, "/api/v1/incidents/{id}", h.get, about("get-incident", "One incident", http.StatusNotFound, http.StatusUnprocessableEntity))
 	huma.Get(a, "/api/v1/exporters", h.exporters, about("list-exporters", "Exporters and the state of their streams"))
 	huma.Get(a, "/api/v1/summary", h.summary, about("get-summary", "The last 24 hours in numbers"))
+	if d.Desk != nil {
+		h.decisions(a)
+	}
+	if d.Baselines != nil {
+		h.baselines(a)
+	}
 	return mux
 }
 
@@ -74,11 +86,18 @@ func about(id, summary string, also ...int) func(*huma.Operation) {
 
 // notFound tells a wrong path from a wrong method.
 func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
-	get := *r
-	get.Method = http.MethodGet
-	if _, pattern := mux.Handler(&get); pattern != "/" && r.Method != http.MethodGet {
-		w.Header().Set("Allow", "GET, HEAD")
-		problem(w, http.StatusMethodNotAllowed, "this part of the API can only be read")
+	var allowed []string
+	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+		other := *r
+		other.Method = method
+		if _, pattern := mux.Handler(&other); pattern != "/" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) > 0 {
+		list := strings.Join(allowed, ", ")
+		w.Header().Set("Allow", list)
+		problem(w, http.StatusMethodNotAllowed, "not with "+r.Method+"; this part of the API takes "+list)
 		return
 	}
 	problem(w, http.StatusNotFound, "there is nothing at this path; /api/v1/openapi.json lists what there is")

@@ -26,6 +26,7 @@ import (
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/enrich"
+	"tidewatch/feedback"
 	"tidewatch/identity"
 	"tidewatch/incident"
 	"tidewatch/schedule"
@@ -57,6 +58,7 @@ type Config struct {
 	Upload       upload.Config    `yaml:"upload"`
 	OffHours     offhours.Config  `yaml:"offhours"`
 	Incident     incident.Config  `yaml:"incident"`
+	Feedback     feedback.Config  `yaml:"feedback"`
 	API          api.Config       `yaml:"api"`
 	MaxIncidents int              `yaml:"max_incidents"` // incidents kept on disk, about 5 KiB each; the oldest that are over go first
 }
@@ -77,7 +79,7 @@ func DefaultConfig() Config {
 		Flood: flood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
 		Outage: outage.DefaultConfig(),
 		Peers:  peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
-		Incident: incident.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
 
@@ -146,6 +148,7 @@ func (c *Config) Validate() error {
 		{"upload", c.Upload.Validate()},
 		{"offhours", c.OffHours.Validate()},
 		{"incident", c.Incident.Validate()},
+		{"feedback", c.Feedback.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},
 	} {
@@ -163,6 +166,21 @@ func (c *Config) zone() *time.Location {
 		return time.UTC
 	}
 	return z
+}
+
+// Time reads a moment as people write it: RFC 3339, or a day of the site's zone.
+func (c *Config) Time(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, errors.New("say from when on, such as 2026-11-23")
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, s, c.zone())
+	if err != nil {
+		return t, fmt.Errorf("%q is neither a day such as 2026-11-23 nor a time such as 2026-11-23T08:00:00Z", s)
+	}
+	return t, nil
 }
 
 // decode is the decoder's configuration with the operator's sampling rates in it.

@@ -13,6 +13,7 @@ import (
 	"tidewatch/detect"
 	"tidewatch/detect/outage"
 	"tidewatch/enrich"
+	"tidewatch/feedback"
 	"tidewatch/flow"
 	"tidewatch/incident"
 	"tidewatch/schedule"
@@ -24,21 +25,22 @@ import (
 // the same incidents whether they come from a socket, a file or a scenario.
 // It is safe for concurrent use; one mutex guards all of it.
 type Engine struct {
-	mu      sync.Mutex
-	enrich  *enrich.Enricher
-	outages *outage.Watch
-	shards  []*shard
-	seed    flow.Seed // keys the hash that gives devices to shards
-	book    *incident.Book
-	sink    func([]incident.Event)
-	lesson  bool
-	now     int64 // the running second; 0 before the first record
-	resumed bool  // now comes from a checkpoint, and nothing was received since
-	input   Input
-	ticks   ticks
-	planned *schedule.View      // what the schedule says of findings
-	hurt    map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
-	scratch struct {
+	mu       sync.Mutex
+	enrich   *enrich.Enricher
+	outages  *outage.Watch
+	shards   []*shard
+	seed     flow.Seed // keys the hash that gives devices to shards
+	book     *incident.Book
+	verdicts *feedback.Book // what people said; nil: nothing
+	sink     func([]incident.Event)
+	lesson   bool
+	now      int64 // the running second; 0 before the first record
+	resumed  bool  // now comes from a checkpoint, and nothing was received since
+	input    Input
+	ticks    ticks
+	planned  *schedule.View      // what the schedule says of findings
+	hurt     map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
+	scratch  struct {
 		findings []detect.Finding
 		events   []incident.Event
 	}
@@ -209,6 +211,9 @@ func (e *Engine) tick() {
 func (e *Engine) fold(at time.Time, found []detect.Finding) {
 	for i := range found {
 		f := &found[i]
+		if e.verdicts != nil {
+			e.verdicts.Apply(at, f)
+		}
 		silenced := silence(e.planned, f)
 		// An upload judged without a past must be learned, or it never gets one; a
 		// planned one is learned unless its event says otherwise.

@@ -23,17 +23,23 @@ type Library struct {
 // OpenLibrary opens the data directory. To change anything no server may be using
 // it; looking is always possible, and shows what was saved last.
 func OpenLibrary(cfg *Config, change bool) (*Library, error) {
-	l := &Library{cfg: cfg}
-	var err error
+	var lock *store.Lock
 	if change {
-		if l.lock, err = store.TakeLock(cfg.DataDir); err != nil {
+		var err error
+		if lock, err = store.TakeLock(cfg.DataDir); err != nil {
 			return nil, err
 		}
 	}
-	if l.files, err = store.OpenBaselines(cfg.DataDir); err != nil {
-		return nil, errors.Join(err, l.lock.Release())
+	return openLibrary(cfg, lock)
+}
+
+// openLibrary takes over the lock, which is nil to look only.
+func openLibrary(cfg *Config, lock *store.Lock) (*Library, error) {
+	files, err := store.OpenBaselines(cfg.DataDir)
+	if err != nil {
+		return nil, errors.Join(err, lock.Release())
 	}
-	return l, nil
+	return &Library{cfg: cfg, files: files, lock: lock}, nil
 }
 
 // Close gives the data directory back.

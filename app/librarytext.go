@@ -3,18 +3,15 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"net/netip"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"tidewatch/baseline"
 	"tidewatch/flow"
-	"tidewatch/identity"
 	"tidewatch/store"
 )
 
@@ -113,13 +110,7 @@ func (l *Library) key(device string) (flow.Addr, error) {
 	if err != nil {
 		return flow.Addr{}, err
 	}
-	if a, err := netip.ParseAddr(device); err == nil {
-		return who.Key(flow.AddrFrom(a), time.Now().Unix()), nil
-	}
-	if !who.Names() {
-		return flow.Addr{}, &InputError{fmt.Errorf("%s is not an address, and identity.leases names no devices", device)}
-	}
-	return identity.NameKey(device), nil
+	return keyOf(who, device, time.Now())
 }
 
 // WriteText prints the week as a small heat map, then the hours of the day.
@@ -236,21 +227,6 @@ func (d *Difference) WriteText(w io.Writer) error {
 		}
 	}
 	return t.Flush()
-}
-
-// Time reads a moment as people write it: RFC 3339, or a day of the site's zone.
-func (l *Library) Time(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, errors.New("say from when on, such as 2026-11-23")
-	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
-	}
-	t, err := time.ParseInLocation(time.DateOnly, s, l.cfg.zone())
-	if err != nil {
-		return t, fmt.Errorf("%q is neither a day such as 2026-11-23 nor a time such as 2026-11-23T08:00:00Z", s)
-	}
-	return t, nil
 }
 
 // WriteText prints what was learned for people.

@@ -15,6 +15,7 @@ type engineMetrics struct {
 	devices, hot, uploads, lost, findings, seconds         *prometheus.Desc
 	learned, baselineRefused, openIncidents, tick, flowLag *prometheus.Desc
 	tiers, watched, down                                   *prometheus.Desc
+	verdicts, verdictsApplied, verdictsDropped, hushed     *prometheus.Desc
 }
 
 func newEngineMetrics(e *Engine) *engineMetrics {
@@ -38,6 +39,10 @@ func newEngineMetrics(e *Engine) *engineMetrics {
 		learned:         d("baseline_devices", "Devices with a learned past."),
 		baselineRefused: d("baseline_refused_total", "Samples of devices that found no room in the baseline."),
 		openIncidents:   d("open_incidents", "Incidents that go on."),
+		verdicts:        d("feedback_verdicts", "Verdicts of people that are held."),
+		verdictsApplied: d("feedback_applied_total", "Findings whose score was moved by verdicts."),
+		verdictsDropped: d("feedback_dropped_total", "Verdicts that gave way to newer ones in a full book."),
+		hushed:          d("closed_findings_total", "Findings about incidents that a person has closed."),
 		tick:            d("tick_seconds", "Time to end a second of flow time: close bins, judge, learn."),
 		watched:         d("watched_exporters", "Exporters whose silence would be noticed."),
 		down:            d("exporters_down", "Exporters that sent steadily and are silent."),
@@ -66,6 +71,12 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 	counter(m.external, float64(in.External))
 	gauge(m.openIncidents, float64(m.e.book.Active()))
 	gauge(m.flowLag, float64(m.e.now))
+	counter(m.hushed, float64(m.e.book.Stats().Hushed))
+	if b := m.e.verdicts; b != nil {
+		gauge(m.verdicts, float64(b.Len()))
+		counter(m.verdictsApplied, float64(b.Stats().Applied))
+		counter(m.verdictsDropped, float64(b.Stats().Dropped))
+	}
 	ch <- prometheus.MustNewConstHistogram(m.tick, m.e.ticks.count, m.e.ticks.sum, m.e.ticks.byBound())
 	var devices, hot, uploads, learned int
 	var refused uint64

@@ -25,6 +25,7 @@ type outlet struct {
 	log   *slog.Logger
 	wake  chan struct{}
 
+	saving  sync.Mutex // held while something is saved
 	mu      sync.Mutex
 	waiting map[string]int // id -> index in queue
 	queue   []incident.Event
@@ -70,7 +71,7 @@ func (o *outlet) tell(e *incident.Event) {
 		if e.Incident.Severity.Rank() >= detect.High.Rank() {
 			level = slog.LevelWarn
 		}
-	case incident.ResolvedEvent:
+	case incident.ResolvedEvent, incident.AcknowledgedEvent, incident.ClosedEvent, incident.FeedbackEvent:
 	default:
 		level = slog.LevelDebug
 	}
@@ -102,6 +103,23 @@ func (o *outlet) run(ctx context.Context) error {
 
 // flush saves what waits; on failure it waits on.
 func (o *outlet) flush(ctx context.Context) error {
+	o.saving.Lock()
+	defer o.saving.Unlock()
+	return o.save(ctx)
+}
+
+// alone saves what waits, and then runs f while nothing else is saved.
+func (o *outlet) alone(ctx context.Context, f func() error) error {
+	o.saving.Lock()
+	defer o.saving.Unlock()
+	if err := o.save(ctx); err != nil {
+		return err
+	}
+	return f()
+}
+
+// save is flush for who has saving.
+func (o *outlet) save(ctx context.Context) error {
 	o.mu.Lock()
 	queue := o.queue
 	o.queue, o.waiting = nil, map[string]int{}

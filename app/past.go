@@ -136,6 +136,7 @@ type memory struct {
 	day    int64  // of the last snapshot, in days since 1970
 	owed   []byte // learned, and not yet in the journal
 	buf    []byte
+	use    sync.Mutex // one of save and what people do at a time; guards all of the above
 
 	mu     sync.Mutex
 	failed error // of the last save
@@ -218,6 +219,8 @@ func newMemory(e *Engine, files *store.Baselines, log *slog.Logger) (*memory, er
 // save is called once a minute: what was learned goes to the journal, the running
 // hour to the checkpoint, and once a day everything to a new version.
 func (m *memory) save() error {
+	m.use.Lock()
+	defer m.use.Unlock()
 	m.owed = m.engine.Learned(m.owed)
 	if len(m.owed) > maxOwed { // a disk that is full for days: the next version holds all of it
 		m.owed, m.day = m.owed[:0], 0
@@ -240,7 +243,12 @@ func (m *memory) save() error {
 		m.hour = hour
 	}
 	if day := m.engine.Now() / 86400; day != m.day {
-		return m.snapshot("")
+		data, devices := m.engine.Memory()
+		if devices == 0 {
+			return nil
+		}
+		_, err := m.shelve(data, devices, store.Candidate, "")
+		return err
 	}
 	return nil
 }
@@ -284,20 +292,6 @@ func (e *Engine) habits(i int) []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.shards[i].habits.AppendBinary(binary.AppendUvarint(nil, uint64(len(e.shards))))
-}
-
-// snapshot makes a new version.
-func (m *memory) snapshot(note string) error {
-	now := m.engine.Now()
-	data, devices := m.engine.Memory()
-	if devices == 0 {
-		return nil
-	}
-	_, err := m.files.Save(data, store.Version{Created: time.Unix(now, 0).UTC(), Devices: devices, Note: note})
-	if err == nil {
-		m.day = now / 86400
-	}
-	return err
 }
 
 // checkpoint appends the open hour of all shards to buf, nothing before the first flow.

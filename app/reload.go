@@ -27,7 +27,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Enrich.Internal = next.Enrich.Internal
 	out.Flood, out.Exfil, out.Volume = next.Flood, next.Exfil, next.Volume
 	out.Peers, out.Ports, out.Upload, out.OffHours = next.Peers, next.Ports, next.Upload, next.OffHours
-	out.Outage, out.Incident = next.Outage, next.Incident
+	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	return &out
 }
 
@@ -41,6 +41,11 @@ func (e *Engine) Reconfigure(cfg *Config) error {
 	}
 	if err := e.book.Configure(&cfg.Incident); err != nil {
 		return err
+	}
+	if e.verdicts != nil {
+		if err := e.verdicts.Configure(&cfg.Feedback); err != nil {
+			return err
+		}
 	}
 	if err := e.outages.Configure(cfg.Outage); err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 
 	"tidewatch/api"
 	"tidewatch/collect"
+	"tidewatch/incident"
 	"tidewatch/store"
 	"tidewatch/telemetry"
 )
@@ -31,6 +32,10 @@ type ServeOptions struct {
 	Reload <-chan os.Signal
 	Load   func() (*Config, error)
 }
+
+// closedFor is how long before a start a closing may lie to hold on: longer than
+// any quiet time in use.
+const closedFor = 48 * time.Hour
 
 // Server is everything that serve runs. Build makes it, Run runs it.
 type Server struct {
@@ -109,7 +114,18 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.engine.Restore(unfinished); err != nil {
+	// What a person closed stays closed when its cause goes on.
+	closed, err := s.store.List(ctx, &incident.Filter{
+		States: []incident.State{incident.Closed}, Since: time.Now().Add(-closedFor), Limit: incident.MaxLimit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.engine.Restore(append(unfinished, closed.Incidents...)); err != nil {
+		return nil, err
+	}
+	people, err := newDesk(ctx, cfg, s.store, s.engine, s.outlet)
+	if err != nil {
 		return nil, err
 	}
 	ccfg := cfg.Collect
@@ -129,8 +145,16 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	health.Add("collect", s.collector.Ready)
 	health.Add("saving", func(context.Context) error { return s.outlet.health() })
 	health.Add("learning", func(context.Context) error { return s.memory.health() })
-	s.api, err = api.New(&cfg.API, &api.Deps{
-		Incidents: s.store, Exporters: s.exporterList, Health: health.AliveHandler(), Ready: health.ReadyHandler(),
+	if err := cfg.API.Validate(); err != nil { // before a token that was made makes it pass
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	acfg := cfg.API // the token goes nowhere else
+	if acfg.Token, err = token(cfg, true); err != nil {
+		return nil, err
+	}
+	acfg.TokenFile = ""
+	s.api, err = api.New(&acfg, &api.Deps{
+		Incidents: s.store, Desk: people, Baselines: &shelf{s.memory, s.store}, Exporters: s.exporterList, Health: health.AliveHandler(), Ready: health.ReadyHandler(),
 		Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
 	})
 	if err != nil {

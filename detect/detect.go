@@ -92,7 +92,7 @@ type Indicator struct {
 	Expected float64 `json:"expected"`
 	Unit     string  `json:"unit,omitempty"`
 	Weight   float64 `json:"weight"`
-	Detail   string  `json:"detail,omitempty"` // a name that belongs to it, such as that of a scheduled event
+	Detail   string  `json:"detail,omitempty"` // what no number says: the name of a scheduled event, who said so and when
 }
 
 // Baseline says which level of a device's past judged it.

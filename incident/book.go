@@ -25,6 +25,8 @@ type Stats struct {
 	Folded     uint64 // findings taken as part of another incident
 	Absorbed   uint64 // incidents closed as part of another one
 	Resolved   uint64 // for whatever reason
+	Closed     uint64 // by a person while they went on
+	Hushed     uint64 // findings about what a person has closed
 }
 
 // Book holds the incidents that go on and those that ended lately. It is owned
@@ -58,8 +60,9 @@ type entry struct {
 	written time.Time // last event
 	pending EventType // what to tell at the end of this tick
 	born    birth
-	unseen  bool // restored, and not reported by this run
-	gone    bool // to be removed
+	heard   time.Time // last abnormal moment reported after a person closed it
+	unseen  bool      // restored, and not reported by this run
+	gone    bool      // to be removed
 }
 
 // New returns an empty book, or an error when the configuration makes no sense.
@@ -123,11 +126,13 @@ func (b *Book) Flush(at time.Time, out []Event) []Event {
 // Restore takes over what was open when an earlier run ended. It must be called
 // before the first Apply. An incident that goes on is continued; one that is not
 // seen again is resolved with reason "restart" when its quiet time has passed,
-// counted from the first tick of this run.
+// counted from the first tick of this run. One that a person closed stays closed
+// while its cause goes on.
 func (b *Book) Restore(incidents []Incident) error {
 	for i := range incidents {
 		inc := incidents[i].Clone()
-		if !inc.State.Active() {
+		closed := inc.State == Closed
+		if !inc.State.Active() && !closed {
 			continue
 		}
 		subject, err := inc.Prefix()
@@ -135,7 +140,7 @@ func (b *Book) Restore(incidents []Incident) error {
 			return fmt.Errorf("restore incident %s: %w", inc.ID, err)
 		}
 		k := key{inc.Category, groupOf(inc.Category, inc.Kind), subject}
-		if b.byKey[k] != nil || b.active >= b.cfg.MaxOpen {
+		if b.byKey[k] != nil || b.active >= b.cfg.MaxOpen || closed && len(b.entries) >= 2*b.cfg.MaxOpen {
 			continue
 		}
 		e := &entry{inc: inc, key: k, quiet: b.quietOf(inc.Category, inc.LastSeen.Sub(inc.Started)), unseen: true, noted: inc.Metrics}
@@ -143,6 +148,10 @@ func (b *Book) Restore(incidents []Incident) error {
 		e.born.second = inc.LastSeen.Unix() // the true second is not kept, and this is no earlier
 		for _, name := range append(slices.Clone(inc.Vectors), inc.Vector) {
 			e.restoreVector(name)
+		}
+		if closed {
+			b.entries, b.byKey[k] = append(b.entries, e), e
+			continue
 		}
 		b.insert(e)
 	}
@@ -191,6 +200,10 @@ func (b *Book) advance(at time.Time) {
 	for _, e := range b.entries {
 		if e.unseen && e.seen.IsZero() {
 			e.seen = b.now
+			if e.inc.State == Closed {
+				e.unseen = false // nothing to tell
+				continue
+			}
 			e.levels[max(e.inc.CurrentSeverity.Rank(), 0)] = b.now
 			e.note(b, Restored, "taken over from an earlier run", nil)
 		}
@@ -295,7 +308,7 @@ func (b *Book) emit(out []Event) []Event {
 }
 
 // grave is what must be remembered of the incident when it is forgotten.
-func (e *entry) grave() grave { return grave{e.born, e.inc.LastSeen} }
+func (e *entry) grave() grave { return grave{e.born, e.last()} }
 
 // mark remembers the most important change of this tick.
 func (e *entry) mark(t EventType) {

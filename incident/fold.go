@@ -51,6 +51,7 @@ func (b *Book) take(in *detect.Finding) {
 		b.recover(e, &f)
 	case e != nil && e.inc.State.Active():
 		b.update(e, &f)
+	case e != nil && b.hush(e, &f):
 	case b.fold(&f):
 	case e != nil:
 		b.reopen(e, &f)
@@ -155,7 +156,7 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 	e.merge(f)
 	e.observeVectors(f, b.now)
 	for i := range f.Indicators {
-		inc.indicate(f.Indicators[i])
+		inc.indicate(&f.Indicators[i])
 	}
 }
 
@@ -216,20 +217,24 @@ func largest(x, y float64) float64 {
 
 // indicate keeps the strongest reading of each indicator: the heavier, and of
 // equally heavy ones that further from what was expected.
-func (i *Incident) indicate(n detect.Indicator) {
+func (i *Incident) indicate(n *detect.Indicator) {
 	at := slices.IndexFunc(i.Indicators, func(have Indicator) bool { return have.Name == n.Name })
 	if at < 0 {
 		if len(i.Indicators) < maxIndicators {
-			i.Indicators = append(i.Indicators, Indicator{n, indicatorText(&n)})
+			i.Indicators = append(i.Indicators, Indicator{*n, indicatorText(n)})
 		}
 		return
 	}
 	have := &i.Indicators[at]
+	if n.Detail != "" { // who said so and when: the last word counts
+		*have = Indicator{*n, indicatorText(n)}
+		return
+	}
 	if n.Weight < have.Weight ||
 		n.Weight == have.Weight && math.Abs(n.Observed-n.Expected) <= math.Abs(have.Observed-have.Expected) {
 		return
 	}
-	*have = Indicator{n, indicatorText(&n)}
+	*have = Indicator{*n, indicatorText(n)}
 }
 
 // rename notes another kind of the same cause. The kind is that of the most
@@ -252,16 +257,9 @@ func (e *entry) rename(b *Book, f *detect.Finding) {
 	}
 }
 
-// note adds a line to the timeline and remembers to tell of it. When the
-// timeline is full the oldest update gives way, else the oldest line after the first.
+// note adds a line to the timeline and remembers to tell of it.
 func (e *entry) note(b *Book, t EventType, text string, values map[string]float64) {
-	line := &e.inc.Timeline
-	if len(*line) >= b.cfg.MaxTimeline {
-		at := slices.IndexFunc(*line, func(l Entry) bool { return l.Event == Updated })
-		*line = slices.Delete(*line, max(at, 1), max(at, 1)+1)
-		e.inc.TimelineDropped++
-	}
-	*line = append(*line, Entry{At: b.now, Event: t, Text: text, Values: values})
+	e.inc.line(b.cfg.MaxTimeline, Entry{At: b.now, Event: t, Text: text, Values: values})
 	e.mark(t)
 }
 
@@ -283,11 +281,11 @@ func heaviest(t *detect.Top) string {
 // anything after its end. Each time its quiet time doubles, up to an hour, so
 // that a cause that comes and goes does not ring each time.
 func (b *Book) reopen(e *entry, f *detect.Finding) {
-	if !f.Last.After(e.inc.LastSeen) {
+	if !f.Last.After(e.last()) {
 		b.stats.Stale++
 		return
 	}
-	if b.now.Sub(e.inc.Updated) > b.cfg.ReopenWithin || e.inc.Reason == ReasonOverflow {
+	if e.inc.State == Closed || b.now.Sub(e.inc.Updated) > b.cfg.ReopenWithin || e.inc.Reason == ReasonOverflow {
 		// Too late: what comes now is an incident of its own.
 		if b.openAfter(e.key, f, e.grave()); b.byKey[e.key] != e {
 			e.gone = true // else there was no room

@@ -67,6 +67,7 @@ type Incident struct {
 	Score           float64         `json:"score" minimum:"0" maximum:"1" doc:"highest so far"`
 	State           State           `json:"state" enum:"open,acknowledged,mitigated,resolved,closed"`
 	Reason          string          `json:"reason,omitempty" doc:"why it was resolved"`
+	Verdict         Verdict         `json:"verdict,omitempty" enum:"normal,attack,uncertain" doc:"what a person says it was"`
 
 	Started  time.Time `json:"started" doc:"first abnormal moment"`
 	Detected time.Time `json:"detected" doc:"when it was first judged abnormal"`
@@ -124,12 +125,16 @@ const (
 	Deescalated   EventType = "deescalated"
 	Related       EventType = "related"  // another finding or incident has the same cause
 	Restored      EventType = "restored" // taken over from an earlier run
-	Updated       EventType = "updated"
+	// What people did; these come by themselves, between ticks.
+	AcknowledgedEvent EventType = "acknowledged"
+	ClosedEvent       EventType = "closed"
+	FeedbackEvent     EventType = "feedback"
+	Updated           EventType = "updated"
 )
 
 func (t EventType) rank() int {
 	order := [...]EventType{
-		Updated, Restored, Related, Deescalated, KindChanged, VectorChanged, Escalated,
+		FeedbackEvent, AcknowledgedEvent, ClosedEvent, Updated, Restored, Related, Deescalated, KindChanged, VectorChanged, Escalated,
 		ResolvedEvent, Reopened, Opened,
 	}
 	return slices.Index(order[:], t)

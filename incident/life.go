@@ -17,6 +17,9 @@ func (b *Book) live() {
 	excess := len(b.entries) - 2*b.cfg.MaxOpen
 	for _, e := range b.entries {
 		if !e.inc.State.Active() {
+			if e.inc.State == Closed && excess <= 0 && b.now.Sub(e.seen) < e.quiet {
+				continue // kept as long as its cause goes on
+			}
 			// Kept as long as it may begin again or explain something, and there is room.
 			if excess > 0 || b.now.Sub(e.inc.Updated) > b.cfg.ReopenWithin+b.cfg.FoldWithin {
 				e.gone = true

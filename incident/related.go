@@ -36,7 +36,7 @@ func (b *Book) fold(f *detect.Finding) bool {
 		if !slices.ContainsFunc(parent.inc.Indicators, func(have Indicator) bool { return have.Name == i.Name }) {
 			news = true
 		}
-		parent.inc.indicate(i)
+		parent.inc.indicate(&i)
 	}
 	if news {
 		parent.note(b, Related, "the baseline agrees: "+anomalyText(f), nil)
@@ -66,7 +66,7 @@ func (b *Book) explainsFinding(e *entry, f *detect.Finding) bool {
 		return false
 	}
 	return inc.State.Active() ||
-		inc.Reason != ReasonOverflow && !f.Started.After(inc.LastSeen.Add(b.cfg.FoldWithin))
+		inc.Reason != ReasonOverflow && !f.Started.After(e.last().Add(b.cfg.FoldWithin))
 }
 
 // absorb closes anomalies that turned out to be part of an attack which opened,
@@ -91,7 +91,7 @@ func (b *Book) adopt(p, child *entry) {
 	for i := range child.inc.Indicators {
 		n := child.inc.Indicators[i].Indicator
 		n.Weight = 0
-		p.inc.indicate(n)
+		p.inc.indicate(&n)
 	}
 	if len(p.inc.Children) < maxChildren && !slices.Contains(p.inc.Children, child.inc.ID) {
 		p.inc.Children = append(p.inc.Children, child.inc.ID)

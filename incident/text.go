@@ -10,14 +10,14 @@ import (
 )
 
 // phrase is how an indicator reads: the observed quantity in a clause, then the
-// expected one. %o and %e stand for them, %d for the detail.
+// expected one. %o and %e stand for them, %d for the detail in quotes, %n for it as it is.
 type phrase struct {
 	name, text string
 }
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [34]phrase {
+func phrases() [35]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o arrived; %e is the limit"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
@@ -52,6 +52,7 @@ func phrases() [34]phrase {
 		{"idle_hour", "%o in five minutes of an hour at which the device never works"},
 		{"suppressed_findings", "%o found no room among the open incidents and are only counted"},
 		{"scheduled_event", "planned: the event %d covers it, so it is listed and not alerted"},
+		{"feedback", "the threshold is %o times as high %n"},
 		{"exporter_silent", "nothing came from the exporter for %o; it usually sends every %e"},
 	}
 }
@@ -68,7 +69,7 @@ func indicatorText(i *detect.Indicator) string {
 	}
 	for _, p := range phrases() {
 		if p.name == i.Name {
-			return strings.NewReplacer("%o", observed, "%e", expected, "%d", strconv.Quote(i.Detail)).Replace(p.text)
+			return strings.NewReplacer("%o", observed, "%e", expected, "%d", strconv.Quote(i.Detail), "%n", i.Detail).Replace(p.text)
 		}
 	}
 	return spoken(i.Name) + " was " + observed + "; " + expected + " was expected"

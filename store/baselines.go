@@ -46,6 +46,13 @@ const (
 	keepVersions  = 30 // candidates kept beside the approved ones: a month
 )
 
+// ErrNoVersion says that there is no version of that name.
+var ErrNoVersion = errors.New("there is no version")
+
+func noVersion(id string) error {
+	return fmt.Errorf("baselines: %w %q; see tidewatch baseline list", ErrNoVersion, id)
+}
+
 // Baselines keeps versions of what was learned in a folder: a snapshot each, a
 // journal of what was learned since the newest, and a checkpoint of the running
 // hour (docs/reference/baseline-format.md). A crash at any moment leaves what was
@@ -103,7 +110,7 @@ func (b *Baselines) Freeze(on bool) error {
 func (b *Baselines) Read(id string) ([]byte, error) {
 	v, ok := b.version(id)
 	if !ok {
-		return nil, fmt.Errorf("baselines: there is no version %q; see tidewatch baseline list", id)
+		return nil, noVersion(id)
 	}
 	data, err := os.ReadFile(b.snapshot(id))
 	if err != nil {
@@ -245,7 +252,7 @@ func (b *Baselines) Approve(id string) error {
 			return b.commit(next)
 		}
 	}
-	return fmt.Errorf("baselines: there is no version %q; see tidewatch baseline list", id)
+	return noVersion(id)
 }
 
 // SaveCheckpoint replaces the checkpoint of the running hour.

@@ -19,6 +19,8 @@ func explain(err error, path string) error {
 		return nil
 	case errors.Is(err, errNewer):
 		return fmt.Errorf("open %s: %w; upgrade tidewatch or use another data directory", path, err)
+	case errors.Is(err, errOlder):
+		return fmt.Errorf("open %s: %w; tidewatch serve brings it up to date", path, err)
 	case errors.Is(err, errDamaged):
 		return fmt.Errorf("open %s: %w; move the file away to begin anew, or restore a copy", path, err)
 	case !errors.As(err, &e):

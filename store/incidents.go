@@ -45,17 +45,7 @@ func (s *Store) save(ctx context.Context, events []incident.Event) error {
 		if last[inc.ID] != i {
 			continue // a later event of the batch holds more
 		}
-		body, err := json.Marshal(inc)
-		if err != nil {
-			return fmt.Errorf("write incident %s as JSON: %w", inc.ID, err)
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO incidents
-			(id, category, severity, state, subject, detected, updated, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET category = excluded.category, severity = excluded.severity,
-			state = excluded.state, subject = excluded.subject, detected = excluded.detected,
-			updated = excluded.updated, body = excluded.body`,
-			inc.ID, string(inc.Category), inc.Severity.Rank(), string(inc.State), inc.Subject,
-			inc.Detected.UnixNano(), inc.Updated.UnixNano(), string(body)); err != nil {
+		if err := upsert(ctx, tx, inc); err != nil {
 			return err
 		}
 	}
@@ -65,6 +55,22 @@ func (s *Store) save(ctx context.Context, events []incident.Event) error {
 		}
 	}
 	return tx.Commit()
+}
+
+// upsert writes the latest snapshot of an incident.
+func upsert(ctx context.Context, tx *sql.Tx, inc *incident.Incident) error {
+	body, err := json.Marshal(inc)
+	if err != nil {
+		return fmt.Errorf("write incident %s as JSON: %w", inc.ID, err)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO incidents
+		(id, category, severity, state, subject, detected, updated, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET category = excluded.category, severity = excluded.severity,
+		state = excluded.state, subject = excluded.subject, detected = excluded.detected,
+		updated = excluded.updated, body = excluded.body`,
+		inc.ID, string(inc.Category), inc.Severity.Rank(), string(inc.State), inc.Subject,
+		inc.Detected.UnixNano(), inc.Updated.UnixNano(), string(body))
+	return err
 }
 
 // prune forgets the oldest incidents beyond MaxIncidents; what goes on is kept.

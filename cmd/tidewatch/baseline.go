@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -16,7 +17,7 @@ type baselineCmd struct {
 	List     baselineListCmd     `cmd:"" help:"List the saved versions and what a person should look at."`
 	Show     baselineShowCmd     `cmd:"" help:"Show the usual week of a device."`
 	Diff     baselineDiffCmd     `cmd:"" help:"Show what changed between two versions, largest changes first."`
-	Approve  baselineApproveCmd  `cmd:"" help:"Approve a version, or what a device does since a day as its new normal."`
+	Approve  baselineApproveCmd  `cmd:"" help:"Approve a version, or what a device does since a day as its new normal. Example: tidewatch baseline approve 10.0.0.3 --since 2026-10-26"`
 	Freeze   baselineFreezeCmd   `cmd:"" help:"Stop learning, or let it go on with --off. Judging goes on."`
 	Rollback baselineRollbackCmd `cmd:"" help:"Make an old version the one in use."`
 }
@@ -26,13 +27,13 @@ type library struct {
 	Config string `short:"c" placeholder:"FILE" help:"Configuration file (YAML); data_dir and timezone are taken from it."`
 }
 
-// open opens the data directory and runs f on it.
-func (c *library) open(change bool, f func(*app.Library) error) error {
+// open opens the data directory to look at and runs f on it.
+func (c *library) open(f func(*app.Library) error) error {
 	cfg, _, err := app.LoadConfig(c.Config)
 	if err != nil {
 		return usageError{err}
 	}
-	l, err := app.OpenLibrary(cfg, change)
+	l, err := app.OpenLibrary(cfg, false)
 	if err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ type baselineListCmd struct {
 }
 
 func (c *baselineListCmd) Run(s streams) error {
-	return c.open(false, func(l *app.Library) error {
+	return c.open(func(l *app.Library) error {
 		o, err := l.Overview()
 		if err != nil {
 			return err
@@ -66,7 +67,7 @@ type baselineShowCmd struct {
 }
 
 func (c *baselineShowCmd) Run(s streams) error {
-	return c.open(false, func(l *app.Library) error {
+	return c.open(func(l *app.Library) error {
 		p, err := l.Profile(c.Device, c.Version, c.Field)
 		if err != nil {
 			return err
@@ -86,7 +87,7 @@ type baselineDiffCmd struct {
 }
 
 func (c *baselineDiffCmd) Run(s streams) error {
-	return c.open(false, func(l *app.Library) error {
+	return c.open(func(l *app.Library) error {
 		d, err := l.Diff(c.Before, c.After)
 		if err != nil {
 			return err
@@ -98,33 +99,46 @@ func (c *baselineDiffCmd) Run(s streams) error {
 	})
 }
 
+// change runs f at the running server, or on the data directory when there is none.
+func (c *library) change(f func(*app.Config, *app.Curator) error) error {
+	cfg, _, err := app.LoadConfig(c.Config)
+	if err != nil {
+		return usageError{err}
+	}
+	k, err := app.NewCurator(cfg, app.Whoami())
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(cfg, k), k.Close())
+}
+
 type baselineApproveCmd struct {
 	library
 	What  string `arg:"" help:"A version, or with --since a device: its address or name."`
 	Since string `placeholder:"TIME" help:"For a device: from when on (RFC 3339 or YYYY-MM-DD in the site's zone)."`
 }
 
-func (c *baselineApproveCmd) Run(s streams) error {
-	return c.open(true, func(l *app.Library) error {
+func (c *baselineApproveCmd) Run(ctx context.Context, s streams) error {
+	return c.change(func(cfg *app.Config, k *app.Curator) error {
 		if c.Since == "" {
 			if _, err := netip.ParseAddr(c.What); err == nil {
 				return usageError{errors.New("--since: say from when on, such as 2026-11-23")}
 			}
-			if err := l.ApproveVersion(c.What); err != nil {
-				return usageError{err}
+			if err := k.ApproveVersion(ctx, c.What); err != nil {
+				return err
 			}
 			_, err := fmt.Fprintf(s.out, "version %s is approved and will be kept\n", c.What)
 			return err
 		}
-		since, err := l.Time(c.Since)
+		since, err := cfg.Time(c.Since)
 		if err != nil {
 			return usageError{fmt.Errorf("--since: %w", err)}
 		}
-		hours, v, err := l.Approve(c.What, since)
+		hours, version, err := k.ApproveDevice(ctx, c.What, since)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(s.out, "%d hours of %s since %s are trusted now; saved as version %s\n", hours, c.What, since.Format(time.RFC3339), v.ID)
+		_, err = fmt.Fprintf(s.out, "%d hours of %s since %s are trusted now; saved as version %s\n", hours, c.What, since.Format(time.RFC3339), version)
 		return err
 	})
 }
@@ -134,9 +148,9 @@ type baselineFreezeCmd struct {
 	Off bool `help:"Let learning go on."`
 }
 
-func (c *baselineFreezeCmd) Run(s streams) error {
-	return c.open(true, func(l *app.Library) error {
-		if err := l.Freeze(!c.Off); err != nil {
+func (c *baselineFreezeCmd) Run(ctx context.Context, s streams) error {
+	return c.change(func(_ *app.Config, k *app.Curator) error {
+		if err := k.Freeze(ctx, !c.Off); err != nil {
 			return err
 		}
 		text := "learning is frozen; tidewatch baseline freeze --off lets it go on"
@@ -153,13 +167,13 @@ type baselineRollbackCmd struct {
 	Version string `arg:"" help:"The version to go back to; see tidewatch baseline list."`
 }
 
-func (c *baselineRollbackCmd) Run(s streams) error {
-	return c.open(true, func(l *app.Library) error {
-		v, err := l.Rollback(c.Version)
+func (c *baselineRollbackCmd) Run(ctx context.Context, s streams) error {
+	return c.change(func(_ *app.Config, k *app.Curator) error {
+		version, err := k.Rollback(ctx, c.Version)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(s.out, "version %s is in use now, a copy of %s; what was learned since is kept as the version before it\n", v.ID, c.Version)
+		_, err = fmt.Fprintf(s.out, "version %s is in use now, a copy of %s; what was learned since is kept as the version before it\n", version, c.Version)
 		return err
 	})
 }

@@ -32,6 +32,7 @@ type cli struct {
 	Analyze  analyzeCmd  `cmd:"" help:"Judge recorded flows and print the incidents."`
 	Learn    learnCmd    `cmd:"" help:"Learn what is normal from recorded flows into the data directory."`
 	Baseline baselineCmd `cmd:"" help:"Look at what was learned, approve it, freeze it, roll it back."`
+	Incident incidentCmd `cmd:"" help:"List incidents, acknowledge and close them, say what they were."`
 	Simulate simulateCmd `cmd:"" help:"Send a scenario to a collector as real flow exports."`
 	Evaluate evaluateCmd `cmd:"" help:"Score incidents against labels."`
 	Check    checkCmd    `cmd:"" help:"Validate the configuration and print its effective values."`

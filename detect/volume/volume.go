@@ -128,10 +128,11 @@ type reading struct {
 
 // rise judges the last five minutes and the running hour.
 //
-// Five minutes over High that exceed all that the device ever did, and an hour that
-// is over High, are medium each, and high together. Over Medium alone, windows open
-// something only when Lasting of the last five are: a burst of what the device does
-// at other hours is nothing to get up for. The hour so far is compared with whole
+// An hour that is over High is medium, and high together with five minutes over High
+// that exceed all that the device ever did. Such five minutes are medium when the
+// hour is at least over Medium. Over Medium alone, windows open something only when
+// Lasting of the last five are: a burst that leaves the hour as usual, or that the
+// device has at other hours, is nothing to get up for. The hour so far is compared with whole
 // hours of the past, so it can only be found too small. It finds what five minutes
 // cannot, because the busiest five minutes of an ordinary hour are several times
 // its mean. What many devices do in the same hour has a common cause, an update or
@@ -150,7 +151,7 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	over := burst.sigma > d.cfg.Medium
 	lasting := d.remember(w, dev.Addr(), over) >= d.cfg.Lasting && over
 	strange, long := burst.sigma > d.cfg.High && burst.beyond, lasts.sigma > d.cfg.High
-	if !strange && !long && !lasting {
+	if !(strange && lasts.sigma > d.cfg.Medium) && !long && !lasting {
 		return f, false
 	}
 	alike := 0

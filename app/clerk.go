@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os/user"
+	"time"
+
+	"tidewatch/api"
+	"tidewatch/detect"
+	"tidewatch/feedback"
+	"tidewatch/incident"
+	"tidewatch/store"
+)
+
+// Clerk decides about incidents: through the server that uses the data directory,
+// or in the directory itself when none does.
+type Clerk struct {
+	desk   *desk
+	store  *store.Store
+	lock   *store.Lock
+	remote *remote
+}
+
+// NewClerk finds out which of the two it is.
+func NewClerk(ctx context.Context, cfg *Config) (*Clerk, error) {
+	c := &Clerk{}
+	var err error
+	if c.lock, c.remote, err = enter(cfg); err != nil || c.remote != nil {
+		return c, err
+	}
+	if c.store, err = store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents, Lock: c.lock}); err == nil {
+		if err = c.store.Open(ctx); err == nil {
+			c.desk, err = newDesk(ctx, cfg, c.store, nil, nil)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// Close gives the data directory back.
+func (c *Clerk) Close() error {
+	var err error
+	if c.store != nil {
+		err = c.store.Close()
+	}
+	return errors.Join(err, c.lock.Release())
+}
+
+// Decision is what to do about an incident: action is acknowledge, close or feedback.
+type Decision struct{ Action, Verdict, By, Note string }
+
+// Decide carries a decision out and returns the incident as it is then.
+func (c *Clerk) Decide(ctx context.Context, id string, d *Decision) (*Case, error) {
+	if c.remote != nil {
+		out := &Case{}
+		err := c.remote.call(ctx, http.MethodPost, "/api/v1/incidents/"+url.PathEscape(id)+"/"+d.Action, &struct {
+			Verdict string `json:"verdict,omitempty"`
+			By      string `json:"by,omitempty"`
+			Note    string `json:"note,omitempty"`
+		}{d.Verdict, d.By, d.Note}, &out.Incident)
+		return out, err
+	}
+	inc, err := c.desk.Decide(ctx, id, &incident.Decision{
+		Action: incident.Act(d.Action), Verdict: incident.Verdict(d.Verdict), By: d.By, Note: d.Note,
+	})
+	if err != nil {
+		return nil, blame(id, err)
+	}
+	return &Case{*inc}, nil
+}
+
+// Undo takes a verdict back.
+func (c *Clerk) Undo(ctx context.Context, id, by string) error {
+	if c.remote != nil {
+		return c.remote.call(ctx, http.MethodDelete, "/api/v1/feedback/"+url.PathEscape(id)+"?by="+url.QueryEscape(by), nil, nil)
+	}
+	if err := incident.CheckName(by); err != nil {
+		return &InputError{err}
+	}
+	return blame(id, c.desk.Undo(ctx, id, by))
+}
+
+// Feedback lists the verdicts that count.
+func (c *Clerk) Feedback(ctx context.Context) (*Verdicts, error) {
+	out := &Verdicts{Feedback: []api.Feedback{}}
+	if c.remote != nil {
+		return out, c.remote.call(ctx, http.MethodGet, "/api/v1/feedback", nil, out)
+	}
+	all, err := c.desk.Feedback(ctx)
+	out.Feedback = append(out.Feedback, all...)
+	return out, err
+}
+
+// blame tells the errors of who typed the command from the others.
+func blame(id string, err error) error {
+	switch {
+	case errors.Is(err, incident.ErrNotFound), errors.Is(err, feedback.ErrNotFound):
+		return &InputError{fmt.Errorf("%s: %w", id, err)}
+	case errors.Is(err, incident.ErrDecision), errors.Is(err, incident.ErrState):
+		return &InputError{err}
+	}
+	return err
+}
+
+// IncidentFilter selects incidents. Zero values select all.
+type IncidentFilter struct {
+	States, Categories []string
+	MinSeverity        string
+	Subject            string
+	Since              time.Time
+	Limit              int
+}
+
+// ListIncidents reads saved incidents, latest detected first, beside a server or
+// without one.
+func ListIncidents(ctx context.Context, cfg *Config, q *IncidentFilter) (*Cases, error) {
+	f := incident.Filter{MinSeverity: detect.Severity(q.MinSeverity), Subject: q.Subject, Since: q.Since, Limit: q.Limit}
+	for _, s := range q.States {
+		f.States = append(f.States, incident.State(s))
+	}
+	for _, c := range q.Categories {
+		f.Categories = append(f.Categories, detect.Category(c))
+	}
+	out := &Cases{Incidents: []incident.Incident{}}
+	err := look(ctx, cfg, func(s *store.Store) error {
+		page, err := s.List(ctx, &f)
+		out.Incidents, out.More = page.Incidents, page.Next != ""
+		return err
+	})
+	if errors.Is(err, store.ErrEmpty) {
+		return out, nil
+	}
+	return out, err
+}
+
+// ShowIncident reads one saved incident.
+func ShowIncident(ctx context.Context, cfg *Config, id string) (*Case, error) {
+	out := &Case{}
+	err := look(ctx, cfg, func(s *store.Store) error {
+		inc, err := s.Get(ctx, id)
+		if err == nil {
+			out.Incident = *inc
+		}
+		return err
+	})
+	if errors.Is(err, store.ErrEmpty) {
+		return nil, &InputError{fmt.Errorf("%s: %w", id, err)}
+	}
+	return out, blame(id, err)
+}
+
+func look(ctx context.Context, cfg *Config, f func(*store.Store) error) error {
+	s, err := store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents})
+	if err != nil {
+		return err
+	}
+	if err := s.OpenReadOnly(ctx); err != nil {
+		return err
+	}
+	return errors.Join(f(s), s.Close())
+}
+
+// Whoami is the name of who runs the program, empty when nobody knows.
+func Whoami() string {
+	u, err := user.Current()
+	if err != nil || incident.CheckName(u.Username) != nil {
+		return ""
+	}
+	return u.Username
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"tidewatch/api"
+	"tidewatch/feedback"
+	"tidewatch/incident"
+	"tidewatch/store"
+)
+
+// desk carries out what people decide about incidents: on the incidents of a
+// running engine, or on a data directory that nobody uses.
+type desk struct {
+	cfg    feedback.Config
+	store  *store.Store
+	engine *Engine // nil: no server runs
+	outlet *outlet // of the engine
+
+	mu   sync.Mutex     // one decision after the other
+	book *feedback.Book // when there is no engine to have it
+}
+
+// newDesk loads the verdicts, for the engine if there is one.
+func newDesk(ctx context.Context, cfg *Config, s *store.Store, e *Engine, o *outlet) (*desk, error) {
+	d := &desk{cfg: cfg.Feedback, store: s, engine: e, outlet: o}
+	book, err := feedback.NewBook(&cfg.Feedback)
+	if err != nil {
+		return nil, err
+	}
+	said, err := s.Verdicts(ctx, cfg.Feedback.MaxEntries)
+	if err != nil {
+		return nil, err
+	}
+	for i := range said {
+		if err := book.Add(&said[i]); err != nil {
+			return nil, err
+		}
+	}
+	if e == nil {
+		d.book = book
+		return d, nil
+	}
+	e.Heed(book)
+	return d, nil
+}
+
+// verdicts runs f on the book, wherever it is.
+func (d *desk) verdicts(f func(b *feedback.Book, now time.Time)) {
+	if d.engine == nil {
+		f(d.book, time.Now())
+		return
+	}
+	d.engine.Verdicts(f)
+}
+
+// Decide implements api.Desk. When it returns nil, the decision, its line in the
+// audit and the verdict are on the disk.
+func (d *desk) Decide(ctx context.Context, id string, what *incident.Decision) (*incident.Incident, error) {
+	if err := what.Validate(); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var after *incident.Incident
+	var verdict *feedback.Entry
+	save := func() error {
+		var err error
+		if after, err = d.apply(ctx, id, what); err != nil {
+			return err
+		}
+		c := &store.Change{
+			Audit: store.Audit{
+				At: time.Now(), Who: what.By, What: "incident." + string(what.Action), Target: id, Detail: detail(what),
+			},
+			Incident: after, MaxKept: d.cfg.MaxEntries,
+		}
+		if v := feedback.Verdict(what.Verdict); v == feedback.Normal || v == feedback.Attack {
+			e := feedback.New(id, after.Subject, after.Kind, v)
+			e.By, e.Note, e.At = what.By, what.Note, after.Updated
+			c.Verdict, verdict = &e, &e
+		}
+		return d.store.Record(ctx, c)
+	}
+	err := d.alone(ctx, save)
+	if err != nil || verdict == nil {
+		return after, err
+	}
+	d.verdicts(func(b *feedback.Book, _ time.Time) { err = b.Add(verdict) })
+	return after, err
+}
+
+// alone runs f while nothing else saves incidents, and all that changed before is
+// saved: no older state of the incident can be written after f.
+func (d *desk) alone(ctx context.Context, f func() error) error {
+	if d.outlet == nil {
+		return f()
+	}
+	return d.outlet.alone(ctx, f)
+}
+
+// apply decides about the incident that the engine holds, else the one that is
+// stored, which nothing but people changes any more.
+func (d *desk) apply(ctx context.Context, id string, what *incident.Decision) (*incident.Incident, error) {
+	at := time.Now()
+	if d.engine != nil {
+		inc, err := d.engine.Decide(id, what)
+		if !errors.Is(err, incident.ErrNotFound) {
+			return inc, err
+		}
+		// The engine may have let it go in this moment, with a last change.
+		if err := d.outlet.save(ctx); err != nil {
+			return nil, err
+		}
+		at = d.engine.FlowTime()
+	}
+	inc, err := d.store.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	limit := incident.DefaultConfig().MaxTimeline
+	if _, err := inc.Decide(at, what, limit); err != nil {
+		return nil, err
+	}
+	return inc, nil
+}
+
+func detail(d *incident.Decision) string {
+	switch {
+	case d.Verdict == "":
+		return d.Note
+	case d.Note == "":
+		return string(d.Verdict)
+	}
+	return string(d.Verdict) + ": " + d.Note
+}
+
+// Feedback implements api.Desk.
+func (d *desk) Feedback(context.Context) ([]api.Feedback, error) {
+	var out []api.Feedback
+	var failed error
+	d.verdicts(func(b *feedback.Book, now time.Time) {
+		all := b.List(now)
+		for i := range all {
+			e := &all[i]
+			inc := incident.Incident{Subject: e.Subject}
+			subject, err := inc.Prefix()
+			if err != nil {
+				failed = err
+				return
+			}
+			factor, _ := b.Factor(subject, e.Kind, now)
+			out = append(out, api.Feedback{Entry: *e, Factor: factor, Expires: e.At.Add(b.Expires())})
+		}
+	})
+	return out, failed
+}
+
+// Undo implements api.Desk.
+func (d *desk) Undo(ctx context.Context, id, by string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := d.store.Record(ctx, &store.Change{
+		Audit: store.Audit{At: time.Now(), Who: by, What: "feedback.undo", Target: id}, Forget: id,
+	})
+	if err != nil {
+		return fmt.Errorf("take verdict %s back: %w", id, err)
+	}
+	d.verdicts(func(b *feedback.Book, _ time.Time) { b.Remove(id) })
+	return nil
+}

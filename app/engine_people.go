@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"time"
+
+	"tidewatch/feedback"
+	"tidewatch/incident"
+)
+
+// flowTime is the time that decisions bear: flow time, and the clock before the
+// first flow. The caller has the mutex.
+func (e *Engine) flowTime() time.Time {
+	if e.now == 0 {
+		return time.Now().UTC()
+	}
+	return time.Unix(e.now, 0).UTC()
+}
+
+// FlowTime is flow time, and the clock before the first flow.
+func (e *Engine) FlowTime() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.flowTime()
+}
+
+// Decide carries a person's decision out on an incident that the engine holds. The
+// change goes to the sink as all others do.
+func (e *Engine) Decide(id string, d *incident.Decision) (*incident.Incident, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	event, err := e.book.Decide(e.flowTime(), id, d)
+	if err != nil {
+		return nil, err
+	}
+	if e.sink != nil {
+		e.sink([]incident.Event{event})
+	}
+	inc := event.Incident.Clone()
+	return &inc, nil
+}
+
+// Heed makes the engine judge by the verdicts in a book from now on. The book is the
+// engine's then; use it in Verdicts alone.
+func (e *Engine) Heed(b *feedback.Book) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.verdicts = b
+}
+
+// Verdicts runs f on the book of verdicts, which may be nil, at flow time now.
+func (e *Engine) Verdicts(f func(b *feedback.Book, now time.Time)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f(e.verdicts, e.flowTime())
+}
+
+// Freeze stops learning, or lets it go on. Judging goes on.
+func (e *Engine) Freeze(on bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.shards {
+		s.past.Freeze(on)
+	}
+}
+
+// Approve trusts what a device does since a moment, and returns how many hours are
+// trusted that were not.
+func (e *Engine) Approve(device string, since time.Time) (hours int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key, err := keyOf(e.shards[0].who, device, time.Unix(e.now, 0))
+	if err != nil {
+		return 0
+	}
+	for _, s := range e.shards { // one of them knows it
+		hours += s.past.Approve(key, since)
+	}
+	return hours
+}
+
+// Replace judges by a snapshot from now on, and returns what was learned until then
+// as another. On an error nothing has changed, else nothing is left for Learned.
+func (e *Engine) Replace(snapshot []byte) (before []byte, devices int, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	u := e.union()
+	before = u.AppendSnapshot(nil)
+	devices, _ = u.Counts()
+	for _, s := range e.shards {
+		// It was checked as a whole by the first, so that it fails in none or there.
+		if err := s.past.Restore(snapshot, s.owner(e.seed)); err != nil {
+			return nil, 0, err
+		}
+	}
+	for _, s := range e.shards {
+		_ = s.past.TakeJournal(nil)
+	}
+	return before, devices, nil
+}

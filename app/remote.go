@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"tidewatch/store"
+)
+
+const (
+	remoteTimeout = 30 * time.Second
+	maxAnswer     = 64 << 20 // a page of 1000 incidents takes some 10 MiB
+)
+
+// token is the administrator's: that of the configuration or the environment, that
+// of the file named there, or that in the data directory, which make makes when it
+// is missing.
+func token(cfg *Config, makes bool) (string, error) {
+	switch {
+	case cfg.API.Token != "":
+		return cfg.API.Token, nil
+	case cfg.API.TokenFile != "":
+		return store.ReadToken(cfg.API.TokenFile)
+	case makes:
+		return store.MakeToken(cfg.DataDir)
+	}
+	return store.ReadToken(store.TokenFile(cfg.DataDir))
+}
+
+// remote is the server that uses a data directory.
+type remote struct {
+	base, token string
+}
+
+// enter takes the lock of the data directory, or returns the server that has it.
+func enter(cfg *Config) (*store.Lock, *remote, error) {
+	l, err := store.TakeLock(cfg.DataDir)
+	used, inUse := errors.AsType[*store.InUseError](err)
+	if !inUse || used.API == "" {
+		return l, nil, err
+	}
+	t, err := token(cfg, false)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the server at %s (process %d) uses %s: %w", used.API, used.Process, cfg.DataDir, err)
+	}
+	base, err := reachable(used.API)
+	return nil, &remote{base, t}, err
+}
+
+// reachable is an address to call for one that a server listens on. Only numbers
+// are taken: no resolver may send the token elsewhere.
+func reachable(api string) (string, error) {
+	u, err := url.Parse(api)
+	if err != nil || u.Scheme != "http" {
+		return "", errors.New("the lock file names no address of a server")
+	}
+	at, err := netip.ParseAddrPort(u.Host)
+	if err != nil {
+		return "", errors.New("the lock file names no address of a server")
+	}
+	a := at.Addr()
+	switch a.Unmap() {
+	case netip.IPv4Unspecified():
+		a = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case netip.IPv6Unspecified():
+		a = netip.IPv6Loopback()
+	}
+	return "http://" + netip.AddrPortFrom(a, at.Port()).String(), nil
+}
+
+// call sends in and reads the answer into out; nil leaves either out. A refusal for
+// a reason of the caller's is an InputError.
+func (r *remote) call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader = http.NoBody
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(data)
+	}
+	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, r.base+path, body)
+	if err != nil {
+		return fmt.Errorf("ask the server: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+r.token)
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	// No proxy and no redirect: the token is for this server alone.
+	transport := &http.Transport{DisableKeepAlives: true}
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the server: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }() // it was read
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("ask the server: %w", err)
+	}
+	if res.StatusCode >= 300 {
+		return r.refusal(res.StatusCode, data)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return fmt.Errorf("read the server's answer: %w", err)
+	}
+	return nil
+}
+
+// refusal is the error of a problem document.
+func (r *remote) refusal(status int, data []byte) error {
+	var p struct {
+		Detail string `json:"detail"`
+		Errors []struct {
+			Message  string `json:"message"`
+			Location string `json:"location"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(data, &p) != nil || p.Detail == "" {
+		p.Detail = http.StatusText(status)
+	}
+	for _, e := range p.Errors {
+		p.Detail += "; " + e.Location + ": " + e.Message
+	}
+	err := fmt.Errorf("the server at %s says: %s", r.base, p.Detail)
+	switch status {
+	case http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
+		return &InputError{err}
+	}
+	return err
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tidewatch/feedback"
+	"tidewatch/incident"
+)
+
+// keepAudit is how many lines of the audit are kept, about 200 bytes each.
+const keepAudit = 100_000
+
+// Audit is one line about what a person did.
+type Audit struct {
+	At     time.Time // by the clock
+	Who    string
+	What   string // such as incident.close, feedback.undo, baseline.freeze
+	Target string // id of the incident or verdict, version, or address
+	Detail string // verdict and note
+}
+
+// Change is one decision with all that it changes.
+type Change struct {
+	Audit    Audit
+	Incident *incident.Incident // as it is now; nil: none changed
+	Verdict  *feedback.Entry    // to keep, in place of the one with its id; nil: none
+	Forget   string             // id of a verdict to take back; empty: none
+	MaxKept  int                // verdicts kept, the oldest beyond are forgotten; 0: all
+}
+
+// Record writes a decision and its line in the audit in one transaction: when it
+// returns nil both are on the disk, else neither is. The error is, or wraps,
+// feedback.ErrNotFound when the verdict to forget is not there.
+func (s *Store) Record(ctx context.Context, c *Change) error {
+	if err := s.record(ctx, c); err != nil {
+		return fmt.Errorf("save a decision: %w", explain(err, s.path()))
+	}
+	return nil
+}
+
+func (s *Store) record(ctx context.Context, c *Change) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	a := &c.Audit
+	line, err := tx.ExecContext(ctx, "INSERT INTO audit (at, who, what, target, detail) VALUES (?, ?, ?, ?, ?)",
+		a.At.UnixNano(), a.Who, a.What, a.Target, a.Detail)
+	if err != nil {
+		return err
+	}
+	if seq, err := line.LastInsertId(); err != nil {
+		return err
+	} else if _, err := tx.ExecContext(ctx, "DELETE FROM audit WHERE seq <= ?", seq-keepAudit); err != nil {
+		return err
+	}
+	if c.Incident != nil {
+		if err := upsert(ctx, tx, c.Incident); err != nil {
+			return err
+		}
+	}
+	if c.Forget != "" {
+		gone, err := tx.ExecContext(ctx, "DELETE FROM feedback WHERE id = ?", c.Forget)
+		if err != nil {
+			return err
+		}
+		if n, err := gone.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, feedback.ErrNotFound)
+		}
+	}
+	if err := keep(ctx, tx, c.Verdict, c.MaxKept); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func keep(ctx context.Context, tx *sql.Tx, v *feedback.Entry, limit int) error {
+	if v == nil {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO feedback
+		(id, incident, subject, kind, verdict, who, note, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.ID, v.Incident, v.Subject, v.Kind, string(v.Verdict), v.By, v.Note, v.At.UnixNano()); err != nil {
+		return err
+	}
+	if limit < 1 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM feedback WHERE id IN
+		(SELECT id FROM feedback ORDER BY at DESC, id LIMIT -1 OFFSET ?)`, limit)
+	return err
+}
+
+// Verdicts returns the newest verdicts, at most limit, oldest first.
+func (s *Store) Verdicts(ctx context.Context, limit int) ([]feedback.Entry, error) {
+	all, err := query(ctx, s, func(r *sql.Rows) (e feedback.Entry, err error) {
+		var at int64
+		err = r.Scan(&e.ID, &e.Incident, &e.Subject, &e.Kind, &e.Verdict, &e.By, &e.Note, &at)
+		e.At = time.Unix(0, at).UTC()
+		return e, err
+	}, "SELECT id, incident, subject, kind, verdict, who, note, at FROM feedback ORDER BY at DESC, id LIMIT ?", limit)
+	if err != nil {
+		return nil, fmt.Errorf("read verdicts: %w", explain(err, s.path()))
+	}
+	slices.Reverse(all)
+	return all, nil
+}
+
+// Audits returns the newest lines of the audit, newest first.
+func (s *Store) Audits(ctx context.Context, limit int) ([]Audit, error) {
+	all, err := query(ctx, s, func(r *sql.Rows) (a Audit, err error) {
+		var at int64
+		err = r.Scan(&at, &a.Who, &a.What, &a.Target, &a.Detail)
+		a.At = time.Unix(0, at).UTC()
+		return a, err
+	}, "SELECT at, who, what, target, detail FROM audit ORDER BY seq DESC LIMIT ?", limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the audit: %w", explain(err, s.path()))
+	}
+	return all, nil
+}
+
+func query[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := s.read.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // reading is over; rows.Err told of failures
+	all := []T{}
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}

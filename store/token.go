@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// tokenName is the file in the data directory with the administrator's token.
+	tokenName = "token"
+	minToken  = 16   // contract: at least 16 characters
+	maxToken  = 4096 // longer is no token but another file
+)
+
+// TokenFile is where the token of a data directory is kept.
+func TokenFile(dir string) string { return filepath.Join(dir, tokenName) }
+
+// MakeToken returns the token in the data directory and makes one, of 130 random
+// bits, when there is none. Only the owner of the lock may call it.
+func MakeToken(dir string) (string, error) {
+	path := TokenFile(dir)
+	token, err := ReadToken(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return token, err
+	}
+	token = rand.Text()
+	if err := replace(path, []byte(token+"\n")); err != nil { // its files have mode 0600
+		return "", fmt.Errorf("make the token file: %w", err)
+	}
+	return token, nil
+}
+
+// ReadToken reads a file that holds a token alone. It must be readable by its
+// owner only. No error repeats what stands in it.
+func ReadToken(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) //nolint:gosec // the operator names it; a pipe must not hold us up
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was read
+	st, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	if !st.Mode().IsRegular() {
+		return "", fmt.Errorf("read the token: %s is no file", path)
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("read the token: others can read %s; run chmod 600 on it, and take another token if they may have", path)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxToken+1))
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if len(token) < minToken || len(token) > maxToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", fmt.Errorf("read the token: %s holds no token of at least %d visible ASCII characters; when it is removed, a new one is made", path, minToken)
+	}
+	return token, nil
+}
