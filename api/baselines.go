@@ -5,7 +5,6 @@ package api
 import (
 	"context"
 	"errors"
-	"errors"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
