@@ -82,7 +82,7 @@ func (h *handlers) listBaselines(ctx context.Context, _ *struct{}) (*BaselinesOu
 type ApproveInput struct {
 	Body struct {
 		Version string    `json:"version,omitempty" maxLength:"64" doc:"to keep for good; or else device and since"`
-		Device  string    `json:"device,omitempty" maxLength:"255" doc:"whose new normal it is: an address, or a name in identity.leases"`
+		Device  string    `json:"device,omitempty" maxLength:"255" doc:"address or name of the device whose new normal it is"`
 		Since   time.Time `json:"since,omitzero" doc:"from when on"`
 		By      string    `json:"by,omitempty" maxLength:"64" doc:"who; administrator when absent"`
 	}
@@ -93,7 +93,7 @@ type ApproveOutput struct{ Body *Approval }
 
 func (h *handlers) approve(ctx context.Context, in *ApproveInput) (*ApproveOutput, error) {
 	b := &in.Body
-	if err := errors.Join(incident.CheckName(b.By), incident.CheckName(b.Device)); err != nil {
+	if err := errors.Join(incident.CheckName(b.By), incident.CheckText("the device", b.Device)); err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
 	device := b.Device != "" && !b.Since.IsZero()

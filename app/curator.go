@@ -56,7 +56,7 @@ func (c *Curator) ApproveVersion(ctx context.Context, id string) error {
 	return unknownVersion(c.library.ApproveVersion(id))
 }
 
-// ApproveDevice trusts what a device does since a moment, and returns how many hours
+// ApproveDevice trusts what a device, told by its address or name, does since a moment, and returns how many hours
 // are trusted that were not, and the version that was saved.
 func (c *Curator) ApproveDevice(ctx context.Context, device string, since time.Time) (hours int, version string, err error) {
 	if c.remote != nil {

@@ -5,7 +5,6 @@ package app
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"time"
@@ -44,18 +43,6 @@ func (k keyed) At(a flow.Addr, at time.Time, m baseline.Measure) (baseline.Norma
 	n, ok := k.store.At(key, at, m)
 	n.Shared = key != a
 	return n, ok
-}
-
-// keyOf is what the past of a device is kept under: of an address at a moment, or of
-// a name.
-func keyOf(who *identity.Table, device string, at time.Time) (flow.Addr, error) {
-	if a, err := netip.ParseAddr(device); err == nil {
-		return who.Key(flow.AddrFrom(a), at.Unix()), nil
-	}
-	if !who.Names() {
-		return flow.Addr{}, &InputError{fmt.Errorf("%s is not an address, and identity.leases names no devices", device)}
-	}
-	return identity.NameKey(device), nil
 }
 
 // sharedHour is the hour of several addresses that have one past.

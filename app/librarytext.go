@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/netip"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"tidewatch/baseline"
 	"tidewatch/flow"
+	"tidewatch/identity"
 	"tidewatch/store"
 )
 
@@ -110,7 +112,19 @@ func (l *Library) key(device string) (flow.Addr, error) {
 	if err != nil {
 		return flow.Addr{}, err
 	}
-	return keyOf(who, device, time.Now())
+	return keyOf(who, device, time.Now().Unix())
+}
+
+// keyOf is what the past of a device is kept under at a moment: told by its address,
+// or by its name in the leases.
+func keyOf(who *identity.Table, device string, at int64) (flow.Addr, error) {
+	if a, err := netip.ParseAddr(device); err == nil {
+		return who.Key(flow.AddrFrom(a), at), nil
+	}
+	if !who.Names() {
+		return flow.Addr{}, &InputError{fmt.Errorf("%s is not an address, and identity.leases names no devices", device)}
+	}
+	return identity.NameKey(device), nil
 }
 
 // WriteText prints the week as a small heat map, then the hours of the day.

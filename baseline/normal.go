@@ -65,7 +65,7 @@ func (n *Normal) side(d float64) (spread, tail float64) {
 
 // Times returns what is normal while factor times the usual volume is expected:
 // anything from the usual to that. A factor of at most 1 changes nothing.
-func (n Normal) Times(factor float64) Normal {
+func (n Normal) Times(factor float64) Normal { //nolint:gocritic // a copy is what is wanted
 	if factor > 1 {
 		n.usual = n.Median
 		n.Median, n.P99, n.Ever = n.Median*factor, n.P99*factor, n.Ever*factor

@@ -10,7 +10,7 @@ import (
 )
 
 // phrase is how an indicator reads: the observed quantity in a clause, then the
-// expected one. %o and %e stand for them, %d for the detail in quotes, %n for it as it is.
+// expected one. %o and %e stand for them, %d for the detail in quotes, %n without.
 type phrase struct {
 	name, text string
 }
@@ -51,8 +51,8 @@ func phrases() [35]phrase {
 		{"upload_bytes", "%o went out in about half a day; up to %e are usual"},
 		{"idle_hour", "%o in five minutes of an hour at which the device never works"},
 		{"suppressed_findings", "%o found no room among the open incidents and are only counted"},
-		{"scheduled_event", "planned: the event %d covers it, so it is listed and not alerted"},
 		{"feedback", "the threshold is %o times as high %n"},
+		{"scheduled_event", "planned: the event %d covers it, so it is listed and not alerted"},
 		{"exporter_silent", "nothing came from the exporter for %o; it usually sends every %e"},
 	}
 }
