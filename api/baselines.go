@@ -93,7 +93,7 @@ type ApproveOutput struct{ Body *Approval }
 
 func (h *handlers) approve(ctx context.Context, in *ApproveInput) (*ApproveOutput, error) {
 	b := &in.Body
-	if err := errors.Join(incident.CheckName(b.By), incident.CheckName(b.Device)); err != nil {
+	if err := errors.Join(incident.CheckName(b.By), incident.CheckText("the device", b.Device)); err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
 	device := b.Device != "" && !b.Since.IsZero()

@@ -211,7 +211,7 @@ func (e *Engine) tick() {
 func (e *Engine) fold(at time.Time, found []detect.Finding) {
 	for i := range found {
 		f := &found[i]
-		if e.verdicts != nil {
+		if e.verdicts != nil { // before the schedule: what is planned stays low
 			e.verdicts.Apply(at, f)
 		}
 		silenced := silence(e.planned, f)

@@ -446,6 +446,13 @@ func TestBaselinesWhileInUse(t *testing.T) {
 	for what, err := range map[string]error{
 		"rollback": func() error { _, err := s.Rollback(t.Context(), "x", "anna"); return err }(),
 		"version":  s.ApproveVersion(t.Context(), "x", "anna"),
+		"name": func() error {
+			_, err := s.ApproveDevice(t.Context(), "printer", time.Unix(0, 0), "anna")
+			if err != nil && !strings.Contains(err.Error(), "printer is not an address") {
+				t.Error(err)
+			}
+			return err
+		}(),
 		"device": func() error {
 			_, err := s.ApproveDevice(t.Context(), "10.0.0.7", time.Unix(minute*60, 0), "anna")
 			return err

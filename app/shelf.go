@@ -49,7 +49,11 @@ func (s *shelf) ApproveDevice(ctx context.Context, device string, since time.Tim
 	out := &api.Approval{}
 	from := since.Format(time.RFC3339)
 	err := s.change(ctx, &store.Audit{Who: by, What: "baseline.approve", Target: device, Detail: "since " + from}, func(m *memory) error {
-		if out.Hours = m.engine.Approve(device, since); out.Hours == 0 {
+		var err error
+		if out.Hours, err = m.engine.Approve(device, since); err != nil {
+			return &api.RefusedError{Status: http.StatusUnprocessableEntity, Detail: err.Error()}
+		}
+		if out.Hours == 0 {
 			return &api.RefusedError{
 				Status: http.StatusConflict, Detail: fmt.Sprintf("%s has no hours since %s that are not trusted already", device, from),
 			}

@@ -72,6 +72,9 @@ func (d *Decision) Validate() error {
 // CheckName reports, wrapping ErrDecision, whether a name of a person cannot be taken.
 func CheckName(by string) error { return plain("the name", by, maxBy) }
 
+// CheckText reports, wrapping ErrDecision, whether a text cannot be shown in a line.
+func CheckText(what, s string) error { return plain(what, s, maxNote) }
+
 func plain(what, s string, limit int) error {
 	if utf8.RuneCountInString(s) > limit {
 		return fmt.Errorf("%w: %s has more than %d letters", ErrDecision, what, limit)
