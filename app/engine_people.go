@@ -65,16 +65,16 @@ func (e *Engine) Freeze(on bool) {
 	}
 }
 
-// Approve trusts what a device, told by its address or name, does since a moment, and returns how many hours are
-// trusted that were not.
+// Approve trusts what a device, told by its address or name, does since a moment, and
+// returns how many hours are trusted that were not.
 func (e *Engine) Approve(device string, since time.Time) (hours int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	key, err := keyOf(e.shards[0].who, device, e.flowTime().Unix())
+	key, err := keyOf(e.shards[0].who, device, e.now)
 	if err != nil {
 		return 0, err
 	}
-	for _, s := range e.shards { // those that know it
+	for _, s := range e.shards { // one of them knows it
 		hours += s.past.Approve(key, since)
 	}
 	return hours, nil
