@@ -217,7 +217,7 @@ func (e *Engine) fold(at time.Time, found []detect.Finding) {
 		silenced := silence(e.planned, f)
 		// An upload judged without a past must be learned, or it never gets one; a
 		// planned one is learned unless its event says otherwise.
-		if f.Category == detect.DDoSAttack || f.Category == detect.DataExfiltration && f.Baseline.Level != "none" && !silenced {
+		if f.Category == detect.DDoSAttack || !silenced && (f.Kind == "volume" || f.Category == detect.DataExfiltration && f.Baseline.Level != "none") {
 			e.hurts(f)
 		}
 		if f.Score >= suspicion {

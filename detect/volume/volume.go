@@ -126,17 +126,18 @@ type reading struct {
 	beyond     bool // more than the device ever had, at any hour
 }
 
-// rise judges the last five minutes and the running hour.
+// rise judges the last five minutes and the running hour. The hour so far is compared
+// with whole hours of the past, so it can only be found too small; it finds what five
+// minutes cannot, because the busiest five minutes of an ordinary hour are several
+// times its mean.
 //
-// An hour that is over High is medium, and high together with five minutes over High
-// that exceed all that the device ever did. Such five minutes are medium when the
-// hour is at least over Medium. Over Medium alone, windows open something only when
-// Lasting of the last five are: a burst that leaves the hour as usual, or that the
-// device has at other hours, is nothing to get up for. The hour so far is compared with whole
-// hours of the past, so it can only be found too small. It finds what five minutes
-// cannot, because the busiest five minutes of an ordinary hour are several times
-// its mean. What many devices do in the same hour has a common cause, an update or
-// the end of a month, and is medium at most.
+// Something opens when the hour is over High; or when it is over Medium and its
+// windows agree: Lasting of the last five are over Medium, or one is over High and
+// exceeds all that the device ever did. A burst that leaves the hour as usual, or that
+// the device has at other hours, is nothing to get up for. It is high when the hour is
+// over High and the hour, or that window, exceeds all that the device ever did. What
+// many devices do in the same hour has a common cause, an update or the end of a
+// month, and is medium at most.
 func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, ok bool) {
 	five := dev.Five()
 	if five.Bytes[window.In] < d.cfg.MinBytes && five.Bytes[window.Out] < d.cfg.MinBytes &&
@@ -151,7 +152,7 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	over := burst.sigma > d.cfg.Medium
 	lasting := d.remember(w, dev.Addr(), over) >= d.cfg.Lasting && over
 	strange, long := burst.sigma > d.cfg.High && burst.beyond, lasts.sigma > d.cfg.High
-	if !(strange && lasts.sigma > d.cfg.Medium) && !long && !lasting {
+	if !long && (!strange && !lasting || lasts.sigma <= d.cfg.Medium) {
 		return f, false
 	}
 	alike := 0
@@ -171,7 +172,7 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	f.Score, f.Severity = 0.65, detect.Medium
 	// All hours together cannot tell a busy noon from a strange one, so high needs
 	// the hour itself.
-	if strange && long && worst.normal.Basis.Level != "global" && alike <= d.cfg.Alike {
+	if long && (strange || lasts.beyond) && worst.normal.Basis.Level != "global" && alike <= d.cfg.Alike {
 		f.Score, f.Severity = 0.8, detect.High
 	}
 	f.Metrics.Sigma = worst.sigma

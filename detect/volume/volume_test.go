@@ -66,12 +66,13 @@ func TestDetect(t *testing.T) {
 		megabytes func(minute int) uint64
 		want      detect.Severity
 	}{
-		"as usual":                            {"hour_of_day", func(int) uint64 { return 22 }, ""},
-		"over three, once":                    {"hour_of_day", func(m int) uint64 { return pick(m >= 30 && m < 35, 40, 20) }, ""},
-		"over three, lasting":                 {"hour_of_day", func(m int) uint64 { return pick(m >= 20, 42, 20) }, detect.Medium},
-		"over five, more than ever":           {"hour_of_day", func(m int) uint64 { return pick(m >= 30, 120, 20) }, detect.High},
-		"over five, but known of other hours": {"hour_of_day", func(m int) uint64 { return pick(m >= 30, 70, 20) }, detect.Medium},
-		"over five, judged by all hours":      {"global", func(m int) uint64 { return pick(m >= 30, 120, 20) }, detect.Medium},
+		"as usual":            {"hour_of_day", func(int) uint64 { return 22 }, ""},
+		"over three, once":    {"hour_of_day", func(m int) uint64 { return pick(m >= 30 && m < 35, 40, 20) }, ""},
+		"over three, lasting": {"hour_of_day", func(m int) uint64 { return pick(m >= 20, 50, 20) }, detect.Medium},
+		"over three, lasting, but the hour is as usual": {"hour_of_day", func(m int) uint64 { return pick(m >= 40, 42, 20) }, ""},
+		"over five, more than ever":                     {"hour_of_day", func(m int) uint64 { return pick(m >= 30, 120, 20) }, detect.High},
+		"over five, but known of other hours":           {"hour_of_day", func(m int) uint64 { return pick(m >= 30, 70, 20) }, detect.Medium},
+		"over five, judged by all hours":                {"global", func(m int) uint64 { return pick(m >= 30, 120, 20) }, detect.Medium},
 	} {
 		if got := run(t, tc.level, tc.megabytes); got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
