@@ -216,8 +216,10 @@ func (e *Engine) fold(at time.Time, found []detect.Finding) {
 		}
 		silenced := silence(e.planned, f)
 		// An upload judged without a past must be learned, or it never gets one; a
-		// planned one is learned unless its event says otherwise.
-		if f.Category == detect.DDoSAttack || !silenced && (f.Kind == "volume" || f.Category == detect.DataExfiltration && f.Baseline.Level != "none") {
+		// planned one is learned unless its event says otherwise. A volume of severity
+		// medium is learned as slowly as its sigmas say: else a device that really
+		// changed a little would alarm for ever.
+		if f.Category == detect.DDoSAttack || !silenced && (f.Kind == "volume" && f.Severity.Rank() >= detect.High.Rank() || f.Category == detect.DataExfiltration && f.Baseline.Level != "none") {
 			e.hurts(f)
 		}
 		if f.Score >= suspicion {

@@ -240,6 +240,10 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	return errors.Join(err, rest.Wait())
 }
 
+// gathering is for how long datagrams may lie in the kernel before they are taken;
+// a second is not over before those of it are there.
+const gathering = 100 * time.Millisecond
+
 // tick keeps flow time moving when no flows come: an attack whose end is
 // silence must end, too. Flow time stays a second behind the clock, so that
 // what arrives in this second is judged in it.
@@ -251,7 +255,7 @@ func (s *Server) tick(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-t.C:
-			s.engine.Advance(now.Unix())
+			s.engine.Advance(now.Add(-gathering).Unix())
 		}
 	}
 }

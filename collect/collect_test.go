@@ -155,6 +155,27 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// Datagrams that waited in the kernel are stamped with the time at which it received
+// them, not with that at which they were taken.
+func TestArrivalIsTheKernels(t *testing.T) {
+	const wait = 150 * time.Millisecond
+	late := make(chan time.Duration, 16)
+	c, err := New(local(nil), Deps{Sink: func(b *flow.Batch) { late <- time.Since(time.Unix(0, b.Received[0])) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	send(t, c.Addrs()[0], "", v5(1, 0))
+	time.Sleep(wait)
+	stop := run(t, c)
+	defer stop()
+	if d := <-late; d < wait-10*time.Millisecond {
+		t.Errorf("received %v ago, sent at least %v ago", d, wait)
+	}
+}
+
 func TestPortInUse(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Listen = []string{"127.0.0.1:0"}

@@ -36,6 +36,7 @@ func pauseFor(buffer int) time.Duration {
 
 // message is one received datagram.
 type message struct {
+	at        int64 // Unix nanoseconds of its receipt; 0 = not known
 	data      []byte
 	from      netip.Addr
 	truncated bool
@@ -155,7 +156,10 @@ func (r *reader) handle(n int) {
 			r.refused++
 			continue
 		}
-		r.decoder.Decode(m.data, m.from, now, r.batch)
+		if m.at == 0 || m.at > now {
+			m.at = now
+		}
+		r.decoder.Decode(m.data, m.from, m.at, r.batch)
 	}
 	r.dropped.observe(r.recv.dropped())
 	r.releaseForgotten()

@@ -47,9 +47,9 @@ type messages struct {
 	data    [burst][room]byte
 }
 
-// controlWords hold one control message of 4 bytes with its header, 24 bytes, and
-// some that nobody asked for.
-const controlWords = 8
+// controlWords hold a control message of 4 bytes and one of 16, each with its header,
+// 56 bytes together, and some that nobody asked for.
+const controlWords = 12
 
 // mmsghdr is struct mmsghdr of recvmmsg(2); Go pads it as C does.
 type mmsghdr struct {
@@ -156,23 +156,42 @@ func (r *receiver) take() {
 
 // overflows reads the kernel's count of dropped datagrams from the newest message.
 func (r *receiver) overflows() {
-	left := uintptr(r.m.headers[r.count-1].hdr.Controllen)
-	at := unsafe.Pointer(&r.m.control[r.count-1][0]) //nolint:gosec // the kernel wrote Controllen bytes there
+	if at := r.told(r.count-1, unix.SO_RXQ_OVFL, 4); at != nil {
+		r.lost = *(*uint32)(at)
+	}
+}
+
+// arrived is when the kernel received datagram i, in Unix nanoseconds; 0 when it
+// does not tell.
+func (r *receiver) arrived(i int) int64 {
+	at := r.told(i, unix.SO_TIMESTAMPNS, int(unsafe.Sizeof(unix.Timespec{})))
+	if at == nil {
+		return 0
+	}
+	return (*unix.Timespec)(at).Nano()
+}
+
+// told finds a control message of the socket level with at least so many bytes
+// beside datagram i; nil when there is none.
+func (r *receiver) told(i int, kind int32, bytes int) unsafe.Pointer {
+	left := uintptr(r.m.headers[i].hdr.Controllen)
+	at := unsafe.Pointer(&r.m.control[i][0]) //nolint:gosec // the kernel wrote Controllen bytes there
 	for left >= unix.SizeofCmsghdr {
 		h := (*unix.Cmsghdr)(at)
 		size := uintptr(h.Len)
 		if size < unix.SizeofCmsghdr || size > left {
-			return
+			return nil
 		}
-		if h.Level == unix.SOL_SOCKET && h.Type == unix.SO_RXQ_OVFL && size >= uintptr(unix.CmsgLen(4)) {
-			r.lost = *(*uint32)(unsafe.Add(at, unix.CmsgLen(0))) // size was checked
+		if h.Level == unix.SOL_SOCKET && h.Type == kind && size >= uintptr(unix.CmsgLen(bytes)) {
+			return unsafe.Add(at, unix.CmsgLen(0)) // size was checked
 		}
 		step := uintptr(unix.CmsgSpace(int(size) - unix.SizeofCmsghdr))
 		if step >= left {
-			return
+			return nil
 		}
 		at, left = unsafe.Add(at, step), left-step
 	}
+	return nil
 }
 
 func (r *receiver) message(i int) message {
@@ -185,7 +204,7 @@ func (r *receiver) message(i int) message {
 	} else {
 		from = netip.AddrFrom16(name.Addr).Unmap()
 	}
-	return message{data: r.m.data[i][:min(h.n, room)], from: from, truncated: h.hdr.Flags&unix.MSG_TRUNC != 0}
+	return message{at: r.arrived(i), data: r.m.data[i][:min(h.n, room)], from: from, truncated: h.hdr.Flags&unix.MSG_TRUNC != 0}
 }
 
 // dropped is how many datagrams the kernel dropped on this socket when the newest
@@ -202,12 +221,15 @@ func (r *receiver) askDropped() (count uint32, ok bool) {
 	return info[dropsAt], errno == 0 && size >= uint32(unsafe.Sizeof(info))
 }
 
-// bind opens a UDP socket that reports what the kernel drops.
+// bind opens a UDP socket that reports what the kernel drops, and when it received.
 func bind(ctx context.Context, addr string, share bool) (*net.UDPConn, error) {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
 		cerr := c.Control(func(fd uintptr) {
 			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
+			if err == nil {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+			}
 			if err == nil && share {
 				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 			}
