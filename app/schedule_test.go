@@ -89,10 +89,10 @@ func TestPlannedCampaign(t *testing.T) {
 		alerts, learned bool
 		named           bool // a low incident names the event
 	}{
-		"unplanned":              {nil, true, true, false},
-		"another device or hour": {[]schedule.Event{elsewhere, later}, true, true, false},
+		"unplanned":              {nil, true, false, false},
+		"another device or hour": {[]schedule.Event{elsewhere, later}, true, false, false},
 		"do not alert":           {[]schedule.Event{event(schedule.Effects{Alert: &no})}, false, true, true},
-		"do not alert of floods": {[]schedule.Event{event(schedule.Effects{Alert: &no, Kinds: []string{"ddos"}})}, true, true, false},
+		"do not alert of floods": {[]schedule.Event{event(schedule.Effects{Alert: &no, Kinds: []string{"ddos"}})}, true, false, false},
 		"neither":                {[]schedule.Event{event(schedule.Effects{Alert: &no, Learn: &no})}, false, false, true},
 		"expect twelve times":    {[]schedule.Event{event(schedule.Effects{Expect: 12})}, false, true, false},
 		"expect twice":           {[]schedule.Event{event(schedule.Effects{Expect: 2, Learn: &no})}, true, false, false},
