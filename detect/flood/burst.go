@@ -171,6 +171,22 @@ func (c *burst) recent(first int64) (from, to int64) {
 	return max(from, (to-60)/10*10), to
 }
 
+// few reports whether four fifths of what a device receives come from three sources:
+// a download. Over QUIC its receiver acknowledges every second packet at first and
+// every tenth later (RFC 9000, 13.2.2, and what is deployed since), so that little
+// comes back.
+func (d *Detector) few(h *window.Host) bool {
+	var all, three uint64
+	d.top = h.TopSources(d.top[:0], 32)
+	for i := range d.top {
+		all += d.top[i].Packets
+		if i < 3 {
+			three += d.top[i].Packets
+		}
+	}
+	return all > 0 && 5*three >= 4*all
+}
+
 // gates decides which limits the attack traffic exceeds, and drops the kinds
 // that exceed none.
 func (d *Detector) gates(h *window.Host, c *burst) bool {
@@ -180,7 +196,7 @@ func (d *Detector) gates(h *window.Host, c *burst) bool {
 		// connection; only when SYNs outnumber all else of TCP are they an attack.
 		*syn = kind{}
 	}
-	if udp.answered > udp.packets/2 {
+	if udp.answered > udp.packets/2 || udp.answered > udp.packets/10 && d.few(h) {
 		*udp = kind{} // a conversation: the device sends its share
 	}
 	if icmp.answered > icmp.packets/2 && icmp.packets < c.limits.pps {

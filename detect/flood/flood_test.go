@@ -24,6 +24,7 @@ type traffic struct {
 	sources        int
 	srcPort, port  uint16
 	answers        bool // the victim sends as much back
+	back           int  // or so many packets for each flow
 	sampling       uint32
 }
 
@@ -54,7 +55,10 @@ func run(t *testing.T, all ...traffic) (f detect.Finding, found bool) {
 					r.SrcPort = uint16(1024 + i)
 				}
 				b.Append(&r)
-				if x.answers {
+				if x.back > 0 {
+					r.Packets, r.Bytes = uint64(x.back), uint64(60*x.back)
+				}
+				if x.answers || x.back > 0 {
 					r.Src, r.Dst, r.SrcPort, r.DstPort, r.Mark = r.Dst, r.Src, r.DstPort, r.SrcPort, flow.SrcInternal
 					b.Append(&r)
 				}
@@ -75,21 +79,24 @@ func TestDetect(t *testing.T) {
 		traffic []traffic
 		vector  string // empty: nothing to find
 	}{
-		"SYN flood":                    {[]traffic{{proto: flow.ProtoTCP, flags: flow.SYN, flows: 500, packets: 40, bytes: 60, sources: 500, port: 443}}, "syn_flood"},
-		"SYN flood with ECN bits":      {[]traffic{{proto: flow.ProtoTCP, flags: flow.SYN | flow.ECE | flow.CWR, flows: 500, packets: 1, bytes: 60, sources: 500, port: 443}}, "syn_flood"},
-		"busy web shop":                {[]traffic{{proto: flow.ProtoTCP, flags: session, flows: 1000, packets: 20, bytes: 400, sources: 1000, port: 443, answers: true}}, ""},
-		"shop under SYN flood":         {[]traffic{{proto: flow.ProtoTCP, flags: session, flows: 500, packets: 20, bytes: 400, sources: 500, port: 443, answers: true}, {proto: flow.ProtoTCP, flags: flow.SYN, flows: 300, packets: 1, bytes: 60, sources: 300, port: 443}}, "syn_flood"},
-		"few lost connections":         {[]traffic{{proto: flow.ProtoTCP, flags: session, flows: 1000, packets: 8, bytes: 400, sources: 1000, port: 443, answers: true}, {proto: flow.ProtoTCP, flags: flow.SYN, flows: 110, packets: 1, bytes: 60, sources: 110, port: 443}}, ""},
-		"UDP flood":                    {[]traffic{{proto: flow.ProtoUDP, flows: 500, packets: 40, bytes: 500, sources: 500, port: 7}}, "udp_flood"},
-		"video call":                   {[]traffic{{proto: flow.ProtoUDP, flows: 10, packets: 1500, bytes: 900, sources: 1, srcPort: 50000, port: 50001, answers: true}}, ""},
-		"DNS amplification":            {[]traffic{{proto: flow.ProtoUDP, flows: 600, packets: 1, bytes: 1400, sources: 600, srcPort: 53, port: 4444}}, "dns_amplification"},
-		"recursive resolver":           {[]traffic{{proto: flow.ProtoUDP, flows: 600, packets: 1, bytes: 200, sources: 600, srcPort: 53, port: 4444, answers: true}}, ""},
-		"syslog server":                {[]traffic{{proto: flow.ProtoUDP, flows: 400, packets: 2, bytes: 200, sources: 400, port: 514}}, ""},
-		"ping flood":                   {[]traffic{{proto: flow.ProtoICMP, flows: 200, packets: 100, bytes: 84, sources: 200}}, "icmp_flood"},
-		"monitoring by ping":           {[]traffic{{proto: flow.ProtoICMP, flows: 50, packets: 2, bytes: 84, sources: 50, answers: true}}, ""},
-		"two vectors":                  {[]traffic{{proto: flow.ProtoTCP, flags: flow.SYN, flows: 300, packets: 60, bytes: 60, sources: 300, port: 80}, {proto: flow.ProtoUDP, flows: 300, packets: 60, bytes: 500, sources: 300, port: 80}}, "mixed"},
-		"sampled shop: lone SYNs seen": {[]traffic{{proto: flow.ProtoTCP, flags: flow.SYN, flows: 2, packets: 1000, bytes: 60, sources: 2, port: 443, sampling: 1000}, {proto: flow.ProtoTCP, flags: flow.ACK, flows: 20, packets: 1000, bytes: 600, sources: 20, port: 443, sampling: 1000}}, ""},
-		"sampled SYN flood":            {[]traffic{{proto: flow.ProtoTCP, flags: flow.SYN, flows: 50, packets: 1000, bytes: 60, sources: 50, port: 443, sampling: 1000}}, "syn_flood"},
+		"SYN flood":                      {[]traffic{{proto: flow.ProtoTCP, flags: flow.SYN, flows: 500, packets: 40, bytes: 60, sources: 500, port: 443}}, "syn_flood"},
+		"SYN flood with ECN bits":        {[]traffic{{proto: flow.ProtoTCP, flags: flow.SYN | flow.ECE | flow.CWR, flows: 500, packets: 1, bytes: 60, sources: 500, port: 443}}, "syn_flood"},
+		"busy web shop":                  {[]traffic{{proto: flow.ProtoTCP, flags: session, flows: 1000, packets: 20, bytes: 400, sources: 1000, port: 443, answers: true}}, ""},
+		"shop under SYN flood":           {[]traffic{{proto: flow.ProtoTCP, flags: session, flows: 500, packets: 20, bytes: 400, sources: 500, port: 443, answers: true}, {proto: flow.ProtoTCP, flags: flow.SYN, flows: 300, packets: 1, bytes: 60, sources: 300, port: 443}}, "syn_flood"},
+		"few lost connections":           {[]traffic{{proto: flow.ProtoTCP, flags: session, flows: 1000, packets: 8, bytes: 400, sources: 1000, port: 443, answers: true}, {proto: flow.ProtoTCP, flags: flow.SYN, flows: 110, packets: 1, bytes: 60, sources: 110, port: 443}}, ""},
+		"UDP flood":                      {[]traffic{{proto: flow.ProtoUDP, flows: 500, packets: 40, bytes: 500, sources: 500, port: 7}}, "udp_flood"},
+		"video call":                     {[]traffic{{proto: flow.ProtoUDP, flows: 10, packets: 1500, bytes: 900, sources: 1, srcPort: 50000, port: 50001, answers: true}}, ""},
+		"QUIC download":                  {[]traffic{{proto: flow.ProtoUDP, flows: 20, packets: 1000, bytes: 1300, sources: 2, srcPort: 443, port: 50001, back: 200}}, ""},
+		"the same from many sources":     {[]traffic{{proto: flow.ProtoUDP, flows: 200, packets: 100, bytes: 1300, sources: 200, srcPort: 443, port: 50001, back: 20}}, "udp_flood"},
+		"UDP flood from one, unanswered": {[]traffic{{proto: flow.ProtoUDP, flows: 20, packets: 1000, bytes: 1300, sources: 1, srcPort: 443, port: 50001}}, "udp_flood"},
+		"DNS amplification":              {[]traffic{{proto: flow.ProtoUDP, flows: 600, packets: 1, bytes: 1400, sources: 600, srcPort: 53, port: 4444}}, "dns_amplification"},
+		"recursive resolver":             {[]traffic{{proto: flow.ProtoUDP, flows: 600, packets: 1, bytes: 200, sources: 600, srcPort: 53, port: 4444, answers: true}}, ""},
+		"syslog server":                  {[]traffic{{proto: flow.ProtoUDP, flows: 400, packets: 2, bytes: 200, sources: 400, port: 514}}, ""},
+		"ping flood":                     {[]traffic{{proto: flow.ProtoICMP, flows: 200, packets: 100, bytes: 84, sources: 200}}, "icmp_flood"},
+		"monitoring by ping":             {[]traffic{{proto: flow.ProtoICMP, flows: 50, packets: 2, bytes: 84, sources: 50, answers: true}}, ""},
+		"two vectors":                    {[]traffic{{proto: flow.ProtoTCP, flags: flow.SYN, flows: 300, packets: 60, bytes: 60, sources: 300, port: 80}, {proto: flow.ProtoUDP, flows: 300, packets: 60, bytes: 500, sources: 300, port: 80}}, "mixed"},
+		"sampled shop: lone SYNs seen":   {[]traffic{{proto: flow.ProtoTCP, flags: flow.SYN, flows: 2, packets: 1000, bytes: 60, sources: 2, port: 443, sampling: 1000}, {proto: flow.ProtoTCP, flags: flow.ACK, flows: 20, packets: 1000, bytes: 600, sources: 20, port: 443, sampling: 1000}}, ""},
+		"sampled SYN flood":              {[]traffic{{proto: flow.ProtoTCP, flags: flow.SYN, flows: 50, packets: 1000, bytes: 60, sources: 50, port: 443, sampling: 1000}}, "syn_flood"},
 	} {
 		f, found := run(t, tc.traffic...)
 		if found != (tc.vector != "") || f.Vector != tc.vector {
