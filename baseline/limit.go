@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	limitAge   = 14 * hoursOfDay // hours known before limits are set: two whole weeks
+	limitAge   = 28 * hoursOfDay // hours known before limits are set: four whole weeks
 	limitFloor = 10              // growth up to so many grains is nobody's concern
 )
 
 // limit holds how much may be expected of a device: the medians of the hours of
-// the day, in log values, as they were when it was two weeks old or approved last,
+// the day, in log values, as they were when it was four weeks old or approved last,
 // and since then moved by Config.Growth a week at most. A device that was taught
 // to send more, step by step, is still judged by what it may have grown to.
 type limit struct {
