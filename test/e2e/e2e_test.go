@@ -110,9 +110,18 @@ func (s *server) lost(t *testing.T) (lost, records uint64) {
 	var body struct {
 		Exporters []struct{ Lost, Records uint64 }
 	}
-	s.get(t, "/api/v1/exporters", &body)
-	for _, e := range body.Exporters {
-		lost, records = lost+e.Lost, records+e.Records
+	// The last datagrams may still lie in the kernel, or on the way there.
+	for same := 0; same < 3; time.Sleep(100 * time.Millisecond) {
+		before := records
+		lost, records = 0, 0
+		body.Exporters = nil
+		s.get(t, "/api/v1/exporters", &body)
+		for _, e := range body.Exporters {
+			lost, records = lost+e.Lost, records+e.Records
+		}
+		if same++; records != before {
+			same = 0
+		}
 	}
 	return lost, records
 }
@@ -220,6 +229,11 @@ func same(t *testing.T, wire, rec *incident.Incident, shift time.Duration) {
 	if d := wire.Started.Sub(rec.Started) - shift; d > time.Second || d < -time.Second {
 		t.Errorf("the start differs by %v", d)
 	}
+}
+
+// peaks says by how much the peaks on the wire and in the recording differ, empty
+// when by no more than 2 %.
+func peaks(wire, rec *incident.Incident) string {
 	for _, x := range []struct {
 		name      string
 		wire, rec float64
@@ -228,8 +242,30 @@ func same(t *testing.T, wire, rec *incident.Incident, shift time.Duration) {
 		{"bits/s", wire.Metrics.PeakBitsPerSecond, rec.Metrics.PeakBitsPerSecond},
 	} {
 		if math.Abs(x.wire-x.rec) > 0.02*x.rec {
-			t.Errorf("peak %s: wire %.0f, recording %.0f", x.name, x.wire, x.rec)
+			return fmt.Sprintf("peak %s: wire %.0f, recording %.0f", x.name, x.wire, x.rec)
 		}
+	}
+	return ""
+}
+
+// attempts is how often a replay may be repeated when only its peaks differ: it runs
+// in real time, and a machine that is busy for a moment delays datagrams over the end
+// of a second.
+const attempts = 3
+
+// again runs what tells how peaks differ until they do not.
+func again(t *testing.T, once func() (differ string)) {
+	t.Helper()
+	for attempt := 1; ; attempt++ {
+		differ := once()
+		if differ == "" || t.Failed() {
+			return
+		}
+		if attempt == attempts {
+			t.Error(differ)
+			return
+		}
+		t.Logf("%s; once more", differ)
 	}
 }
 
@@ -256,21 +292,30 @@ func TestSoftflowd(t *testing.T) {
 			if res.Input.Flows < 9000 {
 				t.Errorf("softflowd exported %d flows", res.Input.Flows)
 			}
-			s := serve(t, "192.168.50.0/24")
-			// Begin where the exporter's second stands: what falls into one second
-			// here then does so there, too.
-			now := time.Now()
-			fraction := exported(all[0].data).Sub(exported(all[0].data).Truncate(time.Second))
-			time.Sleep((now.Truncate(time.Second).Add(fraction).Sub(now) + time.Second) % time.Second)
-			replay(t, all, s.flows)
-			time.Sleep(8 * time.Second) // an incident under way is written out every few seconds
-			wire := s.flood(t, subject)
-			if lost, records := s.lost(t); lost != 0 || records != res.Input.Flows {
-				t.Errorf("%d lost, %d records of %d", lost, records, res.Input.Flows)
-			}
-			same(t, &wire, &rec, wire.LastSeen.Sub(rec.LastSeen))
+			again(t, func() string { return onTheWire(t, all, subject, &rec, res.Input.Flows) })
 		})
 	}
+}
+
+// onTheWire replays datagrams to a server of its own and holds what it finds against
+// the recording. It returns how the peaks differ.
+func onTheWire(t *testing.T, all []datagram, subject string, rec *incident.Incident, flows uint64) string {
+	t.Helper()
+	s := serve(t, "192.168.50.0/24")
+	defer s.stop()
+	// Begin where the exporter's second stands: what falls into one second
+	// here then does so there, too.
+	now := time.Now()
+	fraction := exported(all[0].data).Sub(exported(all[0].data).Truncate(time.Second))
+	time.Sleep((now.Truncate(time.Second).Add(fraction).Sub(now) + time.Second) % time.Second)
+	replay(t, all, s.flows)
+	time.Sleep(8 * time.Second) // an incident under way is written out every few seconds
+	wire := s.flood(t, subject)
+	if lost, records := s.lost(t); lost != 0 || records != flows {
+		t.Errorf("%d lost, %d records of %d", lost, records, flows)
+	}
+	same(t, &wire, rec, wire.LastSeen.Sub(rec.LastSeen))
+	return peaks(&wire, rec)
 }
 
 // longer writes a capture again, its packets repeated end to end to twelve
@@ -360,57 +405,65 @@ func TestSimulate(t *testing.T) {
 	for _, protocol := range encode.Protocols() {
 		t.Run(string(protocol), func(t *testing.T) {
 			t.Parallel()
-			sc, err := scenario.New("syn-flood", scenario.Config{Seed: 3, Start: time.Now(), AttackAt: 3 * time.Second, Duration: 4 * time.Second, AttackFor: time.Second})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var internal []string
-			for _, p := range sc.Internal() {
-				internal = append(internal, p.String())
-			}
-			s := serve(t, internal...)
-			tee := newTee(t, s.flows)
-			cfg := encode.DefaultConfig()
-			cfg.Protocol = protocol
-			if protocol == encode.SFlow {
-				cfg.Sampling = 20
-			}
-			out, err := app.Simulate(t.Context(), &app.SimulateOptions{
-				Scenario: "syn-flood", Target: tee.addr, Speed: 1, Encode: cfg,
-				Config: scenario.Config{Seed: 3, Start: time.Now(), AttackAt: 3 * time.Second, AttackFor: 8 * time.Second, Duration: 32 * time.Second},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			subject := ""
-			for _, w := range out.Truth {
-				if w.Vector == "syn_flood" {
-					subject = w.Subject.String()
-				}
-			}
-			wire := s.flood(t, subject)
-			lost, records := s.lost(t)
-			s.stop()
-			rec, res := analyze(t, file(t, tee.stop()), subject, internal...)
-			if lost != 0 || records != res.Input.Flows {
-				t.Errorf("%d lost; %d records on the wire, %d recorded", lost, records, res.Input.Flows)
-			}
-			same(t, &wire, &rec, 0)
-			for _, w := range out.Truth {
-				if w.Vector == "syn_flood" {
-					// simulate samples packets when their flow is exported, 15 s after
-					// its last packet, and an sFlow sample counts when it arrives.
-					late := 1500 * time.Millisecond
-					if protocol == encode.SFlow {
-						late += 15 * time.Second
-					}
-					if d := wire.Started.Sub(w.Start); d > late || d < -1500*time.Millisecond {
-						t.Errorf("started %v after the truth", d)
-					}
-				}
-			}
+			again(t, func() string { return simulated(t, protocol) })
 		})
 	}
+}
+
+// simulated sends a scenario to a server of its own, and what passed on the way to
+// analyze. It returns how the peaks differ.
+func simulated(t *testing.T, protocol encode.Protocol) string {
+	t.Helper()
+	sc, err := scenario.New("syn-flood", scenario.Config{Seed: 3, Start: time.Now(), AttackAt: 3 * time.Second, Duration: 4 * time.Second, AttackFor: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var internal []string
+	for _, p := range sc.Internal() {
+		internal = append(internal, p.String())
+	}
+	s := serve(t, internal...)
+	tee := newTee(t, s.flows)
+	cfg := encode.DefaultConfig()
+	cfg.Protocol = protocol
+	if protocol == encode.SFlow {
+		cfg.Sampling = 20
+	}
+	out, err := app.Simulate(t.Context(), &app.SimulateOptions{
+		Scenario: "syn-flood", Target: tee.addr, Speed: 1, Encode: cfg,
+		Config: scenario.Config{Seed: 3, Start: time.Now(), AttackAt: 3 * time.Second, AttackFor: 8 * time.Second, Duration: 32 * time.Second},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := ""
+	for _, w := range out.Truth {
+		if w.Vector == "syn_flood" {
+			subject = w.Subject.String()
+		}
+	}
+	wire := s.flood(t, subject)
+	lost, records := s.lost(t)
+	s.stop()
+	rec, res := analyze(t, file(t, tee.stop()), subject, internal...)
+	if lost != 0 || records != res.Input.Flows {
+		t.Errorf("%d lost; %d records on the wire, %d recorded", lost, records, res.Input.Flows)
+	}
+	same(t, &wire, &rec, 0)
+	for _, w := range out.Truth {
+		if w.Vector == "syn_flood" {
+			// simulate samples packets when their flow is exported, 15 s after
+			// its last packet, and an sFlow sample counts when it arrives.
+			late := 1500 * time.Millisecond
+			if protocol == encode.SFlow {
+				late += 15 * time.Second
+			}
+			if d := wire.Started.Sub(w.Start); d > late || d < -1500*time.Millisecond {
+				t.Errorf("started %v after the truth", d)
+			}
+		}
+	}
+	return peaks(&wire, &rec)
 }
 
 // tee passes datagrams on to the collector and records them.
