@@ -174,7 +174,7 @@ func (l *Library) recall(e *Engine) error {
 	if err != nil {
 		return err
 	}
-	if _, err := e.Recall(snapshot, journal, nil); err != nil {
+	if _, err := e.Recall(snapshot, journal); err != nil {
 		return fmt.Errorf("recall what was learned (version %q): %w", l.files.Current(), err)
 	}
 	return nil

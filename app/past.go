@@ -43,10 +43,10 @@ func (s *shard) owner(seed flow.Seed) func(flow.Addr) bool {
 	return func(a flow.Addr) bool { return s.owns(seed.Hash(&a)) }
 }
 
-// Recall gives the engine what earlier runs learned: the newest snapshot, the
-// journal since, the checkpoint of the running hour. It comes before the first
-// flow. whole is how many bytes of the journal were whole.
-func (e *Engine) Recall(snapshot, journal, checkpoint []byte) (whole int, err error) {
+// Recall gives the engine what earlier runs learned: the newest snapshot and the
+// journal since. It comes before the first flow. whole is how many bytes of the
+// journal were whole.
+func (e *Engine) Recall(snapshot, journal []byte) (whole int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.shards {
@@ -60,22 +60,27 @@ func (e *Engine) Recall(snapshot, journal, checkpoint []byte) (whole int, err er
 		}
 		s.past.Recording(true)
 	}
-	if checkpoint == nil {
-		return whole, nil
-	}
+	return whole, nil
+}
+
+// Resume goes on with the hour that an earlier run was in. It comes after Recall.
+func (e *Engine) Resume(checkpoint []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	var now int64
 	for _, s := range e.shards {
 		owns := s.owns
 		if s.of == 1 {
 			owns = nil
 		}
+		var err error
 		if now, err = s.windows.Resume(checkpoint, owns); err != nil {
-			return whole, fmt.Errorf("open hour: %w", err)
+			return err
 		}
-		s.since = (now - 300) / 3600 * 3600 // the hour before is open for some minutes more
+		s.since = (now - shortGap) / 3600 * 3600 // the hour before is open for some minutes more
 	}
 	e.now, e.resumed = now, true
-	return whole, nil
+	return nil
 }
 
 // Learned takes what was learned since the last call, for the journal.
@@ -148,21 +153,29 @@ const maxOwed = 64 << 20
 // saveEvery is how much learning a crash may cost.
 const saveEvery = time.Minute
 
-// run saves once a minute until ctx ends, and then a last time. A disk that is
-// full does not end detection: it is logged, told by health, and tried again.
+// run saves once a minute until ctx ends. A disk that is full does not end
+// detection: it is logged, told by health, and tried again.
 func (m *memory) run(ctx context.Context) error {
 	t := time.NewTicker(saveEvery)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			m.hour = 0
-			m.note(m.save())
 			return nil
 		case <-t.C:
 			m.note(m.save())
 		}
 	}
+}
+
+// last saves everything before the engine is drained: draining moves flow time to
+// the end of the minute, and a run that went on from there would judge nothing until
+// the clock is as far.
+func (m *memory) last() {
+	m.use.Lock()
+	m.hour = 0
+	m.use.Unlock()
+	m.note(m.save())
 }
 
 func (m *memory) note(err error) {
@@ -193,12 +206,18 @@ func newMemory(e *Engine, files *store.Baselines, log *slog.Logger) (*memory, er
 	if err != nil {
 		return nil, err
 	}
-	whole, err := e.Recall(snapshot, journal, checkpoint)
+	whole, err := e.Recall(snapshot, journal)
 	if err != nil {
 		return nil, fmt.Errorf("recall what was learned (version %q): %w; to go on without what was learned since: tidewatch baseline rollback %[1]s", files.Current(), err)
 	}
 	if cut := len(journal) - whole; cut > 0 {
 		log.Warn("the end of the learning journal was cut off by a crash", "bytes", cut)
+	}
+	if checkpoint != nil {
+		// It holds an hour at most: no reason not to start.
+		if err := e.Resume(checkpoint); err != nil {
+			log.Warn("the running hour starts anew, because its checkpoint cannot be read", "error", err)
+		}
 	}
 	if err := files.Start(whole); err != nil {
 		return nil, err

@@ -207,3 +207,25 @@ func TestDamagedJournal(t *testing.T) {
 		t.Errorf("opened a damaged journal: %v", err)
 	}
 }
+
+// A checkpoint that cannot be read costs its hour and nothing else.
+func TestDamagedCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	e, m, err := openMemory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for minute := range int64(150) {
+		minuteOf(e, firstMinute+minute)
+	}
+	m.last()
+	if err := os.WriteFile(dir+"/baselines/checkpoint", []byte("not a checkpoint"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if e, _, err = openMemory(dir); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := e.union().Counts(); n != 20 || e.Now() != 0 {
+		t.Errorf("%d devices are known, flow time %d", n, e.Now())
+	}
+}

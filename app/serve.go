@@ -235,6 +235,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	})
 	err := g.Wait()
 	s.log.Info("stopping: judging what was received")
+	s.memory.last()
 	s.engine.Drain()
 	end()
 	return errors.Join(err, rest.Wait())
