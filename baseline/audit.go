@@ -59,8 +59,12 @@ type dayLevel struct {
 
 // dayLevels compares every day, hour by hour, with the middle of the same hour on
 // all days, whatever the hours count.
-func (s *Store) dayLevels(v *view, k Measure) (out []dayLevel) {
-	var bins [hoursOfDay][]float64
+func (s *Store) dayLevels(v *view, k Measure) []dayLevel {
+	c := &s.scratch.levels
+	bins, today, out := &c.bins, c.today[:0], c.days[:0]
+	for h := range bins {
+		bins[h] = bins[h][:0]
+	}
 	for i, w := range v.w {
 		if w > 0 {
 			h := v.places[i].day
@@ -72,7 +76,6 @@ func (s *Store) dayLevels(v *view, k Measure) (out []dayLevel) {
 		slices.Sort(bins[h])
 		mid[h] = Quantile(bins[h], 0.5)
 	}
-	var today []float64
 	start := int64(0)
 	flush := func() {
 		if len(today) >= activeHours {
@@ -89,13 +92,22 @@ func (s *Store) dayLevels(v *view, k Measure) (out []dayLevel) {
 		if len(today) == 0 {
 			start = v.from + int64(i)
 		}
-		// Quiet hours say nothing of the level.
-		if w > 0 && at.kind == weekDay && max(mid[at.day], float64(v.y[k][i])) > concern {
+		// Quiet hours say nothing of the level, nor do days without the user.
+		if w > 0 && at.kind == weekDay && v.y[k][i] >= resting && max(mid[at.day], float64(v.y[k][i])) > concern {
 			today = append(today, float64(v.y[k][i])-mid[at.day])
 		}
 	}
 	flush()
+	c.today, c.days = today, out
 	return out
+}
+
+// levels is memory that looking for changes reuses.
+type levels struct {
+	bins   [hoursOfDay][]float64
+	today  []float64
+	days   []dayLevel
+	middle []float64
 }
 
 // shift finds the day that parts the days best into two levels, and reports it
@@ -105,14 +117,23 @@ func (s *Store) shift(days []dayLevel, k Measure) (r Remark, ok bool) {
 	if len(days) < 2*edge+2 {
 		return r, false
 	}
+	c := &s.scratch.levels
 	best, at, step := math.Inf(1), 0, 0.0
 	for i := edge; i <= len(days)-edge; i++ {
-		before, after := middleOf(days[:i]), middleOf(days[i:])
+		before, after := c.middleOf(days[:i]), c.middleOf(days[i:])
 		if e := off(days[:i], before) + off(days[i:], after); e < best {
 			best, at, step = e, i, after-before
 		}
 	}
-	if math.Abs(step) < auditStep || best > 0.6*lineOff(days) || best > 0.5*off(days, middleOf(days)) {
+	clear := best <= 0.5*off(days, c.middleOf(days)) && best <= 0.6*c.lineOff(days)
+	stayed := 0 // days after it that lie nearer to the later level
+	for _, d := range days[at:] {
+		if math.Abs(d.y-c.middleOf(days[at:])) < math.Abs(step)/2 {
+			stayed++
+		}
+	}
+	sure := stayed >= edge && best <= 0.8*c.lineOff(days) && math.Abs(step) >= sureSteps*c.doubt(days, at)
+	if math.Abs(step) < auditStep || !clear && !sure {
 		return r, false
 	}
 	since := time.Unix(days[at].day*3600, 0).In(s.cfg.Zone)
@@ -126,12 +147,40 @@ func (s *Store) shift(days []dayLevel, k Measure) (r Remark, ok bool) {
 	}, true
 }
 
+// sureSteps is how many times its standard error a step must be when only a few
+// days lie behind it; with two series and a month of days to part at, chance reaches
+// four.
+const sureSteps = 5
+
+// doubt is the standard error of the step between two levels, from the middle distance
+// of the days from theirs (medians have pi/2 times the variance of means).
+func (c *levels) doubt(days []dayLevel, at int) float64 {
+	before, after := c.middleOf(days[:at]), c.middleOf(days[at:])
+	c.middle = c.middle[:0]
+	for i, d := range days {
+		level := before
+		if i >= at {
+			level = after
+		}
+		c.middle = append(c.middle, math.Abs(d.y-level))
+	}
+	slices.Sort(c.middle)
+	sigma := max(madToSigma*Quantile(c.middle, 0.5), dayNoise)
+	return sigma * math.Sqrt(medianNoise*(1/float64(at)+1/float64(len(days)-at)))
+}
+
+// dayNoise is the smallest spread of days that is believed, in natural-log units.
+const dayNoise = 0.1
+
 // creep reports traffic of the last week that is over what may be followed.
 func (s *Store) creep(p *past, v *view, k Measure) (r Remark, ok bool) {
 	if p.limit == nil {
 		return r, false
 	}
-	var bins [hoursOfDay][]float64
+	bins := &s.scratch.levels.bins
+	for h := range bins {
+		bins[h] = bins[h][:0]
+	}
 	for i := max(0, len(v.w)-hoursOfWeek); i < len(v.w); i++ {
 		if at := v.places[i]; v.w[i] > 0 && at.kind == weekDay {
 			bins[at.day] = append(bins[at.day], float64(v.y[k][i]))
@@ -156,13 +205,13 @@ func (s *Store) creep(p *past, v *view, k Measure) (r Remark, ok bool) {
 	}, true
 }
 
-func middleOf(days []dayLevel) float64 {
-	v := make([]float64, len(days))
-	for i, d := range days {
-		v[i] = d.y
+func (c *levels) middleOf(days []dayLevel) float64 {
+	c.middle = c.middle[:0]
+	for _, d := range days {
+		c.middle = append(c.middle, d.y)
 	}
-	slices.Sort(v)
-	return Quantile(v, 0.5)
+	slices.Sort(c.middle)
+	return Quantile(c.middle, 0.5)
 }
 
 // off is the sum of distances from a level.
@@ -175,9 +224,9 @@ func off(days []dayLevel, level float64) (sum float64) {
 
 // lineOff is the sum of distances from the line through the middles of the first
 // and the last third of the days.
-func lineOff(days []dayLevel) (sum float64) {
+func (c *levels) lineOff(days []dayLevel) (sum float64) {
 	n := len(days)
-	a, b := middleOf(days[:n/3]), middleOf(days[n-n/3:])
+	a, b := c.middleOf(days[:n/3]), c.middleOf(days[n-n/3:])
 	slope := (b - a) / float64(n-n/3)
 	for i, d := range days {
 		sum += math.Abs(d.y - a - slope*(float64(i)-float64(n/3)/2))

@@ -23,7 +23,8 @@ type model struct {
 	days   [hoursOfDay]cell
 	kinds  [dayTypes][hoursOfDay]cell
 	weeks  [hoursOfWeek]cell
-	raw    [hoursOfDay]float32 // medians of hours of the day, not shrunk: what limits are set by
+	raw    [hoursOfDay]float32           // medians of hours of the day in which the device is at work, not shrunk: what limits are set by
+	inUse  [dayTypes][hoursOfDay]float32 // medians of the hours of a kind of day in which it is at work; 0 = too few of them
 
 	spread   [dayTypes][hoursOfDay]float32 // one sigma before calibration
 	up, down calibrated                    // for hours above their median, and below
@@ -58,7 +59,7 @@ func (m *model) fit(v *view, k Measure) {
 		func(int) float32 { return m.global }, func(i int) *cell { return &m.days[i] },
 	})
 	for h := range m.days {
-		m.raw[h] = m.middle(h)
+		m.raw[h] = max(m.middle(h), m.atWork(h))
 		m.p99[h] = m.quantile(h, 0.99)
 	}
 	m.level(v, y, &tier{
@@ -66,6 +67,9 @@ func (m *model) fit(v *view, k Measure) {
 		func(i int) float32 { return m.days[i%hoursOfDay].mid },
 		func(i int) *cell { return &m.kinds[i/hoursOfDay][i%hoursOfDay] },
 	})
+	for i := range dayTypes * hoursOfDay {
+		m.inUse[i/hoursOfDay][i%hoursOfDay] = m.atWork(i)
+	}
 	m.spreads(v, y)
 	m.level(v, y, &tier{
 		hoursOfWeek, func(p place) int { return int(p.week) },
@@ -144,6 +148,39 @@ func (m *model) middle(bin int) float32 {
 	return mid
 }
 
+// atWork is the median of a sorted bin without the hours in which the device rested:
+// its user was on holiday, or it was switched off. Such hours are normal, and those
+// at work are, too; their common median is neither. It is 0 when there are too few.
+func (m *model) atWork(bin int) float32 {
+	all := m.bins[bin]
+	at, _ := slices.BinarySearch(all, sampleOf(resting, 0))
+	if at == 0 {
+		return 0 // it never rests
+	}
+	if mid, n := median(all[at:]); n >= minAtWork {
+		return mid
+	}
+	return 0
+}
+
+const (
+	resting   = 0.2231 // log(1+1/4): a quarter of a grain, background chatter
+	minAtWork = 4      // hours at work that are a habit, not an accident
+)
+
+// upper is what deviations upward are counted from at an hour of a kind of day,
+// given the shrunk median.
+func (m *model) upper(kind, day uint8, mid float32) float32 { return max(mid, m.inUse[kind][day]) }
+
+// center is what an hour is compared with: one at work with those at work.
+func (m *model) center(p place, y float32) float32 {
+	mid := m.kinds[p.kind][p.day].mid
+	if y >= resting {
+		return m.upper(p.kind, p.day, mid)
+	}
+	return mid
+}
+
 // quantile is a quantile of a sorted bin, of the hours that count in full or a third.
 func (m *model) quantile(bin int, q float64) float32 {
 	m.ratio = m.ratio[:0]
@@ -172,7 +209,7 @@ func (m *model) spreads(v *view, y []float32) {
 			continue
 		}
 		p := v.places[i]
-		e := sampleOf(float32(math.Abs(float64(y[i]-m.kinds[p.kind][p.day].mid))), w)
+		e := sampleOf(float32(math.Abs(float64(y[i]-m.center(p, y[i])))), w)
 		m.errs = append(m.errs, e)
 		b := int(p.kind)*hoursOfDay + int(p.day)
 		m.bins[b] = append(m.bins[b], e)
@@ -199,7 +236,11 @@ func (m *model) calibrate(v *view, y []float32, side float32) calibrated {
 	for i, w := range v.w {
 		if w >= Drifting.weight() {
 			p := v.places[i]
-			m.ratio = append(m.ratio, side*(y[i]-m.kinds[p.kind][p.day].mid)/m.spread[p.kind][p.day])
+			from := m.kinds[p.kind][p.day].mid
+			if side > 0 {
+				from = m.upper(p.kind, p.day, from)
+			}
+			m.ratio = append(m.ratio, side*(y[i]-from)/m.spread[p.kind][p.day])
 		}
 	}
 	n := len(m.ratio)

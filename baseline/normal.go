@@ -19,10 +19,11 @@ type Basis struct {
 
 // Normal is what a device's past says of one measure at one hour.
 type Normal struct {
-	Median  float64 // of the busiest five minutes of that hour
+	Median  float64 // of that hour, when the device is at work
 	Spread  float64 // one calibrated sigma upward, in natural-log units
 	Low     float64 // one downward, likewise; 0 = as upward
 	P99     float64 // of that hour of the day
+	Recent  float64 // what this hour came to on most of the last days, if that is not explained by the past but told already; else 0
 	Ever    float64 // the busiest five minutes of any hour that is remembered and trusted
 	Basis   Basis
 	Shared  bool    // the past is of several addresses; one alone may be far below it
@@ -30,15 +31,15 @@ type Normal struct {
 	Tail    float64 // at most 1, which is what a bell curve has; 0 is 1
 	LowTail float64 // downward, likewise
 	measure Measure
-	usual   float64 // the median before Times raised it; 0 = it did not
+	rest    float64 // what deviations downward are counted from; 0 = from Median
 }
 
 // Sigma is how many calibrated deviations value lies above (positive) or below
-// the median.
+// the median. Between the median at work and that at rest nothing is unusual.
 func (n *Normal) Sigma(value float64) float64 {
 	d := n.measure.log(value) - n.measure.log(n.Median)
-	if d < 0 && n.usual > 0 { // what was expected to grow and did not is as usual
-		d = min(0, n.measure.log(value)-n.measure.log(n.usual))
+	if d < 0 && n.rest > 0 {
+		d = min(0, n.measure.log(value)-n.measure.log(n.rest))
 	}
 	spread, tail := n.side(d)
 	z := d / spread
@@ -67,7 +68,9 @@ func (n *Normal) side(d float64) (spread, tail float64) {
 // anything from the usual to that. A factor of at most 1 changes nothing.
 func (n Normal) Times(factor float64) Normal { //nolint:gocritic // a copy is what is wanted
 	if factor > 1 {
-		n.usual = n.Median
+		if n.rest == 0 { // what was expected to grow and did not is as usual
+			n.rest = n.Median
+		}
 		n.Median, n.P99, n.Ever = n.Median*factor, n.P99*factor, n.Ever*factor
 	}
 	return n
@@ -79,7 +82,11 @@ func (n *Normal) Above(z float64) float64 {
 	if knee := n.knee(); tail > 0 && tail < 1 && math.Abs(z) > knee {
 		z = math.Copysign(knee*math.Pow(math.Abs(z)/knee, 1/tail), z)
 	}
-	return n.measure.value(n.measure.log(n.Median) + z*spread)
+	from := n.Median
+	if z < 0 && n.rest > 0 {
+		from = n.rest
+	}
+	return n.measure.value(n.measure.log(from) + z*spread)
 }
 
 // plan is what a device's past says of the 24 hours from one on. It is made when
@@ -93,12 +100,15 @@ type plan struct {
 	tail  [numMeasures]float32
 	knee  [numMeasures]float32
 	low   [numMeasures]calibrated // of deviations downward; its stretch is relative to the upward one
+	shift Shift
 }
 
 type entry struct {
 	level   level
 	samples uint16
 	mid     [numMeasures]float32
+	up      [numMeasures]float32 // at work
+	recent  [numMeasures]float32 // what it came to lately, if that is more than its past explains; else 0
 	sigma   [numMeasures]float32
 	p99     [numMeasures]float32
 }
@@ -130,7 +140,11 @@ func (s *Store) At(addr flow.Addr, at time.Time, m Measure) (n Normal, ok bool) 
 	}
 	e := &p.plan.hours[hour-p.plan.from]
 	n.measure = m
-	n.Median, n.Spread = m.value(float64(e.mid[m])), float64(e.sigma[m])
+	n.Median, n.Spread = m.value(float64(e.up[m])), float64(e.sigma[m])
+	if e.up[m] > e.mid[m] {
+		n.rest = max(m.value(float64(e.mid[m])), 1)
+	}
+	n.Recent = m.value(float64(e.recent[m]))
 	low := p.plan.low[m]
 	n.Low, n.LowTail = max(n.Spread*float64(low.stretch), noiseFloor), float64(low.tail)
 	n.Tail, n.Knee = float64(p.plan.tail[m]), float64(p.plan.knee[m])
@@ -155,7 +169,10 @@ func (s *Store) prepare(addr flow.Addr, p *past, hour int64) {
 		for i := range p.plan.hours {
 			at := s.calendar.place(from + int64(i))
 			e := &p.plan.hours[i]
-			e.mid[k] = max(0, m.weeks[at.week].mid-p.limit.excess(k, int(at.day), m.raw[at.day]))
+			over := p.limit.excess(k, int(at.day), m.raw[at.day])
+			e.mid[k] = max(0, m.weeks[at.week].mid-over)
+			e.up[k] = max(0, m.upper(at.kind, at.day, m.weeks[at.week].mid)-over)
+			e.recent[k] = lately(v, k, at)
 			e.sigma[k] = max(m.spread[at.kind][at.day]*narrow, noiseFloor)
 			e.p99[k] = m.p99[at.day]
 			e.level, e.samples = m.basis(at)
@@ -163,6 +180,15 @@ func (s *Store) prepare(addr flow.Addr, p *past, hour int64) {
 	}
 	if len(m.all) < minSamples {
 		p.plan.known = false
+	}
+	p.plan.shift = s.shifted(p, v, from)
+	for k := range numMeasures {
+		if up := float32(math.Log(max(p.plan.shift.Factor, 1))); up > 0 && !p.plan.shift.Grew && p.plan.shift.Out == k.out() {
+			for i := range p.plan.hours {
+				e := &p.plan.hours[i]
+				e.recent[k] = max(e.recent[k], e.up[k]+up)
+			}
+		}
 	}
 }
 

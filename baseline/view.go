@@ -9,8 +9,9 @@ import (
 
 // scratch is memory that judging reuses.
 type scratch struct {
-	view  view
-	model model
+	view   view
+	model  model
+	levels levels
 }
 
 // sample is one hour of one measure: its log value, which is never negative, in the
