@@ -61,6 +61,8 @@ func (c Config) Validate() error {
 // Past tells what is normal for a device.
 type Past interface {
 	At(addr flow.Addr, at time.Time, m baseline.Measure) (baseline.Normal, bool)
+	// Habits is nil for a device of which nothing is known.
+	Habits(addr flow.Addr) *baseline.Habits
 }
 
 // Detector keeps nothing between ticks but memory to work in.
@@ -131,6 +133,7 @@ type upload struct {
 	normal               baseline.Normal
 	usual                float64 // the device's own ratio of sent to received at this hour, 0 = unknown
 	known                bool
+	most                 float64 // bytes that the device sends out in half a day without being strange; 0 = unknown
 	sigma                float64
 	destinations         []window.Entry
 	last                 int64 // Unix second of the newest flow of what is judged
@@ -156,7 +159,7 @@ func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool)
 	c.fresh = settled && !w.Knows(u, c.to.Key)
 	c.rare = w.Prevalence(c.to.Key) <= d.cfg.RareDevices
 	if d.past != nil {
-		if n, ok := d.past.At(u.Addr, w.At(), baseline.BytesOut); ok {
+		if n, ok := d.past.At(u.Addr, time.Unix(w.Now, 0), baseline.BytesOut); ok {
 			c.normal, c.known = n, true
 			c.sigma = n.Sigma(d.rate(u, &c) * 300)
 		}
@@ -166,12 +169,32 @@ func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool)
 		// All hours together know nothing of a nightly backup; its destination does.
 		return c, c.out > d.cfg.MinBytes && !c.familiar
 	}
-	if in, ok := d.past.At(u.Addr, w.At(), baseline.BytesIn); ok {
+	if in, ok := d.past.At(u.Addr, time.Unix(w.Now, 0), baseline.BytesIn); ok {
 		c.usual = c.normal.Median / max(in.Median, 1)
 	}
 	// Gates of a device with a past (mission D2).
 	c.above = c.sigma > d.cfg.Sigma && d.rate(u, &c)*300 > c.normal.P99
-	return c, c.fresh && c.rare || c.above
+	if h := d.past.Habits(u.Addr); h != nil && c.above {
+		if usual := h.Upload(w.Now/3600, 0, 0, d.cfg.Sigma); usual.Known {
+			c.most = usual.Most
+		}
+	}
+	return c, c.fresh && c.rare && d.news(u.Addr, &c) || c.above
+}
+
+// news reports whether a new destination is one for this device. The users behind a
+// gateway bring it new ones every day, so there it is only when it received more
+// than all that is new on the gateway's days.
+func (d *Detector) news(a flow.Addr, c *upload) bool {
+	h := d.past.Habits(a)
+	if h == nil {
+		return true
+	}
+	if role, _ := h.Role(); role != baseline.Gateway {
+		return true
+	}
+	limit := h.NewLimits(d.cfg.Sigma)
+	return !limit.Known || float64(c.to.Bytes) > limit.Bytes
 }
 
 // whole reports whether all that the device sent is what is suspected: most of it
@@ -291,16 +314,19 @@ func (d *Detector) indicators(f *detect.Finding, c *upload) {
 		})
 		f.Score = detect.Plus(f.Score, weight)
 	}
-	whole, suspected := c.whole(), c.to.Bytes
+	whole, suspected, floor := c.whole(), float64(c.to.Bytes), float64(d.cfg.MinBytes)
 	if whole {
-		suspected = c.out
+		// What a device sends every day is no sign, however much it is.
+		suspected, floor = float64(c.out), max(floor, c.most)
 	}
-	add(suspected > d.cfg.MinBytes, "upload_volume", float64(suspected), float64(d.cfg.MinBytes), "bytes", 0.3)
+	add(suspected > floor, "upload_volume", suspected, floor, "bytes", 0.3)
 	off := float64(c.off) / float64(c.out)
 	add(whole && off > d.cfg.OffShare, "off_hours", off, d.cfg.OffShare, "share", 0.3)
 	// Sustained means mostly continuous: two far-apart flows are two flows.
 	span := time.Duration(c.span) * time.Hour
-	add(whole && span > d.cfg.Sustained && 4*c.hours >= 3*c.span, "sustained_upload", span.Hours(), d.cfg.Sustained.Hours(), "hours", 0.2)
+	// Nor is all day to many destinations more than a busy device.
+	busy := c.known && c.focus <= 0.5
+	add(whole && !busy && span > d.cfg.Sustained && 4*c.hours >= 3*c.span, "sustained_upload", span.Hours(), d.cfg.Sustained.Hours(), "hours", 0.2)
 	// One destination is no sign when it is the one that this device always has.
 	add(!c.familiar && c.focus > d.cfg.FocusShare && c.to.Bytes > d.cfg.FocusBytes, "one_destination", c.focus, d.cfg.FocusShare, "share", 0.4)
 	bulk := float64(c.bulk) / float64(c.out)
