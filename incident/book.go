@@ -143,7 +143,7 @@ func (b *Book) Restore(incidents []Incident) error {
 		if b.byKey[k] != nil || b.active >= b.cfg.MaxOpen || closed && len(b.entries) >= 2*b.cfg.MaxOpen {
 			continue
 		}
-		e := &entry{inc: inc, key: k, quiet: b.quietOf(inc.Category, inc.LastSeen.Sub(inc.Started)), unseen: true, noted: inc.Metrics}
+		e := &entry{inc: inc, key: k, quiet: b.quietOf(inc.Category, inc.Kind, inc.LastSeen.Sub(inc.Started)), unseen: true, noted: inc.Metrics}
 		e.totals.add(inc.LastSeen, &inc.Metrics)
 		e.born.second = inc.LastSeen.Unix() // the true second is not kept, and this is no earlier
 		for _, name := range append(slices.Clone(inc.Vectors), inc.Vector) {

@@ -43,13 +43,14 @@ func (q *Quiet) of(c detect.Category) time.Duration {
 
 // Config says how findings are folded.
 type Config struct {
-	QuietAfter   Quiet         `yaml:"quiet_after"`
-	ReopenWithin time.Duration `yaml:"reopen_within"` // a resolved incident that comes back in this time goes on; raising it splits less
-	FoldWithin   time.Duration `yaml:"fold_within"`   // an anomaly that begins at most this long before an attack, or after its end, belongs to it
-	UpdateEvery  time.Duration `yaml:"update_every"`  // an incident under way is written out at least this often
-	UpdateGap    time.Duration `yaml:"update_gap"`    // growing peaks are noted at most this often; raising it makes timelines shorter
-	MaxOpen      int           `yaml:"max_open"`      // incidents held at once, about 10 KiB each; what does not fit is counted in one overflow incident
-	MaxTimeline  int           `yaml:"max_timeline"`  // entries of one timeline; the oldest updates give way
+	QuietAfter    Quiet         `yaml:"quiet_after"`
+	ReopenWithin  time.Duration `yaml:"reopen_within"`  // a resolved incident that comes back in this time goes on; raising it splits less
+	ReopenAnomaly time.Duration `yaml:"reopen_anomaly"` // likewise for baseline anomalies: a device that is odd in the morning and at noon has one story a day
+	FoldWithin    time.Duration `yaml:"fold_within"`    // an anomaly that begins at most this long before an attack, or after its end, belongs to it
+	UpdateEvery   time.Duration `yaml:"update_every"`   // an incident under way is written out at least this often
+	UpdateGap     time.Duration `yaml:"update_gap"`     // growing peaks are noted at most this often; raising it makes timelines shorter
+	MaxOpen       int           `yaml:"max_open"`       // incidents held at once, about 10 KiB each; what does not fit is counted in one overflow incident
+	MaxTimeline   int           `yaml:"max_timeline"`   // entries of one timeline; the oldest updates give way
 }
 
 // DefaultConfig suits exporters with active timeouts of up to a minute. A device
@@ -60,13 +61,22 @@ func DefaultConfig() Config {
 			DDoS: time.Minute, Exfiltration: time.Hour, CommandControl: 2 * time.Hour,
 			Reconnaissance: 15 * time.Minute, Anomaly: 15 * time.Minute, Operational: 5 * time.Minute,
 		},
-		ReopenWithin: 5 * time.Minute,
-		FoldWithin:   10 * time.Minute,
-		UpdateEvery:  time.Minute,
-		UpdateGap:    5 * time.Second,
-		MaxOpen:      10_000,
-		MaxTimeline:  100,
+		ReopenWithin:  5 * time.Minute,
+		ReopenAnomaly: 12 * time.Hour,
+		FoldWithin:    10 * time.Minute,
+		UpdateEvery:   time.Minute,
+		UpdateGap:     5 * time.Second,
+		MaxOpen:       10_000,
+		MaxTimeline:   100,
 	}
+}
+
+// reopenWithin is ReopenWithin for a category.
+func (c *Config) reopenWithin(of detect.Category) time.Duration {
+	if of == detect.BaselineAnomaly {
+		return max(c.ReopenWithin, c.ReopenAnomaly)
+	}
+	return c.ReopenWithin
 }
 
 // Validate reports the first value that makes no sense.
@@ -84,6 +94,7 @@ func (c *Config) Validate() error {
 		{"quiet_after.baseline_anomaly", q.Anomaly, time.Second},
 		{"quiet_after.operational", q.Operational, time.Second},
 		{"reopen_within", c.ReopenWithin, 0},
+		{"reopen_anomaly", c.ReopenAnomaly, 0},
 		{"fold_within", c.FoldWithin, 0},
 		{"update_every", c.UpdateEvery, time.Second},
 		{"update_gap", c.UpdateGap, 0},

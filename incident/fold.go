@@ -88,7 +88,7 @@ func (b *Book) open(k key, f *detect.Finding, born birth) {
 		return
 	}
 	subject, scope := subjectText(f.Subject)
-	e := &entry{key: k, quiet: b.quietOf(f.Category, f.Last.Sub(f.Started)), born: born}
+	e := &entry{key: k, quiet: b.quietOf(f.Category, f.Kind, f.Last.Sub(f.Started)), born: born}
 	e.inc = Incident{
 		ID: newID(f, born), Category: f.Category, Kind: f.Kind, Subject: subject, Scope: scope,
 		Severity: f.Severity, CurrentSeverity: f.Severity, Score: f.Score, State: Open,
@@ -111,11 +111,17 @@ func (b *Book) open(k key, f *detect.Finding, born birth) {
 // incident for every hour of one silence.
 const hourly = 75 * time.Minute
 
-// quietOf is how long nothing must be seen before an incident of a category is
-// over that began with a finding about so long a time.
-func (b *Book) quietOf(c detect.Category, span time.Duration) time.Duration {
+// daily is the quiet time of a change of level: it shows in some hours of each day.
+const daily = 49 * time.Hour
+
+// quietOf is how long nothing must be seen before an incident is over that began
+// with a finding about so long a time.
+func (b *Book) quietOf(c detect.Category, kind string, span time.Duration) time.Duration {
 	quiet := b.cfg.QuietAfter.of(c)
-	if c == detect.BaselineAnomaly && span >= time.Hour {
+	switch {
+	case kind == "level_shift":
+		quiet = max(quiet, daily)
+	case c == detect.BaselineAnomaly && span >= time.Hour:
 		quiet = max(quiet, hourly)
 	}
 	return quiet
@@ -285,7 +291,7 @@ func (b *Book) reopen(e *entry, f *detect.Finding) {
 		b.stats.Stale++
 		return
 	}
-	if e.inc.State == Closed || b.now.Sub(e.inc.Updated) > b.cfg.ReopenWithin || e.inc.Reason == ReasonOverflow {
+	if e.inc.State == Closed || b.now.Sub(e.inc.Updated) > b.cfg.reopenWithin(e.key.category) || e.inc.Reason == ReasonOverflow {
 		// Too late: what comes now is an incident of its own.
 		if b.openAfter(e.key, f, e.grave()); b.byKey[e.key] != e {
 			e.gone = true // else there was no room

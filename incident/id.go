@@ -24,7 +24,7 @@ type key struct {
 // much, and one operational trouble from another.
 func groupOf(c detect.Category, kind string) string {
 	switch {
-	case kind == "ddos_outbound", kind == "silence", c == detect.Operational:
+	case kind == "ddos_outbound", kind == "silence", kind == "level_shift", c == detect.Operational:
 		return kind
 	}
 	return ""

@@ -21,7 +21,7 @@ func (b *Book) live() {
 				continue // kept as long as its cause goes on
 			}
 			// Kept as long as it may begin again or explain something, and there is room.
-			if excess > 0 || b.now.Sub(e.inc.Updated) > b.cfg.ReopenWithin+b.cfg.FoldWithin {
+			if excess > 0 || b.now.Sub(e.inc.Updated) > b.cfg.reopenWithin(e.key.category)+b.cfg.FoldWithin {
 				e.gone = true
 				excess--
 			}

@@ -17,7 +17,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [35]phrase {
+func phrases() [40]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o arrived; %e is the limit"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
@@ -39,6 +39,11 @@ func phrases() [35]phrase {
 		{"volume_bits_out", "%o went out over five minutes; %e is usual at that hour"},
 		{"volume_hour_bytes_in", "%o arrived in the hour so far; %e is usual for the whole hour"},
 		{"volume_hour_bytes_out", "%o were sent in the hour so far; %e is usual for the whole hour"},
+		{"level_hour_bytes_in", "on most of the last days about %o arrived in this hour; %e is what the past explains"},
+		{"level_hour_bytes_out", "on most of the last days about %o were sent in this hour; %e is what the past explains"},
+		{"hours_changed", "%o changed and stayed so"},
+		{"level_of_days", "whole days carry %o what they did before, for three days at least: accept it as the new normal?"},
+		{"growth_over_limit", "it grew step by step to %o what may be followed without approval"},
 		{"devices_alike", "%o are far over their past in the same hour, so the cause is likely common; more than %e count as many"},
 		{"volume_packets_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"silent", "the device sent nothing for %o; up to %e is usual at that hour"},
