@@ -45,6 +45,14 @@ func (k keyed) At(a flow.Addr, at time.Time, m baseline.Measure) (baseline.Norma
 	return n, ok
 }
 
+// Shift is baseline.Store.Shift; of several addresses that share a past none has one.
+func (k keyed) Shift(a flow.Addr, at int64) (baseline.Shift, bool) {
+	if k.who.Key(a, at) != a {
+		return baseline.Shift{}, false
+	}
+	return k.store.Shift(a)
+}
+
 // sharedHour is the hour of several addresses that have one past.
 type sharedHour struct {
 	baseline.Hour

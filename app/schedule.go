@@ -57,6 +57,7 @@ const (
 // expectation is a past in which scheduled events raise what is normal.
 type expectation struct {
 	past    keyed
+	habits  *baseline.HabitStore
 	planned *schedule.View
 }
 
@@ -67,6 +68,14 @@ func (x *expectation) At(addr flow.Addr, at time.Time, m baseline.Measure) (base
 		n = n.Times(x.planned.Over(addr, at.Add(-fiveMinutes), at, "").Expect)
 	}
 	return n, ok
+}
+
+// Habits is baseline.HabitStore.Habits.
+func (x *expectation) Habits(addr flow.Addr) *baseline.Habits { return x.habits.Habits(addr) }
+
+// Shift is that of the past: an event of some hours moves no level of days.
+func (x *expectation) Shift(addr flow.Addr, at int64) (baseline.Shift, bool) {
+	return x.past.Shift(addr, at)
 }
 
 // unlearned reports whether a Unix hour of a device must not be learned because

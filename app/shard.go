@@ -61,11 +61,11 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if s.past, err = baseline.New(bcfg); err != nil {
 		return nil, err
 	}
-	past := &expectation{past: keyed{s.past, deps.who}, planned: s.planned}
 	hcfg := baseline.HabitConfig{MaxDevices: bcfg.MaxDevices, Zone: bcfg.Zone, Seed: wcfg.Seed}
 	if s.habits, err = baseline.NewHabits(hcfg); err != nil {
 		return nil, err
 	}
+	past := &expectation{past: keyed{s.past, deps.who}, habits: s.habits, planned: s.planned}
 	ecfg := cfg.Exfil
 	ecfg.Zone = cfg.zone()
 	floods, err := flood.New(cfg.Flood, past)

@@ -4,6 +4,7 @@ package volume
 
 import (
 	"slices"
+	"time"
 
 	"tidewatch/baseline"
 	"tidewatch/detect"
@@ -24,6 +25,7 @@ type lows struct {
 	sigma  [windows]float32 // of the latest windows
 	n      int32            // windows seen
 	lowest float32          // that Lasting of five windows were below, fading over a week
+	depth  float32          // of the drop under way, 0 = none; known once it is over
 	judged int64
 }
 
@@ -59,10 +61,12 @@ func (d *Detector) drop(w *window.Window, dev window.Device) (f detect.Finding, 
 	m := sorted[d.cfg.Lasting-1]
 	limit := min(float32(-d.cfg.High), l.lowest-margin)
 	if l.n < learned || m >= limit {
-		l.lowest = min(m, l.lowest*(1-fade))
+		l.lowest = min(m, l.depth, l.lowest*(1-fade))
+		l.depth = 0
 		return f, false
 	}
 	l.lowest -= yield
+	l.depth = min(l.depth, m)
 	if worst.sigma >= -d.cfg.High || five.Packets[window.Out] == 0 { // over, or a silence to be
 		return f, false
 	}
@@ -90,7 +94,7 @@ func (d *Detector) below(w *window.Window, dev window.Device, five *window.Sums)
 		{baseline.BytesOut, "bits_out", five.Bytes[window.Out]},
 		{baseline.BytesIn, "bits_in", five.Bytes[window.In]},
 	} {
-		n, known := d.past.At(dev.Addr(), w.At(), m.measure)
+		n, known := d.past.At(dev.Addr(), time.Unix(w.Now, 0), m.measure)
 		if !known || n.Shared || n.Basis.Level == "global" {
 			continue
 		}

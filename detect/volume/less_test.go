@@ -26,6 +26,8 @@ func (p fixed) At(_ flow.Addr, _ time.Time, m baseline.Measure) (baseline.Normal
 	return baseline.Normal{Median: p.median, Spread: p.spread, Ever: 10 * p.median, Basis: baseline.Basis{Level: p.level, Samples: 20}}, true
 }
 
+func (fixed) Shift(flow.Addr, int64) (baseline.Shift, bool) { return baseline.Shift{}, false }
+
 // always is a server that brings 100 MB in five minutes at any hour.
 func always() fixed { return fixed{"hour_of_day", 100e6, 0.2} }
 

@@ -20,6 +20,8 @@ import (
 // Past tells what is normal for a device.
 type Past interface {
 	At(addr flow.Addr, at time.Time, m baseline.Measure) (baseline.Normal, bool)
+	// Shift is the change of a device's level that its last days show at a Unix second.
+	Shift(addr flow.Addr, at int64) (baseline.Shift, bool)
 }
 
 // Sight tells whether an exporter could have told of its devices.
@@ -39,6 +41,7 @@ type Detector struct {
 	far    map[flow.Addr]int64 // Unix second in which a device was far over its past last
 	silent map[flow.Addr]*silence
 	lows   map[flow.Addr]*lows
+	shifts map[flow.Addr]shifted
 }
 
 var _ detect.Detector = (*Detector)(nil)
@@ -52,6 +55,7 @@ func New(cfg Config, past Past, sight Sight) (*Detector, error) {
 	return &Detector{
 		cfg: cfg, past: past, sight: sight,
 		over: map[flow.Addr]uint8{}, far: map[flow.Addr]int64{}, silent: map[flow.Addr]*silence{}, lows: map[flow.Addr]*lows{},
+		shifts: map[flow.Addr]shifted{},
 	}, nil
 }
 
@@ -85,6 +89,11 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 			out = append(out, f)
 		} else if f, ok := d.drop(w, dev); ok {
 			out = append(out, f)
+		}
+		if w.Hour {
+			if f, ok := d.shift(w, dev); ok {
+				out = append(out, f)
+			}
 		}
 	}
 	if w.Hour {
@@ -131,13 +140,14 @@ type reading struct {
 // minutes cannot, because the busiest five minutes of an ordinary hour are several
 // times its mean.
 //
-// Something opens when the hour is over High; or when it is over Medium and its
-// windows agree: Lasting of the last five are over Medium, or one is over High and
-// exceeds all that the device ever did. A burst that leaves the hour as usual, or that
-// the device has at other hours, is nothing to get up for. It is high when the hour is
-// over High and the hour, or that window, exceeds all that the device ever did. What
-// many devices do in the same hour has a common cause, an update or the end of a
-// month, and is medium at most.
+// Something opens when the hour is over Medium and its windows agree: Lasting of the
+// last five are over Medium, or one is over High and exceeds all that the device ever
+// did; or when the hour is half way to High and exceeds all that the device ever did. A burst that leaves the hour as usual, or that the device has at
+// other hours, is nothing to get up for. It is high when the hour is over High, its
+// windows last, and the hour, or one of them, exceeds all that the device ever did.
+// What many devices do in the same hour has a common cause, an update or the end of a
+// month, and is low: listed, with the number of them. What an hour came to on most of
+// the last days is told as a level shift, and not again each day.
 func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, ok bool) {
 	five := dev.Five()
 	if five.Bytes[window.In] < d.cfg.MinBytes && five.Bytes[window.Out] < d.cfg.MinBytes &&
@@ -152,7 +162,8 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	over := burst.sigma > d.cfg.Medium
 	lasting := d.remember(w, dev.Addr(), over) >= d.cfg.Lasting && over
 	strange, long := burst.sigma > d.cfg.High && burst.beyond, lasts.sigma > d.cfg.High
-	if !long && (!strange && !lasting || lasts.sigma <= d.cfg.Medium) {
+	sure := lasts.sigma > (d.cfg.Medium+d.cfg.High)/2 && lasts.beyond
+	if !(lasts.sigma > d.cfg.Medium && (lasting || strange) || long && lasting || sure) {
 		return f, false
 	}
 	alike := 0
@@ -172,7 +183,10 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 	f.Score, f.Severity = 0.65, detect.Medium
 	// All hours together cannot tell a busy noon from a strange one, so high needs
 	// the hour itself.
-	if long && (strange || lasts.beyond) && worst.normal.Basis.Level != "global" && alike <= d.cfg.Alike {
+	switch {
+	case alike > d.cfg.Alike:
+		f.Score, f.Severity = 0.55, detect.Low
+	case long && lasting && (strange || lasts.beyond) && worst.normal.Basis.Level != "global":
 		f.Score, f.Severity = 0.8, detect.High
 	}
 	f.Metrics.Sigma = worst.sigma
@@ -231,15 +245,17 @@ func (d *Detector) readings(out []reading, w *window.Window, dev window.Device, 
 		{baseline.BytesIn, "bits_in", "bits/s", five.Bytes[window.In], d.cfg.MinBytes, 8.0 / 300},
 		{baseline.BytesOut, "bits_out", "bits/s", five.Bytes[window.Out], d.cfg.MinBytes, 8.0 / 300},
 		{baseline.PacketsIn, "packets_in", "packets/s", five.Packets[window.In], d.cfg.MinPackets, 1.0 / 300},
-		{baseline.HourBytesIn, "hour_bytes_in", "bytes", hour.Bytes[window.In], d.cfg.MinBytes, 1},
-		{baseline.HourBytesOut, "hour_bytes_out", "bytes", hour.Bytes[window.Out], d.cfg.MinBytes, 1},
+		{baseline.HourBytesIn, "hour_bytes_in", "bytes", hour.Bytes[window.In], windowsAnHour * d.cfg.MinBytes, 1},
+		{baseline.HourBytesOut, "hour_bytes_out", "bytes", hour.Bytes[window.Out], windowsAnHour * d.cfg.MinBytes, 1},
 	}
+	at := time.Unix(w.Now, 0) // the second that ends; the one after it may lie in another hour
 	for i := range all {
 		m := &all[i]
 		r := reading{name: m.name, unit: m.unit}
 		if m.value >= m.floor {
-			if n, ok := d.past.At(dev.Addr(), w.At(), m.measure); ok {
-				r.normal, r.sigma, r.value = n, n.Sigma(float64(m.value)), float64(m.value)*m.scale
+			if n, ok := d.past.At(dev.Addr(), at, m.measure); ok {
+				r.normal, r.value = n, float64(m.value)*m.scale
+				r.sigma = anew(&n, float64(m.value), n.Sigma(float64(m.value)))
 				r.normal.Median *= m.scale
 				r.beyond = float64(m.value) > n.Ever
 			}
@@ -248,6 +264,9 @@ func (d *Detector) readings(out []reading, w *window.Window, dev window.Device, 
 	}
 	return out
 }
+
+// windowsAnHour is how many five minutes an hour has: its floor is the same rate.
+const windowsAnHour = 12
 
 func (r *reading) indicator() detect.Indicator {
 	return detect.Indicator{

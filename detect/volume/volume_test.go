@@ -27,37 +27,51 @@ func (u usual) At(_ flow.Addr, _ time.Time, m baseline.Measure) (baseline.Normal
 	return n, m == baseline.BytesIn || m == baseline.HourBytesIn
 }
 
+func (usual) Shift(flow.Addr, int64) (baseline.Shift, bool) { return baseline.Shift{}, false }
+
 // run plays an hour in which each minute brings so many megabytes.
 func run(t *testing.T, level string, megabytes func(minute int) uint64) (worst detect.Severity) {
+	t.Helper()
+	play(t, usual{level}, 60, func(m int64) uint64 { return megabytes(int(m)) }, func(f *detect.Finding) {
+		if worst == "" || f.Severity.Rank() > worst.Rank() {
+			worst = f.Severity
+		}
+	})
+	return worst
+}
+
+// play plays minutes that each bring so many megabytes to a device.
+func play(t *testing.T, past Past, minutes int64, megabytes func(minute int64) uint64, found func(*detect.Finding)) {
 	t.Helper()
 	tr, err := window.New(window.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig(), usual{level}, nil)
+	d, err := New(DefaultConfig(), past, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr.Jump(t0)
+	start := int64(t0 / 86400 * 86400)
+	tr.Jump(start)
 	b := flow.NewBatch(1)
-	for tr.Now() < t0+3600 {
+	for m := range minutes {
+		for tr.Now() < start+60*m+59 {
+			tr.Tick()
+			tr.Next(start + 60*m + 59)
+		}
 		now := tr.Now()
 		b.Reset()
-		if now%60 == 59 {
-			b.Append(&flow.Record{
-				Received: now * 1e9, Start: (now - 59) * 1e9, End: now * 1e9, Dst: flow.AddrFrom(netip.MustParseAddr("10.0.0.1")),
-				Proto: flow.ProtoUDP, Packets: 100, Bytes: megabytes(int(now-t0)/60) * 1e6, Sampling: 1, Mark: flow.DstInternal,
-			})
-		}
+		b.Append(&flow.Record{
+			Received: now * 1e9, Start: (now - 59) * 1e9, End: now * 1e9, Dst: flow.AddrFrom(netip.MustParseAddr("10.0.0.1")),
+			Proto: flow.ProtoUDP, Packets: 100, Bytes: megabytes(m) * 1e6, Sampling: 1, Mark: flow.DstInternal,
+		})
 		tr.Add(b, 0, b.Len(), nil)
-		for _, f := range d.Detect(tr.Tick(), nil) {
-			if worst == "" || f.Severity.Rank() > worst.Rank() {
-				worst = f.Severity
-			}
+		all := d.Detect(tr.Tick(), nil)
+		for i := range all {
+			found(&all[i])
 		}
 		tr.Next(now + 1)
 	}
-	return worst
 }
 
 func TestDetect(t *testing.T) {
