@@ -90,6 +90,7 @@ type Deps struct {
 	Desk       Desk                  // nil: nothing can be decided
 	Baselines  Baselines             // nil: nothing was learned
 	Events     Events                // nil: nothing can be planned
+	Devices    Devices               // nil: none are known
 	Audit      Audit                 // nil: nobody keeps it
 	Exporters  func() []Exporter     // nil: none are known
 	Health     http.Handler          // /healthz; nil: always 200

@@ -75,7 +75,7 @@ func (h *handlers) listEvents(ctx context.Context, in *EventsInput) (*EventsOutp
 type AddEventInput struct {
 	Body struct {
 		schedule.Event
-		Remark
+		Reason
 	}
 }
 

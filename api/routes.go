@@ -25,6 +25,7 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
   /api/v1/incidents      what was found
   /api/v1/feedback       what people said about incidents
   /api/v1/baselines      versions of what was learned
+  /api/v1/devices        own addresses, and what is usual for each
   /api/v1/events         what is planned
   /api/v1/audit          what people decided
   /api/v1/exporters      who sends flows
@@ -78,6 +79,9 @@ func routes(d *Deps) *http.ServeMux {
 	}
 	if d.Events != nil {
 		h.events(a)
+	}
+	if d.Devices != nil {
+		h.devices(a)
 	}
 	if d.Audit != nil {
 		h.audit(a)

@@ -52,8 +52,8 @@ func (d *Diary) Add(ctx context.Context, e *Event, by, note string) (*Planned, e
 	out := &Planned{}
 	err := d.remote.call(ctx, http.MethodPost, "/api/v1/events", &struct {
 		*Event
-		api.Remark
-	}{e, api.Remark{By: by, Note: note}}, &out.Event)
+		api.Reason
+	}{e, api.Reason{By: by, Note: note}}, &out.Event)
 	return out, err
 }
 

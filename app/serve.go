@@ -162,7 +162,8 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	}
 	acfg.TokenFile = ""
 	s.api, err = api.New(&acfg, &api.Deps{
-		Incidents: s.store, Desk: people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Audit: auditor{s.store}, Exporters: s.exporterList,
+		Incidents: s.store, Desk: people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Audit: auditor{s.store},
+		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList,
 		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
 	})
 	if err != nil {
