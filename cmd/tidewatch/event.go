@@ -12,7 +12,7 @@ import (
 
 // eventCmd plans what is no anomaly.
 type eventCmd struct {
-	Add    eventAddCmd    `cmd:"" help:"Plan an event. Examples: tidewatch event add 'load test' --start '2026-12-01 22:00' --duration 3h --target 192.0.2.10 --no-alert; tidewatch event add backup --start 2026-12-01T22:30:00+01:00 --duration 2h --rrule FREQ=DAILY --no-alert --kind exfiltration; tidewatch event add 'spring sale' --start 2026-03-15 --expect 5 --no-learn"`
+	Add    eventAddCmd    `cmd:"" help:"Plan an event. Examples: tidewatch event add 'load test' --start '2026-12-01 22:00' --duration 3h --target 192.0.2.10 --no-alert; tidewatch event add backup --start 2026-12-01T22:30:00+01:00 --duration 2h --rrule FREQ=DAILY --no-alert --kind exfiltration; tidewatch event add 'spring sale' --start 2027-03-15 --expect 5 --no-learn"`
 	List   eventListCmd   `cmd:"" help:"List what is planned and when it is on next. Example: tidewatch event list --origin people --past"`
 	Remove eventRemoveCmd `cmd:"" help:"Take an event back that was added. Example: tidewatch event remove ev-mzxw6ytboi4dkmjr --note 'called off'"`
 }
