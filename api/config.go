@@ -89,6 +89,9 @@ type Deps struct {
 	Incidents  Incidents             // needed
 	Desk       Desk                  // nil: nothing can be decided
 	Baselines  Baselines             // nil: nothing was learned
+	Events     Events                // nil: nothing can be planned
+	Devices    Devices               // nil: none are known
+	Audit      Audit                 // nil: nobody keeps it
 	Exporters  func() []Exporter     // nil: none are known
 	Health     http.Handler          // /healthz; nil: always 200
 	Ready      http.Handler          // /readyz; nil: always 200

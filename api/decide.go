@@ -64,8 +64,8 @@ func (h *handlers) decisions(a huma.API) {
 	huma.Delete(a, "/api/v1/feedback/{id}", h.undo, changes("undo-feedback", "Take a verdict back", missing))
 }
 
-// Remark is who decides and why.
-type Remark struct {
+// Reason is who decides and why.
+type Reason struct {
 	By   string `json:"by,omitempty" maxLength:"64" doc:"who; administrator when absent"`
 	Note string `json:"note,omitempty" maxLength:"1000" doc:"why, in one line"`
 }
@@ -74,7 +74,7 @@ type Remark struct {
 type AcknowledgeInput struct {
 	GetInput
 
-	Body *Remark
+	Body *Reason
 }
 
 // CloseInput closes an incident.
@@ -82,7 +82,7 @@ type CloseInput struct {
 	GetInput
 
 	Body struct {
-		Remark
+		Reason
 
 		Verdict string `json:"verdict" enum:"normal,attack,uncertain" doc:"what it was; normal and attack count as feedback"`
 	}
@@ -93,14 +93,14 @@ type JudgeInput struct {
 	GetInput
 
 	Body struct {
-		Remark
+		Reason
 
 		Verdict string `json:"verdict" enum:"normal,attack"`
 	}
 }
 
 func (h *handlers) acknowledge(ctx context.Context, in *AcknowledgeInput) (*GetOutput, error) {
-	remark := Remark{}
+	remark := Reason{}
 	if in.Body != nil {
 		remark = *in.Body
 	}
@@ -108,16 +108,16 @@ func (h *handlers) acknowledge(ctx context.Context, in *AcknowledgeInput) (*GetO
 }
 
 func (h *handlers) closing(ctx context.Context, in *CloseInput) (*GetOutput, error) {
-	return h.decide(ctx, in.ID, &in.Body.Remark,
+	return h.decide(ctx, in.ID, &in.Body.Reason,
 		&incident.Decision{Action: incident.Close, Verdict: incident.Verdict(in.Body.Verdict)})
 }
 
 func (h *handlers) judge(ctx context.Context, in *JudgeInput) (*GetOutput, error) {
-	return h.decide(ctx, in.ID, &in.Body.Remark,
+	return h.decide(ctx, in.ID, &in.Body.Reason,
 		&incident.Decision{Action: incident.Judge, Verdict: incident.Verdict(in.Body.Verdict)})
 }
 
-func (h *handlers) decide(ctx context.Context, id string, r *Remark, d *incident.Decision) (*GetOutput, error) {
+func (h *handlers) decide(ctx context.Context, id string, r *Reason, d *incident.Decision) (*GetOutput, error) {
 	d.By, d.Note = named(r.By), r.Note
 	got, err := h.deps.Desk.Decide(ctx, id, d)
 	switch {

@@ -25,6 +25,9 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
   /api/v1/incidents      what was found
   /api/v1/feedback       what people said about incidents
   /api/v1/baselines      versions of what was learned
+  /api/v1/devices        own addresses, and what is usual for each
+  /api/v1/events         what is planned
+  /api/v1/audit          what people decided
   /api/v1/exporters      who sends flows
   /api/v1/summary        the last 24 hours in numbers
   /api/v1/openapi.json   all of the API (OpenAPI 3.1)
@@ -73,6 +76,15 @@ func routes(d *Deps) *http.ServeMux {
 	}
 	if d.Baselines != nil {
 		h.baselines(a)
+	}
+	if d.Events != nil {
+		h.events(a)
+	}
+	if d.Devices != nil {
+		h.devices(a)
+	}
+	if d.Audit != nil {
+		h.audit(a)
 	}
 	return mux
 }

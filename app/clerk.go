@@ -18,40 +18,58 @@ import (
 	"tidewatch/store"
 )
 
+// office is where people decide: the server that uses the data directory, or the
+// directory itself when none does.
+type office struct {
+	store  *store.Store
+	lock   *store.Lock
+	remote *remote // nil: store is open
+}
+
+// openOffice finds out which of the two it is, and runs f when it is the directory.
+func openOffice(ctx context.Context, cfg *Config, f func(*store.Store) error) (office, error) {
+	o := office{}
+	var err error
+	if o.lock, o.remote, err = enter(cfg); err != nil || o.remote != nil {
+		return o, err
+	}
+	if o.store, err = store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents, Lock: o.lock}); err == nil {
+		if err = o.store.Open(ctx); err == nil {
+			err = f(o.store)
+		}
+	}
+	if err != nil {
+		return o, errors.Join(err, o.Close())
+	}
+	return o, nil
+}
+
+// Close gives the data directory back.
+func (o *office) Close() error {
+	var err error
+	if o.store != nil {
+		err = o.store.Close()
+	}
+	return errors.Join(err, o.lock.Release())
+}
+
 // Clerk decides about incidents: through the server that uses the data directory,
 // or in the directory itself when none does.
 type Clerk struct {
-	desk   *desk
-	store  *store.Store
-	lock   *store.Lock
-	remote *remote
+	office
+
+	desk *desk
 }
 
 // NewClerk finds out which of the two it is.
 func NewClerk(ctx context.Context, cfg *Config) (*Clerk, error) {
 	c := &Clerk{}
 	var err error
-	if c.lock, c.remote, err = enter(cfg); err != nil || c.remote != nil {
-		return c, err
-	}
-	if c.store, err = store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents, Lock: c.lock}); err == nil {
-		if err = c.store.Open(ctx); err == nil {
-			c.desk, err = newDesk(ctx, cfg, c.store, nil, nil)
-		}
-	}
-	if err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return c, nil
-}
-
-// Close gives the data directory back.
-func (c *Clerk) Close() error {
-	var err error
-	if c.store != nil {
-		err = c.store.Close()
-	}
-	return errors.Join(err, c.lock.Release())
+	c.office, err = openOffice(ctx, cfg, func(s *store.Store) (err error) {
+		c.desk, err = newDesk(ctx, cfg, s, nil, nil)
+		return err
+	})
+	return c, err
 }
 
 // Decision is what to do about an incident: action is acknowledge, close or feedback.

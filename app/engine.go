@@ -239,12 +239,7 @@ const suspicion = 0.6
 // promote has a suspicious device followed second by second.
 func (e *Engine) promote(f *detect.Finding) {
 	a := flow.AddrFrom(f.Subject.Addr())
-	h := e.seed.Hash(&a)
-	for _, s := range e.shards {
-		if s.of == 1 || s.owns(h) {
-			s.windows.Promote(a)
-		}
-	}
+	e.owner(a).windows.Promote(a)
 }
 
 // hurts keeps the hours of an attacked device out of its baseline, the next

@@ -31,6 +31,13 @@ func whoIs(cfg *Config) (*identity.Table, error) {
 	return t, nil
 }
 
+// Identify takes other names and leases from now on.
+func (e *Engine) Identify(who *identity.Table) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.shards[0].who.Take(who) // all shards have the same
+}
+
 // keyed asks the baseline for whoever has an address.
 type keyed struct {
 	store *baseline.Store

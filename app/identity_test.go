@@ -22,7 +22,8 @@ func hourly(e *Engine, hour int64, devices ...string) {
 		for _, d := range devices {
 			r := flow.Record{
 				Start: at - 5e9, End: at, Received: at, Src: flow.AddrFrom(netip.MustParseAddr("2001:db8:ffff::1")),
-				Dst: flow.AddrFrom(netip.MustParseAddr(d)), SrcPort: 443, DstPort: 50000, Proto: flow.ProtoTCP, Packets: 8000, Bytes: 10e6, Sampling: 1,
+				Dst: flow.AddrFrom(netip.MustParseAddr(d)), SrcPort: 443, DstPort: 50000, Proto: flow.ProtoTCP, TCPFlags: flow.ACK,
+				Packets: 8000, Bytes: 10e6, Sampling: 1,
 			}
 			b.Append(&r)
 		}

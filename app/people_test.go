@@ -264,7 +264,7 @@ func TestDecisionsAtAServer(t *testing.T) {
 			t.Errorf("the engine goes on with %d verdicts", b.Len())
 		}
 	})
-	lines, err := r.store.Audits(t.Context(), 10)
+	lines, err := r.store.Audits(t.Context(), 0, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -466,7 +466,7 @@ func TestBaselinesWhileInUse(t *testing.T) {
 	if err := s.ApproveVersion(t.Context(), first, "anna"); err != nil || len(m.files.Versions()) != count {
 		t.Errorf("%d versions, then %d, %v", count, len(m.files.Versions()), err)
 	}
-	lines, err := audit.Audits(t.Context(), 10)
+	lines, err := audit.Audits(t.Context(), 0, 10)
 	if err != nil {
 		t.Fatal(err)
 	}

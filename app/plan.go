@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"tidewatch/schedule"
 )
 
 // The printout of what is planned is for people to check their rules by.
@@ -25,19 +27,8 @@ func (c *Config) WritePlan(w io.Writer, at time.Time) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n# Scheduled events, in the zone %s:\n", c.zone())
 	for i := range min(s.Len(), planEvents) {
-		name, next := s.Upcoming(i, at, planTimes)
-		fmt.Fprintf(&b, "#   %s:", name)
-		if len(next) == 0 {
-			b.WriteString(" never in the next ten years")
-		}
-		for k := range next {
-			o := &next[k]
-			if k > 0 {
-				b.WriteString(";")
-			}
-			fmt.Fprintf(&b, " %s to %s", o.Start.Format("Mon 2006-01-02 15:04 -07:00"), until(o.Start, o.End))
-		}
-		b.WriteString("\n")
+		next := s.Upcoming(i, at, planTimes)
+		fmt.Fprintf(&b, "#   %s: %s\n", s.Plan(i).Name, occurrencesText(next))
 	}
 	if more := s.Len() - planEvents; more > 0 {
 		fmt.Fprintf(&b, "#   and %d more events\n", more)
@@ -46,6 +37,19 @@ func (c *Config) WritePlan(w io.Writer, at time.Time) error {
 		return fmt.Errorf("print scheduled events: %w", err)
 	}
 	return nil
+}
+
+// occurrencesText writes when an event is on.
+func occurrencesText(next []schedule.Occurrence) string {
+	if len(next) == 0 {
+		return "never in the next ten years"
+	}
+	parts := make([]string, len(next))
+	for i := range next {
+		o := &next[i]
+		parts[i] = o.Start.Format("Mon 2006-01-02 15:04 -07:00") + " to " + until(o.Start, o.End)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // until writes an end as short as can be: the time alone on the same day and offset.

@@ -15,6 +15,8 @@ import (
 	"tidewatch/detect/ports"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
+	"tidewatch/identity"
+	"tidewatch/schedule"
 	"tidewatch/telemetry"
 )
 
@@ -28,6 +30,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Flood, out.Exfil, out.Volume = next.Flood, next.Exfil, next.Volume
 	out.Peers, out.Ports, out.Upload, out.OffHours = next.Peers, next.Ports, next.Upload, next.OffHours
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
+	out.Schedule, out.Identity = next.Schedule, next.Identity
 	return &out
 }
 
@@ -99,8 +102,27 @@ func (s *Server) reloads(ctx context.Context, o *ServeOptions) error {
 func (s *Server) reload(load func() (*Config, error)) {
 	err := s.takeUp(load)
 	if err != nil {
-		s.log.Error("configuration not reloaded, the old one goes on", "error", strings.ReplaceAll(err.Error(), "\n", " "))
+		s.log.Error("configuration not reloaded, the old one goes on", "error", inLine(err))
 	}
+}
+
+func inLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }
+
+// reread reads the files that a configuration names: calendars, and names and
+// leases. They come from other hands than the configuration, so one that is broken
+// holds up nothing else: nil is returned for what stays as it was, with its settings.
+func (s *Server) reread(now *Config) (*schedule.Schedule, *identity.Table) {
+	planned, err := newSchedule(now)
+	if err != nil {
+		s.log.Error("scheduled events not reloaded, the old ones go on", "error", inLine(err))
+		planned, now.Schedule = nil, s.cfg.Schedule
+	}
+	who, err := whoIs(now)
+	if err != nil {
+		s.log.Error("names and leases not reloaded, the old ones go on", "error", inLine(err))
+		who, now.Identity = nil, s.cfg.Identity
+	}
+	return planned, who
 }
 
 func (s *Server) takeUp(load func() (*Config, error)) error {
@@ -112,6 +134,8 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 	if err := now.Validate(); err != nil {
 		return err
 	}
+	planned, who := s.reread(now)
+	next.Schedule, next.Identity = now.Schedule, now.Identity // no restart would help
 	changed, err := config.Diff(s.cfg, now)
 	if err != nil {
 		return err
@@ -122,6 +146,14 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 	}
 	if err := s.engine.Reconfigure(now); err != nil {
 		return err
+	}
+	if planned != nil {
+		if err := s.plans.rebase(planned); err != nil {
+			return err
+		}
+	}
+	if who != nil {
+		s.engine.Identify(who)
 	}
 	if err := telemetry.SetLevel(&s.level, now.Log); err != nil {
 		return err

@@ -79,6 +79,7 @@ func TestAdopt(t *testing.T) {
 	}
 	next.Log.Level, next.Log.Format = "debug", "json"
 	next.Enrich.Internal, next.Enrich.MaxFlows = next.Enrich.Internal[:1], 4
+	next.Schedule.Holidays, next.Identity.Leases = []string{"days.ics"}, "leases.csv"
 	next.Flood.MinPPS, next.Exfil.Ratio, next.Volume.High, next.Outage.Factor, next.Incident.MaxOpen = 1, 2, 3, 4, 5
 	next.DataDir, next.Shards, next.Window.MaxHot, next.Collect.Listen, next.API.Token = "x", 2, 3, []string{":1"}, "0123456789abcdef"
 	now := old.adopt(next)
@@ -86,7 +87,7 @@ func TestAdopt(t *testing.T) {
 		a, b *Config
 		want []string
 	}{
-		{old, now, []string{"log.level", "networks.internal", "flood.min_pps", "exfil.ratio", "volume.high", "outage.factor", "incident.max_open"}},
+		{old, now, []string{"log.level", "networks.internal", "identity.leases", "schedule.holidays", "flood.min_pps", "exfil.ratio", "volume.high", "outage.factor", "incident.max_open"}},
 		{now, next, []string{"data_dir", "shards", "log.format", "collect.listen", "networks.max_flows", "window.max_hot", "api.token"}},
 	} {
 		got, err := config.Diff(tc.a, tc.b)

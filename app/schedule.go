@@ -46,6 +46,17 @@ func readCalendar(name string) ([]byte, error) {
 	return text, nil
 }
 
+// Plan judges and learns by another schedule from the next second on.
+func (e *Engine) Plan(s *schedule.Schedule) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.planned.Turn(s)
+	for _, shard := range e.shards {
+		shard.planned.Turn(s)
+		shard.past.Holidays()
+	}
+}
+
 const (
 	// fiveMinutes is the window that volumes are judged by: it still holds what an
 	// event did when that is over.

@@ -133,7 +133,7 @@ func TestSilence(t *testing.T) {
 	no := false
 	cfg := testConfig()
 	cfg.Schedule.Events = []schedule.Event{{
-		Name: "backup", Start: "2026-03-01 02:00", Duration: 2 * time.Hour, RRule: "FREQ=DAILY", Effects: schedule.Effects{Alert: &no},
+		Name: "backup", Start: "2026-03-01 02:00", Duration: "2h", RRule: "FREQ=DAILY", Effects: schedule.Effects{Alert: &no},
 	}}
 	s, err := newSchedule(cfg)
 	if err != nil {

@@ -49,6 +49,7 @@ type Server struct {
 	outlet    *outlet
 	memory    *memory
 	baselines *store.Baselines
+	plans     *planner
 	api       *api.Server
 	exporters exporterNames
 	tiers     string // the promotion rule
@@ -128,6 +129,13 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.plans, err = newPlanner(ctx, cfg, s.store, s.engine); err != nil {
+		return nil, err
+	}
+	for i := range s.plans.unfit {
+		e := &s.plans.unfit[i]
+		s.log.Error("an event that was added has no effect any more; tidewatch event remove takes it away", "id", e.ID, "error", e.err)
+	}
 	ccfg := cfg.Collect
 	ccfg.Decode = cfg.decode()
 	ccfg.TemplateFile = filepath.Join(cfg.DataDir, "templates")
@@ -154,8 +162,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	}
 	acfg.TokenFile = ""
 	s.api, err = api.New(&acfg, &api.Deps{
-		Incidents: s.store, Desk: people, Baselines: &shelf{s.memory, s.store}, Exporters: s.exporterList, Health: health.AliveHandler(), Ready: health.ReadyHandler(),
-		Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
+		Incidents: s.store, Desk: people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Audit: auditor{s.store},
+		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList,
+		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
 	})
 	if err != nil {
 		return nil, err
@@ -225,6 +234,11 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	})
 	rest.Go(func() error { return s.outlet.run(behind) })
 	rest.Go(func() error { return s.memory.run(behind) })
+	rest.Go(func() error {
+		return s.plans.run(behind, func(err error) {
+			s.log.Error("events that are over not forgotten; trying again in an hour", "error", err)
+		})
+	})
 	g.Go(func() error {
 		select {
 		case err := <-failed:

@@ -60,6 +60,14 @@ func (c *calendar) compute(hour int64) place {
 	return p
 }
 
+// Holidays looks up again which days are public holidays.
+func (s *Store) Holidays() {
+	c := &s.calendar
+	for i := range c.places {
+		c.places[i] = c.compute(c.base + int64(i))
+	}
+}
+
 // reach makes the hours [from,to) known.
 func (c *calendar) reach(from, to int64) {
 	if len(c.places) == 0 || from < c.base || from > c.base+int64(len(c.places)) {

@@ -287,7 +287,7 @@ collect:
   buffer: 4096                                                   # TIDEWATCH_COLLECT_BUFFER
   timeout: 30s                                                   # FILE:9
   enabled: false                                                 # FILE:10
-  token: "(set)"                                                 # FILE:11
+  # token: set, not shown                                        # FILE:11
   server: 192.0.2.1                                              # default
 limits:
   low: 0.5                                                       # default
@@ -295,10 +295,10 @@ limits:
 sites:                                                           # FILE:13
   lab:
     zone: Europe/Berlin                                          # FILE:15
-    secret: "(not set)"                                          # default
+    # secret: not set                                            # default
   main:
     zone: UTC                                                    # default
-    secret: "(not set)"                                          # default
+    # secret: not set                                            # default
 labels:                                                          # FILE:16
   rack: a1
 optional: 7                                                      # FILE:17
@@ -376,7 +376,7 @@ func TestKeys(t *testing.T) {
 		{"collect.listen", "TIDEWATCH_COLLECT_LISTEN", "list of sections", `[{address: ":2055", readers: 1}]`, ""},
 		{"collect.allow", "TIDEWATCH_COLLECT_ALLOW", "list of networks", "[]", ""},
 		{"collect.timeout", "TIDEWATCH_COLLECT_TIMEOUT", "duration", "10m", ""},
-		{"collect.token", "TIDEWATCH_COLLECT_TOKEN", "text", `"(not set)"`, ""},
+		{"collect.token", "TIDEWATCH_COLLECT_TOKEN", "text", "", ""},
 		{"limits.low", "TIDEWATCH_LIMITS_LOW", "number", "0.5", ""},
 		{"optional", "TIDEWATCH_OPTIONAL", "whole number", "", ""},
 	} {

@@ -43,7 +43,7 @@ type Key struct {
 	Path    string // "collect.readers"
 	Env     string // "TIDEWATCH_COLLECT_READERS"
 	Type    string // "whole number", "duration", "list of networks", ...
-	Default string // as it would stand in the file; "(set)" for a secret that has one
+	Default string // as it would stand in the file; empty for a secret
 	Doc     string // the doc tag
 }
 
@@ -56,9 +56,11 @@ func Keys(cfg any) ([]Key, error) {
 	}
 	var out []Key
 	leaves(root, "", func(path string, v reflect.Value, f *field) {
-		out = append(out, Key{
-			Path: path, Env: envName(path), Type: typeName(v.Type()), Default: inlineText(v, f.secret), Doc: f.doc,
-		})
+		k := Key{Path: path, Env: envName(path), Type: typeName(v.Type()), Doc: f.doc}
+		if !f.secret {
+			k.Default = inlineText(v)
+		}
+		out = append(out, k)
 	})
 	return out, nil
 }

@@ -17,8 +17,8 @@ import (
 )
 
 // Print writes the values of the struct that cfg points to as YAML, each with its
-// origin as a comment. The text can be loaded again, but for secrets, which show
-// as "(set)" or "(not set)".
+// origin as a comment. The text can be loaded again: a secret is left out of it,
+// and a comment in its place says whether it is set.
 func Print(w io.Writer, cfg any, o Origins) error {
 	root, err := structOf(cfg)
 	if err != nil {
@@ -67,13 +67,15 @@ func (p *printer) section(v reflect.Value, path string, depth int) {
 		case to.Kind() == reflect.Struct && !isScalar(to.Type()):
 			p.add(depth, f.name+":", "")
 			p.section(to, at, depth+1)
-		case !f.secret && isBlock(to):
+		case f.secret && !to.IsZero():
+			p.add(depth, "# "+f.name+": set, not shown", p.origins.Of(at))
+		case f.secret, to.Kind() == reflect.Pointer && to.IsNil():
+			p.add(depth, "# "+f.name+": not set", p.origins.Of(at))
+		case isBlock(to):
 			p.add(depth, f.name+":", p.origins.Of(at))
 			p.block(to, at, depth+1)
-		case to.Kind() == reflect.Pointer && to.IsNil():
-			p.add(depth, "# "+f.name+": not set", p.origins.Of(at))
 		default:
-			p.add(depth, f.name+": "+inlineText(to, f.secret), p.origins.Of(at))
+			p.add(depth, f.name+": "+inlineText(to), p.origins.Of(at))
 		}
 	}
 }
@@ -98,24 +100,19 @@ func (p *printer) block(v reflect.Value, path string, depth int) {
 				p.add(depth, quote(key)+":", "")
 				p.section(item, join(path, key), depth+1)
 			} else {
-				p.add(depth, quote(key)+": "+inlineText(item, false), "")
+				p.add(depth, quote(key)+": "+inlineText(item), "")
 			}
 		}
 		return
 	}
 	for i := range v.Len() {
-		p.add(depth, "- "+inlineText(v.Index(i), false), "")
+		p.add(depth, "- "+inlineText(v.Index(i)), "")
 	}
 }
 
 // inlineText writes a value on one line.
-func inlineText(v reflect.Value, secret bool) string {
-	switch {
-	case secret && v.IsZero():
-		return `"(not set)"`
-	case secret:
-		return `"(set)"`
-	case isScalar(v.Type()):
+func inlineText(v reflect.Value) string {
+	if isScalar(v.Type()) {
 		return scalarText(v)
 	}
 	var parts []string
@@ -124,23 +121,24 @@ func inlineText(v reflect.Value, secret bool) string {
 		if v.IsNil() {
 			return ""
 		}
-		return inlineText(v.Elem(), false)
+		return inlineText(v.Elem())
 	case reflect.Slice:
 		for i := range v.Len() {
-			parts = append(parts, inlineText(v.Index(i), false))
+			parts = append(parts, inlineText(v.Index(i)))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case reflect.Map:
 		for it := v.MapRange(); it.Next(); {
-			parts = append(parts, quote(it.Key().String())+": "+inlineText(it.Value(), false))
+			parts = append(parts, quote(it.Key().String())+": "+inlineText(it.Value()))
 		}
 		slices.Sort(parts)
 	case reflect.Struct:
 		for _, f := range fieldsOf(v.Type()) {
-			if to := v.FieldByIndex(f.index); to.Kind() == reflect.Pointer && to.IsNil() {
-				continue // not set, and there is no way to write that
+			to := v.FieldByIndex(f.index)
+			if f.secret || to.Kind() == reflect.Pointer && to.IsNil() {
+				continue // not shown, or not set and there is no way to write that
 			}
-			parts = append(parts, f.name+": "+inlineText(v.FieldByIndex(f.index), f.secret))
+			parts = append(parts, f.name+": "+inlineText(to))
 		}
 	default:
 	}

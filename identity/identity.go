@@ -46,7 +46,7 @@ type lease struct {
 }
 
 // Table answers whose an address was. The zero value knows no names. It is safe for
-// concurrent use.
+// concurrent use while nothing calls Read or Take.
 type Table struct {
 	temporary bool
 	leases    map[flow.Addr][]lease // by their from
@@ -55,6 +55,9 @@ type Table struct {
 
 // New returns a table without names.
 func New(cfg Config) *Table { return &Table{temporary: cfg.Temporary} }
+
+// Take makes the table what another one is, for all who hold it.
+func (t *Table) Take(next *Table) { *t = *next }
 
 // Read adds the leases of a CSV file. The first line names the columns; from and to
 // are RFC 3339, empty for "always was" and "still is"; lines that begin with # are

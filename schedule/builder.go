@@ -20,9 +20,12 @@ type builder struct {
 	targets int
 	dates   int
 	budget  int
+	ids     map[string]bool
 }
 
-func newBuilder(zone *time.Location) *builder { return &builder{zone: zone, budget: countBudget} }
+func newBuilder(zone *time.Location) *builder {
+	return &builder{zone: zone, budget: countBudget, ids: map[string]bool{}}
+}
 
 // add takes one event, if there is room.
 func (b *builder) add(to *[]event, e *event) error {
@@ -38,8 +41,8 @@ func (b *builder) events(all []Event) error {
 	names := map[string]bool{}
 	for i := range all {
 		w := &all[i]
-		if w.Name == "" || len(w.Name) > maxName || strings.ContainsFunc(w.Name, control) {
-			return fmt.Errorf("event %d: a name of 1 to %d characters in one line is needed; incidents tell it", i+1, maxName)
+		if err := checkName(w.Name); err != nil {
+			return fmt.Errorf("event %d: %w", i+1, err)
 		}
 		if names[w.Name] {
 			return fmt.Errorf("event %q: there are two of this name; incidents could not tell which", w.Name)
@@ -47,11 +50,19 @@ func (b *builder) events(all []Event) error {
 		names[w.Name] = true
 		e, err := b.event(w)
 		if err == nil {
+			e.plan = &Plan{ID: b.id("configuration", w.Name), Origin: FromConfiguration, Event: *w}
 			err = b.add(&b.list, e)
 		}
 		if err != nil {
 			return fmt.Errorf("event %q: %w", w.Name, err)
 		}
+	}
+	return nil
+}
+
+func checkName(name string) error {
+	if name == "" || len(name) > maxName || strings.ContainsFunc(name, control) {
+		return fmt.Errorf("a name of 1 to %d characters in one line is needed; incidents tell it", maxName)
 	}
 	return nil
 }
@@ -90,12 +101,12 @@ func (b *builder) event(w *Event) (*event, error) {
 // lasts works out the length, and the end of the first occurrence.
 func (b *builder) lasts(e *event, w *Event, start *moment) (end int64, err error) {
 	switch {
-	case w.End != "" && w.Duration != 0:
+	case w.End != "" && w.Duration != "":
 		return 0, errors.New("it has an end and a duration; leave one out")
-	case w.Duration < 0 || w.Duration%time.Second != 0:
-		return 0, fmt.Errorf("duration %v: must be a positive number of whole seconds", w.Duration)
-	case w.Duration != 0:
-		e.secs = int64(w.Duration / time.Second)
+	case w.Duration != "":
+		if e.secs, err = wholeSeconds(w.Duration); err != nil {
+			return 0, err
+		}
 		return start.unix() + e.secs, nil
 	case w.End == "" && start.date:
 		e.length = length{days: 1, clock: true}
@@ -119,6 +130,17 @@ func (b *builder) lasts(e *event, w *Event, start *moment) (end int64, err error
 		e.length = length{secs: end - start.unix()}
 	}
 	return end, nil
+}
+
+func wholeSeconds(text string) (int64, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("duration %q: write a time with its unit, such as 90m or 3h30m", text)
+	}
+	if d <= 0 || d%time.Second != 0 {
+		return 0, fmt.Errorf("duration %s: must be a positive number of whole seconds", text)
+	}
+	return int64(d / time.Second), nil
 }
 
 // exdates reads what is left out.

@@ -10,12 +10,12 @@ import (
 )
 
 // calendar reads the events of an iCalendar file, all with the same effects.
-func (b *builder) calendar(text []byte, fx *effects, to *[]event) error {
+func (b *builder) calendar(text []byte, from *Calendar, fx *effects, to *[]event) error {
 	root, err := parseCalendar(text)
 	if err != nil {
 		return err
 	}
-	c := reader{b: b, fx: fx, zones: map[string]*component{}, moved: map[string][]moment{}}
+	c := reader{b: b, from: from, fx: fx, zones: map[string]*component{}, moved: map[string][]moment{}}
 	var events []*component
 	for i := range root.inner {
 		cal := &root.inner[i]
@@ -58,6 +58,7 @@ func (b *builder) calendar(text []byte, fx *effects, to *[]event) error {
 // reader reads one iCalendar file.
 type reader struct {
 	b     *builder
+	from  *Calendar
 	fx    *effects
 	zones map[string]*component
 	moved map[string][]moment // occurrences by UID that another VEVENT replaces
@@ -99,7 +100,35 @@ func (c *reader) event(v *component) (*event, error) {
 	if err != nil {
 		return nil, wrong(v, err)
 	}
+	if e != nil {
+		e.plan = c.plan(v, e)
+	}
 	return e, nil
+}
+
+// plan is what people are told of a VEVENT. Its id stays as long as the calendar
+// keeps its UID, or else its name and start.
+func (c *reader) plan(v *component, e *event) *Plan {
+	p := &Plan{Origin: FromCalendar, File: c.from.File, Event: Event{
+		Name:    e.name,
+		Start:   time.Unix(e.fixed.start, 0).In(e.zone).Format(time.RFC3339),
+		End:     time.Unix(e.fixed.end, 0).In(e.zone).Format(time.RFC3339),
+		Effects: c.from.Effects,
+	}}
+	parts := []string{"calendar", c.from.File}
+	for _, name := range [...]string{"UID", "RECURRENCE-ID", "RRULE"} {
+		of := v.all(name)
+		switch {
+		case name == "RRULE" && len(of) > 0:
+			p.RRule = of[0].value
+		case name == "UID" && len(of) == 0:
+			parts = append(parts, e.name, p.Start)
+		case len(of) > 0 && name != "RRULE":
+			parts = append(parts, of[0].value)
+		}
+	}
+	p.ID = c.b.id(parts...)
+	return p
 }
 
 func (c *reader) parse(v *component) (*event, error) {

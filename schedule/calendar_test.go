@@ -139,7 +139,7 @@ func TestRefusedCalendars(t *testing.T) {
 		strings.Repeat("x", maxCalendar+1): "larger than 16 MiB",
 	} {
 		b := newBuilder(time.UTC)
-		if err := b.calendar([]byte(text), &effects{}, &b.list); err == nil || !strings.Contains(err.Error(), want) {
+		if err := b.calendar([]byte(text), &Calendar{}, &effects{}, &b.list); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.30q: error %v, want one with %q", text, err, want)
 		}
 	}
@@ -221,13 +221,14 @@ func FuzzCalendar(f *testing.F) {
 			v.Holiday(from)
 			v.Over(addr("10.0.0.1"), from, from.Add(Range), "")
 			for i := range s.Len() {
-				name, next := s.Upcoming(i, from, 3)
-				if len(name) == 0 || len(name) > maxName {
-					t.Errorf("name %q", name)
+				next := s.Upcoming(i, from, 3)
+				if p := s.Plan(i); p.Name == "" || len(p.Name) > maxName || p.ID == "" {
+					t.Errorf("plan %+v", p)
 				}
+				over, ends := s.Over(i)
 				last := time.Time{}
 				for _, o := range next {
-					if !o.End.After(o.Start) || !o.End.After(from) || o.Start.Before(last) {
+					if !o.End.After(o.Start) || !o.End.After(from) || o.Start.Before(last) || ends && o.End.After(over) {
 						t.Errorf("occurrence %s", fmt.Sprint(o))
 					}
 					last = o.End

@@ -25,6 +25,7 @@ func (l length) upper() int64 { return l.days*day + l.secs }
 
 // event is one planned event, ready to be asked.
 type event struct {
+	plan  *Plan
 	name  string
 	zone  *time.Location
 	start wall

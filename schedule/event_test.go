@@ -48,17 +48,17 @@ func TestOccurrences(t *testing.T) {
 		want     string
 	}{
 		"nightly over the gap": {
-			Event{Start: "2026-01-01 02:30", Duration: 15 * time.Minute, RRule: "FREQ=DAILY"},
+			Event{Start: "2026-01-01 02:30", Duration: "15m", RRule: "FREQ=DAILY"},
 			"2026-03-28 00:00:00", "2026-03-31 00:00:00",
 			"0328T0130/0328T0145 0329T0130/0329T0145 0330T0030/0330T0045",
 		},
 		"nightly over the repeated hour": {
-			Event{Start: "2026-01-01 02:30", Duration: 15 * time.Minute, RRule: "FREQ=DAILY"},
+			Event{Start: "2026-01-01 02:30", Duration: "15m", RRule: "FREQ=DAILY"},
 			"2026-10-24 00:00:00", "2026-10-27 00:00:00",
 			"1024T0030/1024T0045 1025T0030/1025T0045 1026T0130/1026T0145",
 		},
 		"the second 02:30, named by its offset": {
-			Event{Start: "2026-10-25T02:30:00+01:00", Duration: 15 * time.Minute},
+			Event{Start: "2026-10-25T02:30:00+01:00", Duration: "15m"},
 			"2026-10-24 00:00:00", "2026-10-27 00:00:00", "1025T0130/1025T0145",
 		},
 		"across midnight, ends by the clock": {
@@ -67,7 +67,7 @@ func TestOccurrences(t *testing.T) {
 			"0328T2100/0329T0400 0329T2000/0330T0400",
 		},
 		"across midnight, so many hours": {
-			Event{Start: "2026-01-01 22:00", Duration: 8 * time.Hour, RRule: "FREQ=DAILY"},
+			Event{Start: "2026-01-01 22:00", Duration: "8h", RRule: "FREQ=DAILY"},
 			"2026-03-28 12:00:00", "2026-03-29 12:00:00", "0328T2100/0329T0500",
 		},
 		"an end that the clock skips": {
@@ -84,19 +84,19 @@ func TestOccurrences(t *testing.T) {
 			"2026-01-01 00:00:00", "2027-01-01 00:00:00", "1223T2300/1226T2300",
 		},
 		"left-out start and day": {
-			Event{Start: "2026-11-02 12:00", Duration: time.Hour, RRule: "FREQ=DAILY", ExDates: []string{"2026-11-03", "2026-11-04 12:00", "2026-11-05 13:00"}},
+			Event{Start: "2026-11-02 12:00", Duration: "1h", RRule: "FREQ=DAILY", ExDates: []string{"2026-11-03", "2026-11-04 12:00", "2026-11-05 13:00"}},
 			"2026-11-02 00:00:00", "2026-11-06 00:00:00", "1102T1100/1102T1200 1105T1100/1105T1200",
 		},
 		"until a moment in UTC": {
-			Event{Start: "2026-11-02 12:00", Duration: time.Hour, RRule: "FREQ=DAILY;UNTIL=20261103T110000Z"},
+			Event{Start: "2026-11-02 12:00", Duration: "1h", RRule: "FREQ=DAILY;UNTIL=20261103T110000Z"},
 			"2026-11-02 00:00:00", "2026-12-06 00:00:00", "1102T1100/1102T1200 1103T1100/1103T1200",
 		},
 		"a count counts what is left out, too": {
-			Event{Start: "2026-11-02 12:00", Duration: time.Hour, RRule: "FREQ=DAILY;COUNT=3", ExDates: []string{"2026-11-03"}},
+			Event{Start: "2026-11-02 12:00", Duration: "1h", RRule: "FREQ=DAILY;COUNT=3", ExDates: []string{"2026-11-03"}},
 			"2026-11-01 00:00:00", "2026-12-06 00:00:00", "1102T1100/1102T1200 1104T1100/1104T1200",
 		},
 		"began before, lasts into it": {
-			Event{Start: "2026-11-01 12:00", Duration: 30 * 24 * time.Hour, RRule: "FREQ=YEARLY"},
+			Event{Start: "2026-11-01 12:00", Duration: "720h", RRule: "FREQ=YEARLY"},
 			"2026-11-30 00:00:00", "2026-11-30 00:01:00", "1101T1100/1201T1100",
 		},
 		"each touches the next": {
@@ -142,17 +142,18 @@ func TestWallToUnix(t *testing.T) {
 func TestRefusedEvents(t *testing.T) {
 	yes := true
 	good := func() Event {
-		return Event{Name: "backup", Start: "2026-11-01 12:00", Duration: time.Hour, Effects: quiet()}
+		return Event{Name: "backup", Start: "2026-11-01 12:00", Duration: "1h", Effects: quiet()}
 	}
 	for want, change := range map[string]func(*Event){
 		`event 1: a name`:              func(e *Event) { e.Name = "" },
 		`has no start`:                 func(e *Event) { e.Start = "" },
 		`"tomorrow" is no time; write`: func(e *Event) { e.Start = "tomorrow" },
 		`1900 to 2200`:                 func(e *Event) { e.Start = "3000-01-01" },
-		`neither end nor duration`:     func(e *Event) { e.Duration = 0 },
+		`neither end nor duration`:     func(e *Event) { e.Duration = "" },
 		`an end and a duration`:        func(e *Event) { e.End = "2026-11-02" },
-		`positive number of whole`:     func(e *Event) { e.Duration = -time.Second },
-		`may cross midnight`:           func(e *Event) { e.Duration, e.End = 0, "2026-11-01 06:00" },
+		`positive number of whole`:     func(e *Event) { e.Duration = "-1s" },
+		`with its unit, such as 90m`:   func(e *Event) { e.Duration = "30" },
+		`may cross midnight`:           func(e *Event) { e.Duration, e.End = "", "2026-11-01 06:00" },
 		`it has no effect`:             func(e *Event) { e.Alert = &yes },
 		`must lie between 1 and 1000`:  func(e *Event) { e.Expect = 0.5 },
 		`kinds say what alert`:         func(e *Event) { e.Effects = Effects{Expect: 2, Kinds: []string{"ddos"}} },
@@ -162,9 +163,9 @@ func TestRefusedEvents(t *testing.T) {
 		`::ffff:192.0.2.0/120`:         func(e *Event) { e.Targets = []string{"::ffff:192.0.2.0/120"} },
 		`rrule: `:                      func(e *Event) { e.RRule = "daily" },
 		`exdates: `:                    func(e *Event) { e.ExDates = []string{"Christmas"} },
-		`longer than 31 days`:          func(e *Event) { e.RRule, e.Duration = "FREQ=YEARLY", 32*24*time.Hour },
-		`longer than a day`:            func(e *Event) { e.RRule, e.Duration = "FREQ=HOURLY", 25*time.Hour },
-		`longer than ten years`:        func(e *Event) { e.Duration = 11 * 366 * 24 * time.Hour },
+		`longer than 31 days`:          func(e *Event) { e.RRule, e.Duration = "FREQ=YEARLY", "768h" },
+		`longer than a day`:            func(e *Event) { e.RRule, e.Duration = "FREQ=HOURLY", "25h" },
+		`longer than ten years`:        func(e *Event) { e.Duration = "96624h" },
 	} {
 		e := good()
 		change(&e)

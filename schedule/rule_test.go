@@ -195,7 +195,7 @@ func TestHostileRules(t *testing.T) {
 			"FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
 		}
 		cfg.Events = append(cfg.Events, Event{
-			Name: fmt.Sprint("event ", i), Start: "1900-01-01 00:00", Duration: time.Minute,
+			Name: fmt.Sprint("event ", i), Start: "1900-01-01 00:00", Duration: "1m",
 			RRule: rules[i%len(rules)], Effects: Effects{Alert: &no},
 		})
 	}

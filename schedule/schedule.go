@@ -43,21 +43,21 @@ type Config struct {
 
 // Effects are what events do, and to whom.
 type Effects struct {
-	Targets []string `yaml:"targets"` // addresses and networks; empty: every device
-	Kinds   []string `yaml:"kinds"`   // kinds of incident that alert: false is about; empty: all
-	Alert   *bool    `yaml:"alert"`   // false: what is found is listed with severity low, never alerted
-	Learn   *bool    `yaml:"learn"`   // false: hours that the event touches teach nothing
-	Expect  float64  `yaml:"expect"`  // so many times the usual volume is normal; 0 is left out, 1 changes nothing
+	Targets []string `yaml:"targets" json:"targets,omitempty" doc:"addresses and networks; none: every device"`
+	Kinds   []string `yaml:"kinds" json:"kinds,omitempty" doc:"kinds of incident that alert: false is about; none: all"`
+	Alert   *bool    `yaml:"alert" json:"alert,omitempty" doc:"false: what is found is listed with severity low, never alerted"`
+	Learn   *bool    `yaml:"learn" json:"learn,omitempty" doc:"false: hours that the event touches teach nothing"`
+	Expect  float64  `yaml:"expect" json:"expect,omitempty" doc:"so many times the usual volume is normal; 1 changes nothing"`
 }
 
 // Event is one planned event. Times without an offset are the site's.
 type Event struct {
-	Name     string        `yaml:"name"`
-	Start    string        `yaml:"start"`    // 2026-12-01 02:30, 2026-12-01 for all day, or RFC 3339
-	End      string        `yaml:"end"`      // likewise; the first moment, or the last whole day, of the event
-	Duration time.Duration `yaml:"duration"` // in place of end
-	RRule    string        `yaml:"rrule"`    // RFC 5545, such as FREQ=WEEKLY;BYDAY=MO
-	ExDates  []string      `yaml:"exdates"`  // starts, or whole days, that are left out
+	Name     string   `yaml:"name" json:"name" doc:"one line; incidents tell it"`
+	Start    string   `yaml:"start" json:"start" doc:"2026-12-01 02:30, 2026-12-01 for all day, or RFC 3339"`
+	End      string   `yaml:"end" json:"end,omitempty" doc:"likewise; the first moment after the event, or its last whole day"`
+	Duration string   `yaml:"duration" json:"duration,omitempty" doc:"in place of end, such as 3h30m"`
+	RRule    string   `yaml:"rrule" json:"rrule,omitempty" doc:"RFC 5545, such as FREQ=WEEKLY;BYDAY=MO"`
+	ExDates  []string `yaml:"exdates" json:"exdates,omitempty" doc:"starts, or whole days, that are left out"`
 	Effects  `yaml:",inline"`
 }
 
@@ -107,6 +107,7 @@ func (c *Config) Files() []string {
 type Schedule struct {
 	zone     *time.Location
 	events   []event
+	own      int // events of the configuration and its calendars; what people added comes behind
 	targets  targets
 	holidays []event
 }
@@ -132,7 +133,7 @@ func New(cfg *Config, zone *time.Location, files map[string][]byte) (*Schedule, 
 		}
 		fx, err := b.effects(&cal.Effects)
 		if err == nil {
-			err = b.calendar(text, &fx, &b.list)
+			err = b.calendar(text, cal, &fx, &b.list)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("schedule: calendar %s: %w", cal.File, err)
@@ -143,11 +144,11 @@ func New(cfg *Config, zone *time.Location, files map[string][]byte) (*Schedule, 
 		if !ok {
 			return nil, fmt.Errorf("schedule: holidays %s were not read", file)
 		}
-		if err := b.calendar(text, &effects{}, &b.days); err != nil {
+		if err := b.calendar(text, &Calendar{File: file}, &effects{}, &b.days); err != nil {
 			return nil, fmt.Errorf("schedule: holidays %s: %w", file, err)
 		}
 	}
-	s := &Schedule{zone: zone, events: b.list, holidays: b.days}
+	s := &Schedule{zone: zone, events: b.list, own: len(b.list), holidays: b.days}
 	s.targets.build(s.events)
 	return s, nil
 }

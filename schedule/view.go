@@ -37,6 +37,9 @@ const Range = 24 * time.Hour
 // View returns a new view.
 func (s *Schedule) View() *View { return &View{s: s} }
 
+// Turn makes the view look at another schedule from now on, for all who hold it.
+func (v *View) Turn(s *Schedule) { *v = View{s: s} }
+
 // At tells what is planned for a device in the minute that holds at. An event
 // counts from the minute in which it begins to that in which it ends. kind is
 // the kind of incident that NoAlert is asked about, "" for all of them.

@@ -12,7 +12,7 @@ func BenchmarkAt(b *testing.B) {
 	var events []Event
 	for i := range 1000 {
 		e := Event{
-			Name: fmt.Sprint("event ", i), Start: fmt.Sprintf("2026-01-01 %02d:00", i%6), Duration: time.Hour, RRule: "FREQ=DAILY",
+			Name: fmt.Sprint("event ", i), Start: fmt.Sprintf("2026-01-01 %02d:00", i%6), Duration: "1h", RRule: "FREQ=DAILY",
 			Effects: quiet(),
 		}
 		e.Targets = []string{fmt.Sprintf("10.%d.%d.0/24", i/250, i%250)}

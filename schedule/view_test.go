@@ -34,9 +34,9 @@ func at(tb testing.TB, text string) time.Time {
 func TestEffects(t *testing.T) {
 	no := false
 	v := build(t,
-		Event{Name: "backup", Start: "2026-11-01 02:00", Duration: time.Hour, RRule: "FREQ=DAILY", Effects: Effects{Targets: []string{"10.0.0.0/8"}, Kinds: []string{"exfiltration"}, Alert: &no}},
-		Event{Name: "campaign", Start: "2026-11-03 02:30", Duration: time.Hour, Effects: Effects{Targets: []string{"10.0.0.7", "2001:db8::/64"}, Expect: 5}},
-		Event{Name: "sale", Start: "2026-11-03 03:20", Duration: time.Hour, Effects: Effects{Targets: []string{"10.0.0.0/24"}, Expect: 3}},
+		Event{Name: "backup", Start: "2026-11-01 02:00", Duration: "1h", RRule: "FREQ=DAILY", Effects: Effects{Targets: []string{"10.0.0.0/8"}, Kinds: []string{"exfiltration"}, Alert: &no}},
+		Event{Name: "campaign", Start: "2026-11-03 02:30", Duration: "1h", Effects: Effects{Targets: []string{"10.0.0.7", "2001:db8::/64"}, Expect: 5}},
+		Event{Name: "sale", Start: "2026-11-03 03:20", Duration: "1h", Effects: Effects{Targets: []string{"10.0.0.0/24"}, Expect: 3}},
 		Event{Name: "move", Start: "2026-11-05", Effects: Effects{Learn: &no}},
 	).View()
 	none := Effect{Expect: 1}
@@ -81,7 +81,7 @@ func TestViewForgetsNothing(t *testing.T) {
 	var events []Event
 	for i := range 40 {
 		events = append(events, Event{
-			Name: fmt.Sprint("event ", i), Start: fmt.Sprintf("2026-11-%02d %02d:%02d", i%28+1, i%24, i), Duration: time.Duration(i+1) * 17 * time.Minute,
+			Name: fmt.Sprint("event ", i), Start: fmt.Sprintf("2026-11-%02d %02d:%02d", i%28+1, i%24, i), Duration: fmt.Sprint(time.Duration(i+1) * 17 * time.Minute),
 			RRule:   []string{"", "FREQ=DAILY", "FREQ=HOURLY;INTERVAL=5", "FREQ=WEEKLY"}[i%4],
 			Effects: Effects{Targets: []string{[]string{"10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "2001:db8::/32", "0.0.0.0/0"}[i%5]}, Alert: &no, Expect: float64(i + 1)},
 		})
@@ -131,7 +131,7 @@ func slow(s *Schedule, a flow.Addr, from, to int64) Effect {
 
 // A tick asks about devices by the ten thousand: it must cost next to nothing.
 func TestAskingAllocatesNothing(t *testing.T) {
-	e := Event{Name: "night", Start: "2026-11-01 02:00", Duration: time.Hour, RRule: "FREQ=DAILY", Effects: quiet()}
+	e := Event{Name: "night", Start: "2026-11-01 02:00", Duration: "1h", RRule: "FREQ=DAILY", Effects: quiet()}
 	e.Targets = []string{"10.0.0.0/8", "2001:db8::/32"}
 	v := build(t, e).View()
 	a, now := addr("10.0.0.1"), at(t, "2026-11-03 12:00:00")
@@ -159,15 +159,14 @@ func TestAskingAllocatesNothing(t *testing.T) {
 
 func TestUpcoming(t *testing.T) {
 	s := build(t,
-		Event{Name: "nightly", Start: "2026-11-01 23:00", Duration: 2 * time.Hour, RRule: "FREQ=DAILY", Effects: quiet()},
+		Event{Name: "nightly", Start: "2026-11-01 23:00", Duration: "2h", RRule: "FREQ=DAILY", Effects: quiet()},
 		Event{Name: "leap", Start: "2000-02-29", RRule: "FREQ=YEARLY", Effects: quiet()},
 		Event{Name: "past", Start: "2000-02-29", Effects: quiet()},
 	)
 	var got []string
 	for i := range s.Len() {
-		name, next := s.Upcoming(i, at(t, "2026-11-23 00:30:00"), 2)
-		got = append(got, name)
-		for _, o := range next {
+		got = append(got, s.Plan(i).Name)
+		for _, o := range s.Upcoming(i, at(t, "2026-11-23 00:30:00"), 2) {
 			got = append(got, o.Start.Format("2006-01-02T15:04")+"/"+o.End.Format("01-02T15:04"))
 		}
 	}

@@ -7,11 +7,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"tidewatch/feedback"
 	"tidewatch/incident"
+	"tidewatch/schedule"
 )
 
 // keepAudit is how many lines of the audit are kept, about 200 bytes each.
@@ -19,6 +21,7 @@ const keepAudit = 100_000
 
 // Audit is one line about what a person did.
 type Audit struct {
+	Seq    int64     // its place in the order of all; given by the store
 	At     time.Time // by the clock
 	Who    string
 	What   string // such as incident.close, feedback.undo, baseline.freeze
@@ -33,11 +36,15 @@ type Change struct {
 	Verdict  *feedback.Entry    // to keep, in place of the one with its id; nil: none
 	Forget   string             // id of a verdict to take back; empty: none
 	MaxKept  int                // verdicts kept, the oldest beyond are forgotten; 0: all
+	Event    *schedule.Plan     // to add; nil: none
+	Cancel   string             // id of an event to take away; empty: none
+	Over     []string           // ids of events that are over for long and give way
 }
 
 // Record writes a decision and its line in the audit in one transaction: when it
 // returns nil both are on the disk, else neither is. The error is, or wraps,
-// feedback.ErrNotFound when the verdict to forget is not there.
+// feedback.ErrNotFound when the verdict to forget is not there, and
+// schedule.ErrNotFound when the event to cancel is not.
 func (s *Store) Record(ctx context.Context, c *Change) error {
 	if err := s.record(ctx, c); err != nil {
 		return fmt.Errorf("save a decision: %w", explain(err, s.path()))
@@ -79,6 +86,9 @@ func (s *Store) record(ctx context.Context, c *Change) error {
 	if err := keep(ctx, tx, c.Verdict, c.MaxKept); err != nil {
 		return err
 	}
+	if err := plan(ctx, tx, c); err != nil {
+		return err
+	}
 	return tx.Commit()
 }
 
@@ -114,14 +124,18 @@ func (s *Store) Verdicts(ctx context.Context, limit int) ([]feedback.Entry, erro
 	return all, nil
 }
 
-// Audits returns the newest lines of the audit, newest first.
-func (s *Store) Audits(ctx context.Context, limit int) ([]Audit, error) {
+// Audits returns the newest lines of the audit, newest first; of those before a
+// Seq, when that is not 0.
+func (s *Store) Audits(ctx context.Context, before int64, limit int) ([]Audit, error) {
+	if before == 0 {
+		before = math.MaxInt64
+	}
 	all, err := query(ctx, s, func(r *sql.Rows) (a Audit, err error) {
 		var at int64
-		err = r.Scan(&at, &a.Who, &a.What, &a.Target, &a.Detail)
+		err = r.Scan(&a.Seq, &at, &a.Who, &a.What, &a.Target, &a.Detail)
 		a.At = time.Unix(0, at).UTC()
 		return a, err
-	}, "SELECT at, who, what, target, detail FROM audit ORDER BY seq DESC LIMIT ?", limit)
+	}, "SELECT seq, at, who, what, target, detail FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?", before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit: %w", explain(err, s.path()))
 	}

@@ -74,15 +74,19 @@ func TestRecord(t *testing.T) {
 	if diff := cmp.Diff([]feedback.Entry{*verdict(1), *verdict(3)}, verdicts); diff != "" {
 		t.Error(diff)
 	}
-	lines, err := s.Audits(t.Context(), 2)
+	lines, err := s.Audits(t.Context(), 0, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Audit{{At: time.Unix(6000, 0).UTC(), What: "feedback.undo"}, line}, lines); diff != "" {
+	line.Seq = 4
+	if diff := cmp.Diff([]Audit{{Seq: 5, At: time.Unix(6000, 0).UTC(), What: "feedback.undo"}, line}, lines); diff != "" {
 		t.Error(diff)
 	}
-	if all, err := s.Audits(t.Context(), 100); err != nil || len(all) != 5 {
+	if all, err := s.Audits(t.Context(), 0, 100); err != nil || len(all) != 5 {
 		t.Errorf("%d lines, %v", len(all), err)
+	}
+	if older, err := s.Audits(t.Context(), lines[1].Seq, 100); err != nil || len(older) != 3 || older[0].Seq != 3 {
+		t.Errorf("the next page: %+v, %v", older, err)
 	}
 }
 

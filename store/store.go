@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package store keeps incidents, verdicts and the audit over restarts, in one SQLite file in the data
+// Package store keeps incidents, verdicts, added events and the audit over restarts, in one SQLite file in the data
 // directory (write-ahead log, every commit synced to disk), without cgo. It
 // implements the reader that api declares.
 //

@@ -46,6 +46,14 @@ func (c *printed) out(s streams, v interface{ WriteText(io.Writer) error }, err 
 	return v.WriteText(s.out)
 }
 
+// checkLimit holds a page to what the API gives, too.
+func checkLimit(n int) error {
+	if n < 1 || n > 1000 {
+		return usageError{errors.New("--limit lies between 1 and 1000")}
+	}
+	return nil
+}
+
 type incidentListCmd struct {
 	printed
 	State       []string `enum:"open,acknowledged,mitigated,resolved,closed" help:"Any of these states: ${enum}."`
@@ -61,8 +69,8 @@ func (c *incidentListCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Limit < 1 || c.Limit > 1000 {
-		return usageError{errors.New("--limit lies between 1 and 1000")}
+	if err := checkLimit(c.Limit); err != nil {
+		return err
 	}
 	q := app.IncidentFilter{States: c.State, Categories: c.Category, MinSeverity: c.MinSeverity, Subject: c.Subject, Limit: c.Limit}
 	if c.Since != "" {

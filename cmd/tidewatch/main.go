@@ -33,6 +33,8 @@ type cli struct {
 	Learn    learnCmd    `cmd:"" help:"Learn what is normal from recorded flows into the data directory."`
 	Baseline baselineCmd `cmd:"" help:"Look at what was learned, approve it, freeze it, roll it back."`
 	Incident incidentCmd `cmd:"" help:"List incidents, acknowledge and close them, say what they were."`
+	Event    eventCmd    `cmd:"" help:"Plan events: what must not be alerted about, not be learned, or is expected."`
+	Audit    auditCmd    `cmd:"" help:"What people decided, and who."`
 	Simulate simulateCmd `cmd:"" help:"Send a scenario to a collector as real flow exports."`
 	Evaluate evaluateCmd `cmd:"" help:"Score incidents against labels."`
 	Check    checkCmd    `cmd:"" help:"Validate the configuration and print its effective values."`

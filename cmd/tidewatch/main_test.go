@@ -132,13 +132,7 @@ schedule:
 		!strings.Contains(first, "#   long ago: never in the next ten years\n") {
 		t.Errorf("status %d: %s%s", status, first, stderr)
 	}
-	var readable []string
-	for line := range strings.Lines(first) {
-		if !strings.Contains(line, `"(not set)"`) { // secrets are not printed
-			readable = append(readable, line)
-		}
-	}
-	status, again, stderr := exec(t, "check", "-c", write(t, "again.yaml", strings.Join(readable, "")))
+	status, again, stderr := exec(t, "check", "-c", write(t, "again.yaml", first))
 	_, plan, _ := strings.Cut(first, "# Scheduled events")
 	if status != 0 || plan == "" || !strings.HasSuffix(again, plan) {
 		t.Errorf("read again: status %d: %s%s", status, again, stderr)
@@ -146,6 +140,25 @@ schedule:
 	status, _, stderr = exec(t, "check", "-c", write(t, "missing.yaml", "schedule:\n  holidays: [/nonexistent.ics]\n"))
 	if status != 2 || !strings.Contains(stderr, "/nonexistent.ics") {
 		t.Errorf("a missing calendar: status %d: %s", status, stderr)
+	}
+}
+
+// check accepts what it prints, and never prints the token, wherever that comes from.
+func TestCheckReadsItself(t *testing.T) {
+	const secret = "a-token-that-nobody-sees"
+	file := write(t, "token.yaml", "flood:\n  min_pps: 20000\napi:\n  token: "+secret+"\nwindow:\n  critical: [192.0.2.0/24]\n")
+	for name, args := range map[string][]string{"nothing is set": {"check"}, "a token is set": {"check", "-c", file}} {
+		status, first, stderr := exec(t, args...)
+		if status != 0 || strings.Contains(first, secret) || strings.Contains(first, `"(`) {
+			t.Errorf("%s: status %d: %s%s", name, status, first, stderr)
+		}
+		if says := strings.Contains(first, "# token: set, not shown"); says != (len(args) > 1) {
+			t.Errorf("%s: says that a token is set: %v", name, says)
+		}
+		status, again, stderr := exec(t, "check", "-c", write(t, "again.yaml", first))
+		if status != 0 || strings.Contains(first, "min_pps: 20000") != strings.Contains(again, "min_pps: 20000") {
+			t.Errorf("%s, read again: status %d: %s%s", name, status, again, stderr)
+		}
 	}
 }
 

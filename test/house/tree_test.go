@@ -34,7 +34,8 @@ func files(t *testing.T) map[string][]byte {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() || path.Ext(name) == ".prof" || path.Ext(name) == ".test" {
+		// In a further work tree .git is a file with a path in it.
+		if name == ".git" || !d.Type().IsRegular() || path.Ext(name) == ".prof" || path.Ext(name) == ".test" {
 			return nil
 		}
 		out[name], err = fs.ReadFile(root, name)
