@@ -27,6 +27,7 @@ type Remark struct {
 	Since   time.Time `json:"since"`
 	Factor  float64   `json:"factor"` // how many times as much as before
 	Text    string    `json:"text"`
+	days    int       // of a level_shift: days on the new level, none if the last two are not
 }
 
 // Audit looks for a change that stayed (level_shift) and for growth over what is
@@ -126,13 +127,8 @@ func (s *Store) shift(days []dayLevel, k Measure) (r Remark, ok bool) {
 		}
 	}
 	clear := best <= 0.5*off(days, c.middleOf(days)) && best <= 0.6*c.lineOff(days)
-	stayed := 0 // days after it that lie nearer to the later level
-	for _, d := range days[at:] {
-		if math.Abs(d.y-c.middleOf(days[at:])) < math.Abs(step)/2 {
-			stayed++
-		}
-	}
-	sure := stayed >= edge && best <= 0.8*c.lineOff(days) && math.Abs(step) >= sureSteps*c.doubt(days, at)
+	stayed := c.stayed(days, at, step)
+	sure := stayed >= workingWeek && best <= 0.8*c.lineOff(days) && math.Abs(step) >= sureSteps*c.doubt(days, at)
 	if math.Abs(step) < auditStep || !clear && !sure {
 		return r, false
 	}
@@ -142,9 +138,28 @@ func (s *Store) shift(days []dayLevel, k Measure) (r Remark, ok bool) {
 		word = fmt.Sprintf("%.0f %% of it", 100*math.Exp(step))
 	}
 	return Remark{
-		Kind: "level_shift", Measure: k.String(), Since: since, Factor: math.Exp(step),
+		Kind: "level_shift", Measure: k.String(), Since: since, Factor: math.Exp(step), days: stayed,
 		Text: fmt.Sprintf("%s changed on %s to %s, and stayed: accept it as the new normal?", k, since.Format("2 January"), word),
 	}, true
+}
+
+// workingWeek is how many days a new level must have stayed to be told: the end of a
+// month, or of a project, is over by then.
+const workingWeek = 5
+
+// stayed counts the days from at on that lie nearer to their level than to the one
+// before; it is 0 when the last two do not.
+func (c *levels) stayed(days []dayLevel, at int, step float64) (n int) {
+	after := c.middleOf(days[at:])
+	for i := at; i < len(days); i++ {
+		switch {
+		case math.Abs(days[i].y-after) < math.Abs(step)/2:
+			n++
+		case i >= len(days)-2:
+			return 0
+		}
+	}
+	return n
 }
 
 // sureSteps is how many times its standard error a step must be when only a few
@@ -181,7 +196,8 @@ func (s *Store) creep(p *past, v *view, k Measure) (r Remark, ok bool) {
 	for h := range bins {
 		bins[h] = bins[h][:0]
 	}
-	for i := max(0, len(v.w)-hoursOfWeek); i < len(v.w); i++ {
+	// Two weeks: of one, the hours of a device that is wild by nature say too little.
+	for i := max(0, len(v.w)-2*hoursOfWeek); i < len(v.w); i++ {
 		if at := v.places[i]; v.w[i] > 0 && at.kind == weekDay {
 			bins[at.day] = append(bins[at.day], float64(v.y[k][i]))
 		}
@@ -190,7 +206,7 @@ func (s *Store) creep(p *past, v *view, k Measure) (r Remark, ok bool) {
 	for h := range bins {
 		slices.Sort(bins[h])
 		if mid := Quantile(bins[h], 0.5); mid > concern {
-			sum += float64(p.limit.excess(k, h, float32(mid)))
+			sum += p.limit.beyond(k, h, mid)
 			n++
 		}
 	}

@@ -81,14 +81,20 @@ func (m *model) meanSigma() float32 {
 }
 
 // excess is by how much, in log values, the median of an hour of the day lies over
-// its limit. An hour earlier or later than usual is no growth.
+// its limit.
 func (l *limit) excess(k Measure, h int, raw float32) float32 {
 	if l == nil {
 		return 0
 	}
+	return float32(max(0, l.beyond(k, h, float64(raw))))
+}
+
+// beyond is how far over its limit the median of an hour of the day lies; below it,
+// it is negative. An hour earlier or later than usual is no growth.
+func (l *limit) beyond(k Measure, h int, raw float64) float64 {
 	mid := &l.mid[k]
 	allowed := max(mid[h], mid[(h+1)%hoursOfDay], mid[(h+hoursOfDay-1)%hoursOfDay], float32(math.Log1p(limitFloor)))
-	return max(0, raw-allowed)
+	return raw - float64(allowed)
 }
 
 // narrow is what sigmas are multiplied with, so that a past that was made wild

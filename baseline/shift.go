@@ -13,7 +13,7 @@ import (
 // long enough, and half of the past that is kept knows it.
 const shiftAge = 14
 
-// Shift is a change of a device's level: one that stayed for three days at least, or
+// Shift is a change of a device's level: one that stayed for a working week, or
 // growth over what may be followed without approval.
 type Shift struct {
 	Factor float64   // how many times as much as before, or as may be followed; 0 = there is none
@@ -39,7 +39,7 @@ func (m Measure) out() bool { return m == BytesOut || m == HourBytesOut }
 func (s *Store) shifted(p *past, v *view, now int64) (out Shift) {
 	for _, k := range [...]Measure{HourBytesIn, HourBytesOut} {
 		r, ok := s.shift(s.dayLevels(v, k), k)
-		if ok = ok && now-r.Since.Unix()/3600 <= shiftAge*hoursOfDay; !ok {
+		if ok = ok && r.days >= workingWeek && now-r.Since.Unix()/3600 <= shiftAge*hoursOfDay; !ok {
 			r, ok = s.creep(p, v, k)
 		}
 		if ok && (out.Factor == 0 || math.Abs(math.Log(r.Factor)) > math.Abs(math.Log(out.Factor))) {

@@ -42,7 +42,7 @@ func phrases() [40]phrase {
 		{"level_hour_bytes_in", "on most of the last days about %o arrived in this hour; %e is what the past explains"},
 		{"level_hour_bytes_out", "on most of the last days about %o were sent in this hour; %e is what the past explains"},
 		{"hours_changed", "%o changed and stayed so"},
-		{"level_of_days", "whole days carry %o what they did before, for three days at least: accept it as the new normal?"},
+		{"level_of_days", "whole days carry %o what they did before, for a working week: accept it as the new normal?"},
 		{"growth_over_limit", "it grew step by step to %o what may be followed without approval"},
 		{"devices_alike", "%o are far over their past in the same hour, so the cause is likely common; more than %e count as many"},
 		{"volume_packets_in", "%o arrived over five minutes; %e is usual at that hour"},

@@ -37,7 +37,15 @@ func main() {
 	inject := flag.String("inject", "", `what is done to some devices: "all", or of `+strings.Join(scenario.Injections(), ","))
 	asJSON := flag.Bool("json", false, "print JSON, with every false alert")
 	write := flag.String("write", "", "put the tables into this page, between its two markers, instead of printing them")
+	real := flag.Bool("recorded", false, "instead: judge the real series in the CSV files named as arguments, each as one device")
 	flag.Parse()
+	if *real {
+		if err := recorded(os.Stdout, &o, flag.Args()); err != nil {
+			fmt.Fprintln(os.Stderr, "accuracy:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	switch *inject {
 	case "":
 	case "all":
