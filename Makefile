@@ -131,6 +131,12 @@ bench-compare: ## compare two saved runs of `make bench`: OLD=a.txt NEW=b.txt
 false-alerts: ## false alerts per device-week on months of ordinary traffic, some six minutes; ALERTARGS= adds flags
 	@go run ./test/accuracy $(ALERTARGS)
 
+SERIES ?= $(wildcard ../shared/data/timeseries/esnet-transatlantic/*.csv.gz ../shared/data/timeseries/aiops-donut/server_*.csv.gz)
+
+.PHONY: false-alerts-recorded
+false-alerts-recorded: ## the same on measured traffic, each series as one device; SERIES= names CSV files
+	@go run ./test/accuracy -recorded $(SERIES)
+
 .PHONY: cover
 cover: ## run unit tests with coverage; bin/cover.html shows it line by line
 	@mkdir -p bin
