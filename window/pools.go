@@ -98,7 +98,7 @@ func (t *Tracker) quietest(packets uint64) int32 {
 		if t.keeps(d) {
 			continue
 		}
-		m := &d.minutes[t.now/60%minutes]
+		m := &d.now
 		if n := max(m.Packets[In], m.Packets[Out]); n < least {
 			worst, least = int32(t.hands.hot), n
 		}

@@ -86,6 +86,11 @@ func (r *ring) spread(d Direction, first, last int64, v amount) {
 	}
 }
 
+// touch reads what spread changes.
+func (r *ring) touch(first, last int64) uint64 {
+	return uint64(r.slots[first%RingSeconds].asked + r.slots[last%RingSeconds].asked + r.slots[(last+1)%RingSeconds].asked)
+}
+
 // Seconds is a device's recent past laid out for judging: index i is the second
 // First+i; the last index is the newest second. A detector keeps one and reuses it.
 type Seconds struct {
