@@ -81,5 +81,8 @@ func (t *Tracker) touchBin(slot int32, p *piece) (sum uint64) {
 		u := t.ups[d.up]
 		sum += uint64(u.last) + uint64(u.hours[p.last/3600%upHours].stamp)
 	}
+	if d.met >= 0 && p.bytes >= uint64(min(d.due[0], d.due[1])) {
+		sum += t.contacts[d.met].touch()
+	}
 	return sum
 }
