@@ -44,6 +44,7 @@ type Tracker struct {
 	ups      []*Upload
 	upFree   []int32
 	hands    struct{ dev, hot, up int }
+	vain     vain
 	rare     prevalence
 
 	contacts []*Contacts
