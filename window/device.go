@@ -2,7 +2,10 @@
 
 package window
 
-import "tidewatch/flow"
+import (
+	"tidewatch/flow"
+	"tidewatch/pages"
+)
 
 const (
 	minutes   = 8 // open minutes: five of a window, two of lateness, the running one
@@ -86,7 +89,7 @@ func (p *devices) add(h uint64, a *flow.Addr, now int64) int32 {
 		i, p.free = p.free[n-1], p.free[:n-1]
 	} else {
 		if int(p.n)>>chunkBits == len(p.chunks) {
-			p.chunks = append(p.chunks, new([chunkSize]device))
+			p.chunks = append(p.chunks, (*[chunkSize]device)(pages.Make[device](chunkSize)))
 		}
 		i = p.n
 		p.n++

@@ -69,7 +69,7 @@ func (t *Tracker) heat(slot int32, packets uint64) int32 {
 		t.hotIdx = t.hotIdx[:len(t.hotIdx)-1]
 	case len(t.hot) < t.cfg.MaxHot:
 		i = int32(len(t.hot))
-		t.hot = append(t.hot, &Host{dev: -1})
+		t.hot = append(t.hot, t.memory.hosts.New())
 	default:
 		i = t.quietest(packets)
 		if i < 0 {
@@ -151,7 +151,7 @@ func (t *Tracker) follow(slot int32) int32 {
 		t.upFree = t.upFree[:len(t.upFree)-1]
 	case len(t.ups) < t.cfg.MaxUploads:
 		i = int32(len(t.ups))
-		t.ups = append(t.ups, &Upload{})
+		t.ups = append(t.ups, t.memory.uploads.New())
 	default:
 		worst := t.hands.up
 		for range sample {

@@ -9,6 +9,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"tidewatch/flow"
+	"tidewatch/pages"
 )
 
 // longest is how long a flow may have lasted before its start is cut: a day,
@@ -52,6 +53,11 @@ type Tracker struct {
 	common   prevalence // who asks anything of an address outside
 
 	losses Losses
+	memory struct {
+		hosts    pages.Pool[Host]
+		uploads  pages.Pool[Upload]
+		contacts pages.Pool[Contacts]
+	}
 
 	dirtyHot []int32
 	win      Window
