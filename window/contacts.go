@@ -80,6 +80,8 @@ type Contacts struct {
 	svcWeights        [servicesKept]uint64
 	peers             [peersKept]Peer
 	services          [servicesKept]Service
+
+	_ [24]byte // whole cache lines: contacts lie side by side
 }
 
 // touch reads what note begins with.

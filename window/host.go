@@ -42,8 +42,9 @@ type Host struct {
 
 	Addr   flow.Addr
 	slices [sketch10]slice
-	tops   [2]tops // the open minute and the one before
-	minute int64   // of tops[0]
+	tops   [2]tops  // the open minute and the one before
+	minute int64    // of tops[0]
+	_      [40]byte // whole cache lines: hosts lie side by side
 }
 
 type slice struct {

@@ -21,7 +21,7 @@ type second struct {
 	syns           int64 // packets of flows that asked for a connection and got none
 	flows          [2]int32
 	asked          int32 // inbound flows of that kind
-	_              int32
+	_              [12]byte
 }
 
 // ring holds the seconds (now-RingSeconds, now+1] of one device; base is the

@@ -34,6 +34,8 @@ type Upload struct {
 
 	Addr  flow.Addr
 	Since int64 // Unix second from which its uploads are known
+
+	_ [48]byte // whole cache lines: uploads lie side by side
 }
 
 type generation struct {
