@@ -7,6 +7,7 @@ import (
 	"math/bits"
 
 	"tidewatch/flow"
+	"tidewatch/pages"
 )
 
 const (
@@ -45,7 +46,7 @@ type owners struct {
 
 func (o *owners) init(maxFlows int, seed flow.Seed) {
 	size := 1 << bits.Len(uint(maxFlows-1))
-	o.places, o.mask, o.seed = make([]owner, size), uint64(size-1)&^1, seed
+	o.places, o.mask, o.seed = pages.Make[owner](size), uint64(size-1)&^1, seed
 	o.heard = make([]uint64, maxPoints/64)
 	o.lastPoint = ^uint32(0)
 	o.boundaryHeard = -ownerIdle - 1

@@ -30,10 +30,15 @@ func (s *Sums) fields() [6]*uint64 {
 	return [6]*uint64{&s.Bytes[0], &s.Bytes[1], &s.Packets[0], &s.Packets[1], &s.Flows[0], &s.Flows[1]}
 }
 
-// each calls f with every count of the device that a checkpoint holds.
-func (d *device) each(f func(*uint64)) {
+// each calls f with every count of the device that a checkpoint holds, when the
+// running minute is this one.
+func (d *device) each(running int64, f func(*uint64)) {
 	for i := range d.minutes {
-		for _, v := range d.minutes[i].fields() {
+		m := &d.minutes[i]
+		if int64(i) == mod(running, minutes) {
+			m = &d.now
+		}
+		for _, v := range m.fields() {
 			f(v)
 		}
 	}
@@ -75,7 +80,7 @@ func (t *Tracker) checkpoint(buf []byte) []byte {
 		buf = append(buf, d.addr[:]...)
 		buf = binary.AppendUvarint(buf, uint64(d.born))
 		buf = binary.AppendUvarint(buf, uint64(max(d.touched, 0)))
-		d.each(func(v *uint64) { buf = binary.AppendUvarint(buf, *v) })
+		d.each(t.now/60, func(v *uint64) { buf = binary.AppendUvarint(buf, *v) })
 	}
 	return buf
 }
@@ -109,14 +114,14 @@ func (t *Tracker) Resume(data []byte, owner func(hash uint64) bool) (now int64, 
 		}
 		rest = rest[copy(a[:], rest):]
 		d := device{born: int64(next()), touched: int64(next())}
-		d.each(func(v *uint64) { *v = next() })
+		d.each(now/60, func(v *uint64) { *v = next() })
 		h := t.cfg.Seed.Hash(&a)
 		if bad || owner != nil && !owner(h) || t.dev.count() >= t.cfg.MaxDevices {
 			continue
 		}
 		if i := t.slot(h, &a); i >= 0 {
 			to := t.dev.at(i)
-			to.born, to.touched, to.minutes, to.hours = max(d.born, 1), d.touched, d.minutes, d.hours
+			to.born, to.touched, to.now, to.minutes, to.hours = max(d.born, 1), d.touched, d.now, d.minutes, d.hours
 		}
 	}
 	if bad || len(rest) != 0 || now < 1 {

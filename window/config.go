@@ -16,9 +16,9 @@ const RingSeconds = 320
 
 // Config bounds a Tracker. Raising a bound costs memory as stated.
 type Config struct {
-	MaxDevices  int            `yaml:"max_devices"`  // about 0.7 KiB each
-	MaxHot      int            `yaml:"max_hot"`      // devices with one-second bins: about 32 KiB each, up to 60 KiB under attack
-	MaxUploads  int            `yaml:"max_uploads"`  // devices whose uploads are followed: about 4 KiB each
+	MaxDevices  int            `yaml:"max_devices"`  // about 0.8 KiB each
+	MaxHot      int            `yaml:"max_hot"`      // devices with one-second bins: about 46 KiB each, up to 60 KiB under attack
+	MaxUploads  int            `yaml:"max_uploads"`  // devices whose uploads are followed: about 7 KiB each
 	MaxContacts int            `yaml:"max_contacts"` // devices whose peers and services of the hour are listed: about 4 KiB each
 	HotPackets  uint64         `yaml:"hot_packets"`  // packets in one minute from which a device gets one-second bins
 	HotFlows    uint64         `yaml:"hot_flows"`    // flows in one minute, likewise

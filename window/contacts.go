@@ -75,11 +75,18 @@ type Contacts struct {
 
 	nPeers, nServices int
 	peerTags          [peersKept]uint32
-	peerWeights       [peersKept]uint64
-	peers             [peersKept]Peer
 	svcTags           [servicesKept]uint32
+	peerWeights       [peersKept]uint64
 	svcWeights        [servicesKept]uint64
+	peers             [peersKept]Peer
 	services          [servicesKept]Service
+
+	_ [24]byte // whole cache lines: contacts lie side by side
+}
+
+// touch reads what note begins with.
+func (c *Contacts) touch() uint64 {
+	return uint64(c.grain[0]) + uint64(c.peerTags[0]) + uint64(c.peerTags[peersKept-1]) + uint64(c.svcTags[servicesKept-1])
 }
 
 // Peers are the heaviest peers of the hour, in no order.

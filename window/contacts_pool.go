@@ -14,7 +14,7 @@ func (t *Tracker) acquaint(slot int32) int32 {
 		t.metFree = t.metFree[:len(t.metFree)-1]
 	case len(t.contacts) < t.cfg.MaxContacts:
 		i = int32(len(t.contacts))
-		t.contacts = append(t.contacts, &Contacts{})
+		t.contacts = append(t.contacts, t.memory.contacts.New())
 	default:
 		return -1
 	}

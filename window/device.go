@@ -2,7 +2,10 @@
 
 package window
 
-import "tidewatch/flow"
+import (
+	"tidewatch/flow"
+	"tidewatch/pages"
+)
 
 const (
 	minutes   = 8 // open minutes: five of a window, two of lateness, the running one
@@ -31,7 +34,8 @@ type hour struct {
 	Peak5 Sums // largest five-minute sum of each measure that ended in this hour
 }
 
-// device is the state every internal address has.
+// device is the state every internal address has. What each flow needs stands
+// first, in two cache lines of 64 bytes.
 type device struct {
 	addr    flow.Addr
 	hash    uint64
@@ -39,14 +43,26 @@ type device struct {
 	born    int64
 	hot     int32     // index into the hot pool, -1 = none
 	up      int32     // index into the uploads, -1 = none
-	via     uint32    // exporter that reported it last
 	met     int32     // index into the contacts, -1 = none
+	via     uint32    // exporter that reported it last
 	due     [2]uint32 // bytes until the next flow is noted as a contact: requests to outside, the rest
-	lull    lull
+
+	now    Sums   // the running minute, whose place in minutes is empty
+	upHour uint64 // bytes sent to outside in the running hour
+	until  int64  // second up to which it stays in the real-time tier, see Tier
+
 	minutes [minutes]Sums
 	hours   [2]hour // by Unix hour, even and odd
-	upHour  uint64  // bytes sent to outside in the running hour
-	until   int64   // second up to which it stays in the real-time tier, see Tier
+	lull    lull
+	_       [36]byte // whole cache lines, or the next device would begin inside of one
+}
+
+// minute returns the sums of minute i; running is the running one.
+func (d *device) minute(i, running int64) *Sums {
+	if i == running {
+		return &d.now
+	}
+	return &d.minutes[mod(i, minutes)]
 }
 
 // devices is a growing pool of devices in chunks, so growth copies nothing.
@@ -73,7 +89,7 @@ func (p *devices) add(h uint64, a *flow.Addr, now int64) int32 {
 		i, p.free = p.free[n-1], p.free[:n-1]
 	} else {
 		if int(p.n)>>chunkBits == len(p.chunks) {
-			p.chunks = append(p.chunks, new([chunkSize]device))
+			p.chunks = append(p.chunks, (*[chunkSize]device)(pages.Make[device](chunkSize)))
 		}
 		i = p.n
 		p.n++

@@ -14,7 +14,8 @@
 //   - devices: Config.MaxDevices; at the bound the longest idle of a sample is
 //     forgotten, or the newcomer is ignored when none was idle for ten minutes.
 //   - busy devices (seconds): Config.MaxHot; a newcomer takes the place of one
-//     that is four times quieter, else it has minutes only.
+//     that is four times quieter, else it has minutes only. When 64 newcomers in
+//     one second found none, only busier ones look for one until the next.
 //   - uploading devices: Config.MaxUploads; the longest idle is forgotten.
 //   - devices with contacts: Config.MaxContacts; a newcomer must wait for the hour's end.
 //   - seconds reach back RingSeconds; an older share of a flow goes to minutes,

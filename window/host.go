@@ -18,32 +18,33 @@ const (
 // Volume is traffic of one class in one direction.
 type Volume struct{ Bytes, Packets, Flows uint64 }
 
-// Host is a busy device seen second by second.
+// Host is a busy device seen second by second. Fields stand in the order in which
+// booking a flow needs them.
 type Host struct {
-	Addr    flow.Addr
+	// One cache line that every flow changes.
 	dev     int32
+	rate    uint32 // sampling rate of the newest inbound flow
+	ranked  uint32 // flows offered to tops[0]
 	used    bool
 	dirty   bool
-	revised int64 // earliest second that changed since the last tick
-	touched int64 // last second that had traffic
-	since   int64 // Unix second from which its seconds are known
-
-	ring    ring
-	classes [2][slots10][flow.NumClasses]Volume
-	frags   [slots10]Volume
-	sums10  [slots10]Volume // inbound, all classes
-	stamp10 [slots10]int64  // which ten seconds a bin holds now
-
-	slices [sketch10]slice
-	tops   [2]tops // the open minute and the one before
-	minute int64   // of tops[0]
-	ranked uint32  // flows offered to tops[0]
-	rate   uint32  // sampling rate of the newest inbound flow
-
+	revised int64    // earliest second that changed since the last tick
+	touched int64    // last second that had traffic
+	since   int64    // Unix second from which its seconds are known
 	arrived struct { // inbound in the running second
 		second, flows int64
 		packets       uint64
 	}
+
+	peaks   [slots10]peak
+	ring    ring
+	classes [flow.NumClasses][slots10]bin // the bins of a class side by side: a flow often falls into two
+	frags   [slots10]bin                  // inbound fragments
+
+	Addr   flow.Addr
+	slices [sketch10]slice
+	tops   [2]tops  // the open minute and the one before
+	minute int64    // of tops[0]
+	_      [40]byte // whole cache lines: hosts lie side by side
 }
 
 type slice struct {
@@ -76,8 +77,7 @@ func (h *Host) start(addr flow.Addr, dev int32, now int64) {
 	h.Addr, h.dev, h.used, h.dirty, h.since, h.touched = addr, dev, true, false, now, now
 	h.revised = now
 	h.ring.reset()
-	h.classes, h.frags, h.sums10 = [2][slots10][flow.NumClasses]Volume{}, [slots10]Volume{}, [slots10]Volume{}
-	h.stamp10 = [slots10]int64{}
+	h.peaks, h.classes, h.frags = [slots10]peak{}, [flow.NumClasses][slots10]bin{}, [slots10]bin{}
 	for i := range h.slices {
 		h.slices[i].stamp = 0
 		h.slices[i].sources.reset()
@@ -158,74 +158,6 @@ func (h *Host) lively(p *piece, now int64) bool {
 	return a.flows > livelyFlows || a.packets > livelyPackets
 }
 
-// Peak10 is the most inbound packets and flows in any ten seconds since the
-// Unix second from; ok is false when that lies before the ten-second bins. No
-// single second can have had more.
-func (h *Host) Peak10(from, now int64) (packets, flows uint64, ok bool) {
-	for i, t := range h.stamp10 {
-		if t >= from/10 {
-			packets, flows = max(packets, h.sums10[i].Packets), max(flows, h.sums10[i].Flows)
-		}
-	}
-	return packets, flows, from/10 > now/10-slots10
-}
-
-// part is the k-th of n nearly equal parts of v; the parts add up to v.
-func part(v, k, n uint64) uint64 {
-	q, r := v/n, v%n
-	return q + (r*(k+1)/n - r*k/n)
-}
-
-// share is v*part/whole without overflow.
-func share(v, part, whole int64) int64 {
-	return v/whole*part + v%whole*part/whole
-}
-
-// book10 spreads the flow over the ten-second bins of its class.
-func (h *Host) book10(d Direction, p *piece, now int64) {
-	newest := now / 10
-	a, b := max(p.first/10, newest-slots10+1), p.last/10
-	if b < a {
-		return
-	}
-	from, n := p.first/10, uint64(p.last/10-p.first/10+1)
-	for t := a; t <= b; t++ {
-		i := h.bin10(t)
-		v := &h.classes[d][i][p.class]
-		bytes, packets := p.bytes, p.packets
-		if n > 1 {
-			k := uint64(t - from)
-			bytes, packets = part(p.bytes, k, n), part(p.packets, k, n)
-		}
-		v.Bytes += bytes
-		v.Packets += packets
-		if d == In {
-			sum := &h.sums10[i]
-			sum.Packets += packets
-			if t == a {
-				sum.Flows += p.flows
-			}
-		}
-		if t == a {
-			v.Flows += p.flows
-		}
-		if d == In && p.mark&flow.Fragment != 0 {
-			h.frags[i].Bytes += bytes
-			h.frags[i].Packets += packets
-		}
-	}
-}
-
-func (h *Host) bin10(t int64) int64 {
-	i := t % slots10
-	if h.stamp10[i] != t {
-		h.stamp10[i] = t
-		h.classes[In][i], h.classes[Out][i] = [flow.NumClasses]Volume{}, [flow.NumClasses]Volume{}
-		h.frags[i], h.sums10[i] = Volume{}, Volume{}
-	}
-	return i
-}
-
 // sketch notes who sent and to which port: in the slices that the flow
 // overlaps, six at most, the last always.
 func (h *Host) sketch(p *piece, now int64) {
@@ -304,49 +236,6 @@ func (h *Host) Since() int64 { return h.since }
 // Rate is the sampling rate of the newest inbound flow: 1 means that every
 // packet was seen and that flow counts mean something.
 func (h *Host) Rate() uint32 { return max(h.rate, 1) }
-
-// Class sums what one class carried in the ten-second bins that overlap the
-// Unix seconds from..to.
-func (h *Host) Class(d Direction, c flow.Class, from, to int64) Volume {
-	var sum Volume
-	for i, t := range h.stamp10 {
-		if t >= from/10 && t <= to/10 {
-			v := &h.classes[d][i][c]
-			sum.Bytes += v.Bytes
-			sum.Packets += v.Packets
-			sum.Flows += v.Flows
-		}
-	}
-	return sum
-}
-
-// Classes sums every class like Class.
-func (h *Host) Classes(d Direction, from, to int64) (out [flow.NumClasses]Volume) {
-	for i, t := range h.stamp10 {
-		if t < from/10 || t > to/10 {
-			continue
-		}
-		for c := range out {
-			v := &h.classes[d][i][c]
-			out[c].Bytes += v.Bytes
-			out[c].Packets += v.Packets
-			out[c].Flows += v.Flows
-		}
-	}
-	return out
-}
-
-// Fragments sums inbound fragments like Class.
-func (h *Host) Fragments(from, to int64) Volume {
-	var sum Volume
-	for i, t := range h.stamp10 {
-		if t >= from/10 && t <= to/10 {
-			sum.Bytes += h.frags[i].Bytes
-			sum.Packets += h.frags[i].Packets
-		}
-	}
-	return sum
-}
 
 // Distinct estimates how many sources sent to the device and how many of its
 // ports were addressed in the slices that overlap from..to (the last minute at most).

@@ -69,7 +69,7 @@ func (t *Tracker) heat(slot int32, packets uint64) int32 {
 		t.hotIdx = t.hotIdx[:len(t.hotIdx)-1]
 	case len(t.hot) < t.cfg.MaxHot:
 		i = int32(len(t.hot))
-		t.hot = append(t.hot, &Host{dev: -1})
+		t.hot = append(t.hot, t.memory.hosts.New())
 	default:
 		i = t.quietest(packets)
 		if i < 0 {
@@ -84,9 +84,28 @@ func (t *Tracker) heat(slot int32, packets uint64) int32 {
 	return i
 }
 
+// vain counts searches of one second for a busy device to replace that found none.
+type vain struct {
+	second   int64
+	searches int
+	packets  uint64 // most of those that searched
+}
+
+// vainSearches is how many searches may fail in one second before they are spared:
+// together they looked at 512 busy devices. Who is busier than all that failed
+// still searches, so an attack does not go unseen for the crowd; others are refused
+// until the next second, although they might have been luckier.
+const vainSearches = 64
+
 // quietest frees the quietest of a sample of busy devices if it is four times
 // quieter than packets in the running minute.
 func (t *Tracker) quietest(packets uint64) int32 {
+	if t.vain.second != t.now {
+		t.vain = vain{second: t.now}
+	}
+	if t.vain.searches >= vainSearches && packets <= t.vain.packets {
+		return -1
+	}
 	worst, least := int32(-1), packets/4
 	for range sample / 8 { // asked for often, and any much quieter one will do
 		t.hands.hot = (t.hands.hot + 1) % len(t.hot)
@@ -98,15 +117,20 @@ func (t *Tracker) quietest(packets uint64) int32 {
 		if t.keeps(d) {
 			continue
 		}
-		m := &d.minutes[t.now/60%minutes]
+		m := &d.now
 		if n := max(m.Packets[In], m.Packets[Out]); n < least {
 			worst, least = int32(t.hands.hot), n
 		}
 	}
-	if worst >= 0 {
-		t.dev.at(t.hot[worst].dev).hot = -1
-		t.hot[worst].used = false
+	if worst < 0 {
+		if packets != forever { // critical devices speak for themselves
+			t.vain.searches++
+			t.vain.packets = max(t.vain.packets, packets)
+		}
+		return -1
 	}
+	t.dev.at(t.hot[worst].dev).hot = -1
+	t.hot[worst].used = false
 	return worst
 }
 
@@ -127,7 +151,7 @@ func (t *Tracker) follow(slot int32) int32 {
 		t.upFree = t.upFree[:len(t.upFree)-1]
 	case len(t.ups) < t.cfg.MaxUploads:
 		i = int32(len(t.ups))
-		t.ups = append(t.ups, &Upload{})
+		t.ups = append(t.ups, t.memory.uploads.New())
 	default:
 		worst := t.hands.up
 		for range sample {

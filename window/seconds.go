@@ -21,7 +21,7 @@ type second struct {
 	syns           int64 // packets of flows that asked for a connection and got none
 	flows          [2]int32
 	asked          int32 // inbound flows of that kind
-	_              int32
+	_              [12]byte
 }
 
 // ring holds the seconds (now-RingSeconds, now+1] of one device; base is the
@@ -84,6 +84,11 @@ func (r *ring) spread(d Direction, first, last int64, v amount) {
 		b.syns += rest
 		after.syns -= rate + rest
 	}
+}
+
+// touch reads what spread changes.
+func (r *ring) touch(first, last int64) uint64 {
+	return uint64(r.slots[first%RingSeconds].asked + r.slots[last%RingSeconds].asked + r.slots[(last+1)%RingSeconds].asked)
 }
 
 // Seconds is a device's recent past laid out for judging: index i is the second

@@ -2,7 +2,10 @@
 
 package window
 
-import "tidewatch/flow"
+import (
+	"tidewatch/flow"
+	"tidewatch/pages"
+)
 
 // table maps an address to a slot number: open addressing with linear probing,
 // half full at most, doubled as it grows. An entry is the hash's high half
@@ -56,7 +59,7 @@ func (t *table) place(h uint64, slot int32) {
 
 func (t *table) double(hashOf func(int32) uint64) {
 	old := t.entries
-	t.entries = make([]uint64, 2*len(old))
+	t.entries = pages.Make[uint64](2 * len(old))
 	for _, e := range old {
 		if e != 0 {
 			slot := int32(uint32(e) - 1)

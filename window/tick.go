@@ -73,7 +73,7 @@ func (t *Tracker) Next(limit int64) {
 	}
 }
 
-// openMinute clears the bins of the minute to come and gives idle state back.
+// openMinute stores the minute that ended, clears the one to come and gives idle state back.
 func (t *Tracker) openMinute() {
 	next := (t.now + 1) / 60
 	hourOpens := next%60 == 0
@@ -82,6 +82,7 @@ func (t *Tracker) openMinute() {
 		if !t.dev.live(d) {
 			continue
 		}
+		d.minutes[mod(next-1, minutes)], d.now = d.now, Sums{}
 		d.minutes[next%minutes] = Sums{}
 		if t.win.Hour {
 			d.hours[t.win.Closed&1] = hour{}
@@ -110,7 +111,7 @@ func (t *Tracker) Jump(now int64) {
 	for i := range t.dev.n {
 		d := t.dev.at(i)
 		if t.dev.live(d) {
-			d.minutes, d.hours, d.upHour = [minutes]Sums{}, [2]hour{}, 0
+			d.now, d.minutes, d.hours, d.upHour = Sums{}, [minutes]Sums{}, [2]hour{}, 0
 			d.lull.now, d.lull.longest = 0, 0
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"tidewatch/flow"
+	"tidewatch/pages"
 )
 
 // longest is how long a flow may have lasted before its start is cut: a day,
@@ -44,6 +45,7 @@ type Tracker struct {
 	ups      []*Upload
 	upFree   []int32
 	hands    struct{ dev, hot, up int }
+	vain     vain
 	rare     prevalence
 
 	contacts []*Contacts
@@ -51,12 +53,15 @@ type Tracker struct {
 	common   prevalence // who asks anything of an address outside
 
 	losses Losses
+	memory struct {
+		hosts    pages.Pool[Host]
+		uploads  pages.Pool[Upload]
+		contacts pages.Pool[Contacts]
+	}
 
 	dirtyHot []int32
 	win      Window
-	slots    []int32 // scratch: the two device slots of each record of a batch
-	hashes   []uint64
-	touched  uint64
+	block    work // scratch
 }
 
 // New returns an empty tracker.
@@ -89,66 +94,51 @@ func (t *Tracker) Idle() bool { return len(t.hot) == len(t.hotIdx) }
 // second, now; marks and sampling are already applied. When owner is not nil it
 // tells for the hash of an address whether it belongs to this shard.
 func (t *Tracker) Add(b *flow.Batch, from, to int, owner func(hash uint64) bool) {
-	n := to - from
-	if cap(t.slots) < 2*n {
-		t.slots, t.hashes = make([]int32, 2*n), make([]uint64, 2*n)
-	}
-	slots, hashes := t.slots[:2*n], t.hashes[:2*n]
-	for i := range n {
-		r := from + i
-		hashes[2*i], hashes[2*i+1] = t.cfg.Seed.Hash(&b.Src[r]), t.cfg.Seed.Hash(&b.Dst[r])
-	}
-	t.touch(hashes)
-	for i := range n {
-		r := from + i
-		slots[2*i], slots[2*i+1] = -1, -1
-		m := b.Mark[r]
-		if m&flow.Duplicate != 0 {
-			continue
-		}
-		if m&flow.SrcInternal != 0 && (owner == nil || owner(hashes[2*i])) {
-			slots[2*i] = t.slot(hashes[2*i], &b.Src[r])
-		}
-		if m&flow.DstInternal != 0 && (owner == nil || owner(hashes[2*i+1])) {
-			slots[2*i+1] = t.slot(hashes[2*i+1], &b.Dst[r])
-		}
-	}
-	var p piece
-	for i := range n {
-		out, in := slots[2*i], slots[2*i+1]
-		if out < 0 && in < 0 {
-			continue
-		}
-		t.cut(&p, b, from+i)
-		p.srcHash, p.dstHash = hashes[2*i], hashes[2*i+1]
-		if out >= 0 {
-			t.book(Out, out, &p, p.mark&flow.DstInternal != 0)
-		}
-		if in >= 0 {
-			t.book(In, in, &p, p.mark&flow.SrcInternal != 0)
-		}
+	for ; from < to; from += block {
+		t.addBlock(b, from, min(block, to-from), owner)
 	}
 }
 
-// touch reads what the batch is about to need: the places of its addresses, the
-// devices there, their seconds. Nothing in it waits for anything else, so the
-// processor fetches many of them from memory at once; one by one, as the
-// booking needs them, they cost most of a flow's time.
-func (t *Tracker) touch(hashes []uint64) {
-	entries, sum := t.dev.table.entries, uint64(0)
-	mask := uint64(len(entries) - 1)
-	minute, second := t.now/60%minutes, t.now%RingSeconds
-	for _, h := range hashes {
-		if e := entries[h&mask]; e != 0 && (e^h)&tagMask == 0 {
-			d := t.dev.at(int32(uint32(e) - 1))
-			sum += d.minutes[minute].Flows[In]
-			if d.hot >= 0 {
-				host := t.hot[d.hot]
-				sum += uint64(host.ring.slots[second].flows[In]) + uint64(host.arrived.flows)
-			}
+// addBlock books n records: it looks all their devices up, reads ahead what
+// booking them needs, and books.
+func (t *Tracker) addBlock(b *flow.Batch, from, n int, owner func(hash uint64) bool) {
+	w := &t.block
+	for i := range n {
+		p := &w.pieces[i]
+		t.cut(p, b, from+i)
+		p.srcHash, p.dstHash = t.cfg.Seed.Hash(p.src), t.cfg.Seed.Hash(p.dst)
+		w.wanted[i] = p.mark & (flow.SrcInternal | flow.DstInternal)
+		if p.mark&flow.Duplicate != 0 {
+			w.wanted[i] = 0
+		}
+		if owner != nil && w.wanted[i]&flow.SrcInternal != 0 && !owner(p.srcHash) {
+			w.wanted[i] &^= flow.SrcInternal
+		}
+		if owner != nil && w.wanted[i]&flow.DstInternal != 0 && !owner(p.dstHash) {
+			w.wanted[i] &^= flow.DstInternal
 		}
 	}
-	t.touched = sum // keeps the reads from being optimised away
+	t.touchDevices(n)
+	for i := range n {
+		p := &w.pieces[i]
+		w.out[i], w.in[i] = -1, -1
+		if w.wanted[i]&flow.SrcInternal != 0 {
+			w.out[i] = t.slot(p.srcHash, p.src)
+		}
+		if w.wanted[i]&flow.DstInternal != 0 {
+			w.in[i] = t.slot(p.dstHash, p.dst)
+		}
+	}
+	t.touchBins(n)
+	for i := range n {
+		p := &w.pieces[i]
+		if w.out[i] >= 0 {
+			t.book(Out, w.out[i], p, p.mark&flow.DstInternal != 0)
+		}
+		if w.in[i] >= 0 {
+			t.book(In, w.in[i], p, p.mark&flow.SrcInternal != 0)
+		}
+	}
 }
 
 // cut takes one record out of the batch and clamps its times: no flow ends
@@ -177,7 +167,7 @@ func (t *Tracker) book(d Direction, slot int32, p *piece, peerInternal bool) {
 	dev := t.dev.at(slot)
 	dev.touched, dev.via = max(dev.touched, p.last), p.exporter
 	minute := t.now / 60
-	m := &dev.minutes[minute%minutes]
+	m := &dev.now
 	if p.first/60 == minute {
 		m.Bytes[d] += p.bytes
 		m.Packets[d] += p.packets
@@ -261,7 +251,7 @@ func (t *Tracker) spreadMinutes(dev *device, d Direction, p *piece, minute int64
 		a = oldest
 	}
 	for i := a; i <= b; i++ {
-		m := &dev.minutes[i%minutes]
+		m := dev.minute(i, minute)
 		k := uint64(i - p.first/60)
 		bytes, packets := part(p.bytes, k, n), part(p.packets, k, n)
 		if i == b {

@@ -21,27 +21,31 @@ const (
 // Upload follows what one device sends to outside, in half days: the running
 // one and the one before, so it always covers the last 12 to 24 hours.
 type Upload struct {
-	Addr  flow.Addr
-	Since int64 // Unix second from which its uploads are known
-
+	// One cache line, with the counts of the open generation: what each flow needs.
 	dev   int32
 	used  bool
 	dirty bool
 	last  int64 // last second of an upload
 	gens  [2]generation
+
 	hours [upHours]upHour
 	known [knownSize]uint32
 	nknow int
+
+	Addr  flow.Addr
+	Since int64 // Unix second from which its uploads are known
+
+	_ [48]byte // whole cache lines: uploads lie side by side
 }
 
 type generation struct {
 	stamp    int64 // Unix time / halfDay
 	out, in  uint64
 	flows    uint64
-	dests    topK
-	ports    topK
 	outBulk  uint64 // sent to ports other than 53, 80, 443
 	firstOut int64  // Unix nanoseconds
+	dests    topK
+	ports    topK
 }
 
 type upHour struct {

@@ -104,7 +104,7 @@ func (d Device) Closed5() (s Sums) {
 // still to come may raise it.
 func (d Device) Five() (s Sums) {
 	for i := range int64(5) {
-		s.add(&d.dev.minutes[mod(d.w.Now/60-i, minutes)])
+		s.add(d.dev.minute(d.w.Now/60-i, d.w.Now/60))
 	}
 	return s
 }
@@ -115,7 +115,7 @@ func (d Device) Running() (s Sums) {
 	hour := minute / 60
 	s = d.dev.hours[hour&1].Sums
 	for m := max(minute-lateness+1, hour*60); m <= minute; m++ {
-		s.add(&d.dev.minutes[mod(m, minutes)])
+		s.add(d.dev.minute(m, minute))
 	}
 	return s
 }
