@@ -43,6 +43,7 @@ type device struct {
 	met     int32     // index into the contacts, -1 = none
 	due     [2]uint32 // bytes until the next flow is noted as a contact: requests to outside, the rest
 	lull    lull
+	net     uint16 // most specific network, see Networks
 	minutes [minutes]Sums
 	hours   [2]hour // by Unix hour, even and odd
 	upHour  uint64  // bytes sent to outside in the running hour

@@ -44,7 +44,7 @@ func BenchmarkAdd(b *testing.B) {
 
 // BenchmarkMinute is the pass over all devices when a minute ends.
 func BenchmarkMinute(b *testing.B) {
-	for _, n := range []int{10_000, 1_000_000} {
+	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("%d devices", n), func(b *testing.B) {
 			tr := newTracker(b, nil)
 			x := flow.NewBatch(n)
