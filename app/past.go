@@ -133,9 +133,10 @@ func (e *Engine) closeHour() {
 }
 
 func (e *Engine) union() *baseline.Store {
-	var all []*baseline.Store
-	for _, k := range e.keepers() {
-		all = append(all, k.Store)
+	keepers := e.keepers()
+	all := make([]*baseline.Store, len(keepers))
+	for i, k := range keepers {
+		all[i] = k.Store
 	}
 	return baseline.Union(all...)
 }
