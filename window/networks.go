@@ -75,6 +75,10 @@ func (n *Networks) of(a *flow.Addr) uint16 {
 	return i
 }
 
+// stale is for how many seconds a device without traffic may still have some in its
+// open hours.
+const stale = 2 * 3600
+
 // netSums is what the devices of a shard amount to that have a network as their
 // most specific one.
 type netSums struct{ five, hour Sums }

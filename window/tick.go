@@ -41,9 +41,10 @@ func (t *Tracker) closeMinute(w *Window) {
 			five.add(&d.minutes[mod(closed-k, minutes)])
 		}
 		h.Peak5.raise(&five)
-		n := &t.nets[d.net]
-		n.five.add(&five)
-		n.hour.add(&h.Sums)
+		if d.touched > t.now-stale {
+			t.nets[d.net].five.add(&five)
+			t.nets[d.net].hour.add(&h.Sums)
+		}
 	}
 	w.Hour, w.Closed = (closed+1)%60 == 0, hr
 }
