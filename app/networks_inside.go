@@ -11,13 +11,15 @@ import (
 	"tidewatch/window"
 )
 
-// inside tells the judge of networks about single devices. It looks at all of them,
-// and so is asked only about networks that are far from their past, and for drops.
+// inside tells the judge of networks about single devices. It looks at all of them, once
+// a tick, and only when a network is far from its past, or may have dropped.
 type inside struct {
 	engine *Engine
 	told   map[flow.Addr]int64 // Unix second of a device's newest finding of medium or above
 	blind  []bool              // by network, of second seen
 	seen   int64
+	excess [baseline.HourBytesOut + 1]excesses // by measure, memory of one tick
+	lack   [baseline.HourBytesOut + 1]excesses
 }
 
 // toldFor is how long a finding counts, in seconds: for the hour that it is part of.
@@ -48,17 +50,46 @@ func (x *inside) sweep(now int64) {
 
 // Told implements volume.Inside.
 func (x *inside) Told(network int, m baseline.Measure, low bool, but func(network int) bool) (sum float64) {
-	e := x.engine
-	layout, until := e.networks.totals, time.Unix(e.networks.totals.At(), 0)
+	totals := x.engine.networks.totals
+	of := &x.excess[m]
+	if low {
+		of = &x.lack[m]
+	}
+	if of.at != totals.At() {
+		of.at = totals.At()
+		x.sum(of, m, low)
+	}
+	for k := network; k < totals.Len(); k++ { // those inside it have higher numbers
+		if of.by[k] != 0 && totals.Within(k, network) && !but(k) {
+			sum += of.by[k]
+		}
+	}
+	return sum
+}
+
+// excesses are how much devices that need no telling carry beyond their past, or lack,
+// by their most specific network.
+type excesses struct {
+	at int64 // Unix second that it holds for
+	by []float64
+}
+
+// sum looks at all devices, once for all networks that ask in a tick.
+func (x *inside) sum(of *excesses, m baseline.Measure, low bool) {
+	e, until := x.engine, time.Unix(of.at, 0)
 	from := until.Add(-fiveMinutes)
 	if m == baseline.HourBytesIn || m == baseline.HourBytesOut {
 		from = until.Truncate(time.Hour)
 	}
+	if of.by == nil {
+		of.by = make([]float64, e.networks.totals.Len())
+	}
+	clear(of.by)
 	for _, s := range e.shards {
 		past := keyed{s.past, s.who}
 		for i := range s.window.Devices() {
 			d, ok := s.window.Device(i)
-			if !ok || !layout.Within(d.Network(), network) || but(d.Network()) {
+			if !ok {
 				continue
 			}
 			a := d.Addr()
@@ -68,15 +99,13 @@ func (x *inside) Told(network int, m baseline.Measure, low bool, but func(networ
 				}
 			}
 			usual, _ := past.At(a, until, m)
-			value := float64(valueOf(d, m))
+			more := float64(valueOf(d, m)) - usual.Median
 			if low {
-				sum += max(usual.Median-value, 0)
-			} else {
-				sum += max(value-usual.Median, 0)
+				more = -more
 			}
+			of.by[d.Network()] += max(more, 0)
 		}
 	}
-	return sum
 }
 
 func valueOf(d window.Device, m baseline.Measure) uint64 {

@@ -14,6 +14,7 @@ import (
 	"tidewatch/detect"
 	"tidewatch/flow"
 	"tidewatch/incident"
+	"tidewatch/schedule"
 )
 
 // offices is a site of two networks of 60 devices each, whose hours differ by a factor
@@ -22,7 +23,8 @@ type offices struct {
 	r      *rand.Rand
 	at     time.Time
 	batch  *flow.Batch
-	factor [120]float64 // of this hour, by device
+	factor [120]float64                        // of this hour, by device
+	deaf   func(at time.Time, device int) bool // its exporter does not send; nil: all do
 }
 
 var officesAt = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
@@ -48,6 +50,9 @@ func (o *offices) play(e *Engine, days float64, times func(at time.Time, device 
 			if o.at.Minute() == 0 {
 				o.factor[d] = math.Exp(o.r.NormFloat64())
 			}
+			if o.deaf != nil && o.deaf(o.at, d) {
+				continue
+			}
 			v := o.factor[d]
 			if times != nil {
 				v *= times(o.at, d)
@@ -56,7 +61,7 @@ func (o *offices) play(e *Engine, days float64, times func(at time.Time, device 
 			r := flow.Record{
 				Start: start.UnixNano(), End: start.Add(100 * time.Second).UnixNano(), Received: start.Add(100 * time.Second).UnixNano(),
 				Src: flow.AddrFrom4([4]byte{10, byte(1 + d/60), 0, byte(d)}), Dst: flow.AddrFrom4([4]byte{203, 0, 113, byte(d)}),
-				SrcPort: 443, DstPort: 50_000, Proto: flow.ProtoTCP, Packets: 50, Bytes: uint64(1e6 * v), Sampling: 1,
+				SrcPort: 443, DstPort: 50_000, Proto: flow.ProtoTCP, Packets: 50, Bytes: uint64(1e6 * v), Sampling: 1, Exporter: uint32(d / 5),
 			}
 			o.batch.Append(&r)
 		}
@@ -134,6 +139,10 @@ func TestNetworks(t *testing.T) {
 			if inc, ok := drop[subject]; ok && inc.Severity != detect.Low {
 				t.Errorf("beside it: %s", inc.Headline())
 			}
+		}
+		p, _ := e.union().Profile(baseline.NetworkKey(netip.MustParsePrefix("10.1.0.0/16")), baseline.FieldBytesIn)
+		if n := p.Trust["ignored"]; n < 1 || n > 4 {
+			t.Errorf("%d hours of the loud network are not learned", n)
 		}
 		if shards == 1 {
 			first = a.result.Incidents
@@ -246,5 +255,43 @@ func TestNetworksKeepTheirPast(t *testing.T) {
 	}
 	if d := hours["10.1.0.0/16"] + hours["10.2.0.0/16"] - hours["site"]; math.Abs(d) > 1e-6*hours["site"] || hours["site"] != hours["10.0.0.0/8"] || d != d {
 		t.Errorf("the networks do not add up to the site: %v", hours)
+	}
+}
+
+// Hours of a network are not learned when its exporter was down, when an event for all
+// of it says so, or when devices that must not be learned carry a quarter of it.
+func TestSpoiltHoursOfNetworks(t *testing.T) {
+	no := false
+	event := func(start string, targets ...string) schedule.Event {
+		return schedule.Event{Name: "e" + start, Start: "2026-03-03 " + start, Duration: "40m", Effects: schedule.Effects{Targets: targets, Learn: &no}}
+	}
+	cfg := officesConfig(2)
+	cfg.Schedule.Events = []schedule.Event{
+		event("02:10", "10.1.0.0/16"), event("05:10", "10.1.0.1", "10.1.0.2"), event("08:10", "10.2.0.64/26"), event("11:10"),
+	}
+	cfg.Enrich.Exporter = func(i uint32) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
+	e, err := NewEngine(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Lesson(true)
+	o := newOffices()
+	o.deaf = func(at time.Time, device int) bool { // a line of 10.1 is out of sight for an hour
+		return device < 5 && at.YearDay() == officesAt.YearDay()+1 && at.Hour() == 15
+	}
+	o.play(e, 3, nil)
+	for name, want := range map[string][]int{
+		"10.1.0.0/16": {2, 11, 15, 16}, // the sixteenth: it was back after the hour had begun
+		"10.2.0.0/16": {8, 11},
+		"10.0.0.0/8":  {2, 8, 11, 15, 16}, // half of it was not to be learned
+	} {
+		key, err := keyOf(nil, name, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, _ := e.union().Profile(key, baseline.FieldBytesIn)
+		if got := p.Trust["ignored"]; got != len(want) {
+			t.Errorf("%s: %d hours are not learned, want those at %v", name, got, want)
+		}
 	}
 }
