@@ -108,7 +108,8 @@ func (n *Networks) rise(w *window.Window, t *window.NetworkTotals, i int, s *sub
 }
 
 func (n *Networks) drop(w *window.Window, t *window.NetworkTotals, i int, s *subject) (f detect.Finding, ok bool) {
-	low, ok := n.d.lowered(s, func() bool { return n.inside.Seen(i, s.now+1-300, s.now+1) })
+	to := w.Now - 300 // as for devices: exporters may be that late
+	low, ok := n.d.lowered(s, func() bool { return n.inside.Seen(i, to-300, to) })
 	if !ok {
 		return f, false
 	}
