@@ -82,7 +82,7 @@ func (h *handlers) listBaselines(ctx context.Context, _ *struct{}) (*BaselinesOu
 type ApproveInput struct {
 	Body struct {
 		Version string    `json:"version,omitempty" maxLength:"64" doc:"to keep for good; or else device and since"`
-		Device  string    `json:"device,omitempty" maxLength:"255" doc:"address or name of the device whose new normal it is"`
+		Device  string    `json:"device,omitempty" maxLength:"255" doc:"address or name of the device whose new normal it is; a network, or site"`
 		Since   time.Time `json:"since,omitzero" doc:"from when on"`
 		By      string    `json:"by,omitempty" maxLength:"64" doc:"who; administrator when absent"`
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"tidewatch/baseline"
 	"tidewatch/detect"
 	"tidewatch/detect/outage"
 	"tidewatch/enrich"
@@ -29,6 +30,8 @@ type Engine struct {
 	enrich   *enrich.Enricher
 	outages  *outage.Watch
 	shards   []*shard
+	networks *networks
+	inside   *inside
 	seed     flow.Seed // keys the hash that gives devices to shards
 	book     *incident.Book
 	verdicts *feedback.Book // what people said; nil: nothing
@@ -83,8 +86,13 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 		return nil, err
 	}
 	e.planned = planned.View()
+	layout := totalsOf(cfg)
+	e.inside = &inside{engine: e, told: map[flow.Addr]int64{}, blind: make([]bool, layout.Len())}
+	if e.networks, err = newNetworks(cfg, layout, e.planned, e.inside); err != nil {
+		return nil, err
+	}
 	for i := range cfg.Shards {
-		s, err := newShard(cfg, i, cfg.Shards, shardDeps{who, planned, e.outages})
+		s, err := newShard(cfg, i, cfg.Shards, shardDeps{who, planned, layout, e.outages})
 		if err != nil {
 			return nil, err
 		}
@@ -165,6 +173,7 @@ func (e *Engine) advance(sec int64) {
 			s.windows.Jump(sec)
 			s.since = sec
 		}
+		e.networks.totals.Reset()
 		e.now = sec
 		return
 	}
@@ -199,6 +208,7 @@ func (e *Engine) tick() {
 			return cmp.Or(cmp.Compare(a.Detector, b.Detector), a.Subject.Addr().Compare(b.Subject.Addr()))
 		})
 	}
+	found = e.tickNetworks(found)
 	watched := len(found)
 	if found = e.outages.Judge(e.now, found); e.lesson {
 		found = found[:watched]
@@ -238,6 +248,9 @@ const suspicion = 0.6
 
 // promote has a suspicious device followed second by second.
 func (e *Engine) promote(f *detect.Finding) {
+	if !f.Subject.IsSingleIP() {
+		return
+	}
 	a := flow.AddrFrom(f.Subject.Addr())
 	e.owner(a).windows.Promote(a)
 }
@@ -246,6 +259,9 @@ func (e *Engine) promote(f *detect.Finding) {
 // one included: attacks come back.
 func (e *Engine) hurts(f *detect.Finding) {
 	a := flow.AddrFrom(f.Subject.Addr())
+	if !f.Subject.IsSingleIP() {
+		a = baseline.NetworkKey(f.Subject)
+	}
 	if _, known := e.hurt[a]; !known && len(e.hurt) >= maxHurt {
 		for other, until := range e.hurt { // forget those that are over
 			if until < e.now/3600-2 {
@@ -262,11 +278,13 @@ func (e *Engine) hurts(f *detect.Finding) {
 // spoiled reports whether an hour of a device must not be learned: it was under
 // attack, or the exporter that tells of it was down. Shards call it side by
 // side; nothing writes to what it reads meanwhile.
-func (e *Engine) spoiled(d window.Device, hour int64) bool {
-	if e.outages.Blind(d.Exporter(), hour*3600, (hour+1)*3600) {
-		return true
-	}
-	until, ok := e.hurt[d.Addr()]
+func (e *Engine) spoiled(d window.Device, hour int64) (hurt, blind bool) {
+	return e.hurtIn(d.Addr(), hour), e.outages.Blind(d.Exporter(), hour*3600, (hour+1)*3600)
+}
+
+// hurtIn reports whether a device, or the network under a key, was attacked in an hour.
+func (e *Engine) hurtIn(a flow.Addr, hour int64) bool {
+	until, ok := e.hurt[a]
 	return ok && hour <= until && hour >= until-48
 }
 

@@ -60,8 +60,8 @@ func (e *Engine) Verdicts(f func(b *feedback.Book, now time.Time)) {
 func (e *Engine) Freeze(on bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range e.shards {
-		s.past.Freeze(on)
+	for _, k := range e.keepers() {
+		k.Freeze(on)
 	}
 }
 
@@ -74,8 +74,8 @@ func (e *Engine) Approve(device string, since time.Time) (hours int, err error) 
 	if err != nil {
 		return 0, err
 	}
-	for _, s := range e.shards { // one of them knows it
-		hours += s.past.Approve(key, since)
+	for _, k := range e.keepers() { // one of them knows it
+		hours += k.Approve(key, since)
 	}
 	return hours, nil
 }
@@ -85,17 +85,19 @@ func (e *Engine) Approve(device string, since time.Time) (hours int, err error) 
 func (e *Engine) Replace(snapshot []byte) (before []byte, devices int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	u := e.union()
-	before = u.AppendSnapshot(nil)
-	devices, _ = u.Counts()
+	data, devices := e.union().AppendSnapshot(nil), 0
 	for _, s := range e.shards {
+		n, _ := s.past.Counts()
+		devices += n
+	}
+	for _, k := range e.keepers() {
 		// It was checked as a whole by the first, so that it fails in none or there.
-		if err := s.past.Restore(snapshot, s.owner(e.seed)); err != nil {
+		if err := k.Restore(snapshot, k.owns); err != nil {
 			return nil, 0, err
 		}
 	}
-	for _, s := range e.shards {
-		_ = s.past.TakeJournal(nil)
+	for _, k := range e.keepers() {
+		_ = k.TakeJournal(nil)
 	}
-	return before, devices, nil
+	return data, devices, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"tidewatch/baseline"
 	"tidewatch/store"
+	"tidewatch/window"
 )
 
 // Library is what was learned, as it lies in the data directory, for people to look
@@ -55,6 +56,7 @@ func (l *Library) Versions() (all []store.Version, current string, frozen bool) 
 func (l *Library) Store(version string) (*baseline.Store, error) {
 	bcfg := l.cfg.Baseline
 	bcfg.Zone = l.cfg.zone()
+	bcfg.MaxDevices += window.MaxNetworks + 1
 	s, err := baseline.New(bcfg)
 	if err != nil {
 		return nil, err
@@ -121,6 +123,7 @@ func (l *Library) Rollback(id string) (v store.Version, err error) {
 
 func (l *Library) save(s *baseline.Store, state, note string) (store.Version, error) {
 	devices, _ := s.Counts()
+	devices -= len(networksOf(s))
 	return l.files.Save(s.AppendSnapshot(nil), store.Version{Created: time.Now().UTC(), Devices: devices, State: state, Note: note})
 }
 

@@ -22,8 +22,20 @@ type Overview struct {
 	Current  string          `json:"current"`
 	Frozen   bool            `json:"frozen"`
 	Devices  int             `json:"devices"`
+	Networks []string        `json:"networks"` // whose totals are known
 	Versions []store.Version `json:"versions"`
 	Remarks  []DeviceRemark  `json:"remarks"`
+}
+
+// networksOf names the networks that a store knows.
+func networksOf(s *baseline.Store) []string {
+	out := []string{}
+	for _, a := range s.Addresses() {
+		if _, ok := baseline.Network(a); ok {
+			out = append(out, baseline.Label(a))
+		}
+	}
+	return out
 }
 
 // DeviceRemark is something to look at in what was learned of a device.
@@ -40,11 +52,13 @@ func (l *Library) Overview() (*Overview, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Networks = networksOf(s)
 	o.Devices, _ = s.Counts()
+	o.Devices -= len(o.Networks)
 	for _, a := range s.Addresses() {
 		remarks := s.Audit(a)
 		for i := range remarks {
-			o.Remarks = append(o.Remarks, DeviceRemark{a.Netip().String(), remarks[i]})
+			o.Remarks = append(o.Remarks, DeviceRemark{baseline.Label(a), remarks[i]})
 		}
 	}
 	return o, nil
@@ -68,6 +82,9 @@ func (o *Overview) WriteText(w io.Writer) error {
 		line("%s\t%s\t%d\t%s\t%s", v.ID, state, v.Devices, size(float64(v.Bytes)), v.Note)
 	}
 	line("\n%d devices are known.", o.Devices)
+	if len(o.Networks) > 0 {
+		line("Known as a whole: %s.", strings.Join(o.Networks, ", "))
+	}
 	if o.Frozen {
 		line("Learning is FROZEN; tidewatch baseline freeze --off lets it go on.")
 	}
@@ -87,7 +104,7 @@ type Profile struct {
 	Zone string `json:"zone"`
 }
 
-// Profile describes a device, by its address or its name in the leases.
+// Profile describes a device, by its address or its name in the leases, or a network.
 func (l *Library) Profile(device, version, field string) (*Profile, error) {
 	key, err := l.key(device)
 	if err != nil {
@@ -101,7 +118,7 @@ func (l *Library) Profile(device, version, field string) (*Profile, error) {
 	p.Address = device
 	if !ok {
 		n, _ := s.Counts()
-		return nil, fmt.Errorf("nothing was learned of %s; %d other devices are known", device, n)
+		return nil, fmt.Errorf("nothing was learned of %s; %d other devices are known", device, n-len(networksOf(s)))
 	}
 	return &Profile{p, l.cfg.zone().String()}, nil
 }
@@ -116,15 +133,27 @@ func (l *Library) key(device string) (flow.Addr, error) {
 }
 
 // keyOf is what the past of a device is kept under at a moment: told by its address,
-// or by its name in the leases.
+// or by its name in the leases; or that of a network, told by its prefix, or "site".
 func keyOf(who *identity.Table, device string, at int64) (flow.Addr, error) {
+	if p, ok := NetworkOf(device); ok {
+		return baseline.NetworkKey(p), nil
+	}
 	if a, err := netip.ParseAddr(device); err == nil {
 		return who.Key(flow.AddrFrom(a), at), nil
 	}
 	if !who.Names() {
-		return flow.Addr{}, &InputError{fmt.Errorf("%s is not an address, and identity.leases names no devices", device)}
+		return flow.Addr{}, &InputError{fmt.Errorf("%s is not an address or a network, and identity.leases names no devices", device)}
 	}
 	return identity.NameKey(device), nil
+}
+
+// NetworkOf is the network that people mean by a prefix, or by "site".
+func NetworkOf(text string) (netip.Prefix, bool) {
+	if text == baseline.SiteName {
+		return baseline.Site(), true
+	}
+	p, err := netip.ParsePrefix(text)
+	return p, err == nil && baseline.HasKey(p)
 }
 
 // WriteText prints the week as a small heat map, then the hours of the day.

@@ -109,6 +109,8 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 			spent[d.Name()] += s.spent[i].Seconds()
 		}
 	}
+	found["volume"] += m.e.networks.found
+	spent["volume"] += m.e.networks.spent.Seconds()
 	gauge(m.devices, float64(devices))
 	gauge(m.hot, float64(hot))
 	for t, n := range tiers {

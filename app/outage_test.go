@@ -102,7 +102,7 @@ func TestExporterDown(t *testing.T) {
 				d, ok := w.Device(n)
 				for hour := t0 / 3600; ok && hour <= t0/3600+2; hour++ {
 					want := d.Addr() == flow.AddrFrom4([4]byte{10, 0, 0, 1}) && hour > t0/3600
-					if got := r.spoiled(d, hour); got != want {
+					if _, got := r.spoiled(d, hour); got != want {
 						t.Errorf("%v, hour %d: spoiled is %v", d.Addr().Netip(), hour-t0/3600, got)
 					}
 				}

@@ -37,10 +37,27 @@ func (e *Engine) overlook(sec int64) {
 
 // owner tells a store which devices belong to a shard.
 func (s *shard) owner(seed flow.Seed) func(flow.Addr) bool {
-	if s.of == 1 {
-		return nil
+	return func(a flow.Addr) bool {
+		if _, network := baseline.Network(a); network {
+			return false
+		}
+		return s.of == 1 || s.owns(seed.Hash(&a))
 	}
-	return func(a flow.Addr) bool { return s.owns(seed.Hash(&a)) }
+}
+
+// keeper is a store with what belongs to it.
+type keeper struct {
+	*baseline.Store
+	owns func(flow.Addr) bool
+}
+
+// keepers are the stores of all shards, then that of the networks.
+func (e *Engine) keepers() []keeper {
+	out := make([]keeper, 0, len(e.shards)+1)
+	for _, s := range e.shards {
+		out = append(out, keeper{s.past, s.owner(e.seed)})
+	}
+	return append(out, keeper{e.networks.past, e.networks.owns()})
 }
 
 // Recall gives the engine what earlier runs learned: the newest snapshot and the
@@ -49,16 +66,16 @@ func (s *shard) owner(seed flow.Seed) func(flow.Addr) bool {
 func (e *Engine) Recall(snapshot, journal []byte) (whole int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range e.shards {
+	for _, k := range e.keepers() {
 		if snapshot != nil {
-			if err := s.past.Restore(snapshot, s.owner(e.seed)); err != nil {
+			if err := k.Restore(snapshot, k.owns); err != nil {
 				return 0, err
 			}
 		}
-		if whole, err = s.past.Replay(journal, s.owner(e.seed)); err != nil {
+		if whole, err = k.Replay(journal, k.owns); err != nil {
 			return whole, err
 		}
-		s.past.Recording(true)
+		k.Recording(true)
 	}
 	return whole, nil
 }
@@ -79,6 +96,9 @@ func (e *Engine) Resume(checkpoint []byte) error {
 		}
 		s.since = (now - shortGap) / 3600 * 3600 // the hour before is open for some minutes more
 	}
+	if err := e.networks.totals.Resume(checkpoint); err != nil {
+		return err
+	}
 	e.now, e.resumed = now, true
 	return nil
 }
@@ -87,8 +107,8 @@ func (e *Engine) Resume(checkpoint []byte) error {
 func (e *Engine) Learned(buf []byte) []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range e.shards {
-		buf = s.past.TakeJournal(buf)
+	for _, k := range e.keepers() {
+		buf = k.TakeJournal(buf)
 	}
 	return buf
 }
@@ -98,12 +118,7 @@ func (e *Engine) Learned(buf []byte) []byte {
 func (e *Engine) Memory() (data []byte, devices int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	u := e.union()
-	for _, s := range e.shards {
-		_ = s.past.TakeJournal(nil)
-	}
-	devices, _ = u.Counts()
-	return u.AppendSnapshot(nil), devices
+	return e.memory()
 }
 
 // closeHour moves flow time to where the running hour is learned, if it was nearly
@@ -118,11 +133,25 @@ func (e *Engine) closeHour() {
 }
 
 func (e *Engine) union() *baseline.Store {
-	all := make([]*baseline.Store, len(e.shards))
-	for i, s := range e.shards {
-		all[i] = s.past
+	keepers := e.keepers()
+	all := make([]*baseline.Store, len(keepers))
+	for i, k := range keepers {
+		all[i] = k.Store
 	}
 	return baseline.Union(all...)
+}
+
+// memory is Memory for callers that have the mutex.
+func (e *Engine) memory() (data []byte, devices int) {
+	data = e.union().AppendSnapshot(nil)
+	for _, k := range e.keepers() {
+		_ = k.TakeJournal(nil)
+	}
+	for _, s := range e.shards {
+		n, _ := s.past.Counts()
+		devices += n
+	}
+	return data, devices
 }
 
 // Now is the running second of flow time, 0 before the first flow.
@@ -222,9 +251,7 @@ func newMemory(e *Engine, files *store.Baselines, log *slog.Logger) (*memory, er
 	if err := files.Start(whole); err != nil {
 		return nil, err
 	}
-	for _, s := range e.shards {
-		s.past.Freeze(files.Frozen())
-	}
+	e.Freeze(files.Frozen())
 	m := &memory{engine: e, files: files, log: log}
 	if err := m.loadHabits(); err != nil {
 		return nil, err
@@ -324,5 +351,5 @@ func (e *Engine) checkpoint(buf []byte) []byte {
 	for i, s := range e.shards {
 		all[i] = s.windows
 	}
-	return window.Checkpoint(buf, all...)
+	return window.Checkpoint(buf, e.networks.totals, all...)
 }

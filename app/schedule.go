@@ -55,6 +55,7 @@ func (e *Engine) Plan(s *schedule.Schedule) {
 		shard.planned.Turn(s)
 		shard.past.Holidays()
 	}
+	e.networks.past.Holidays()
 }
 
 const (
@@ -112,9 +113,8 @@ func silence(planned *schedule.View, f *detect.Finding) bool {
 // silencer names the event that keeps the alert about a finding back; "" when
 // none does. What counts is the stretch that the finding was judged by.
 func silencer(planned *schedule.View, f *detect.Finding) string {
-	addr := flow.AddrFrom(f.Subject.Addr())
 	over := func(from, to time.Time) string {
-		if e := planned.Over(addr, from, to, f.Kind); e.NoAlert {
+		if e := over(planned, f.Subject, from, to, f.Kind); e.NoAlert {
 			return e.Name
 		}
 		return ""

@@ -25,6 +25,8 @@ import (
 type shard struct {
 	index, of int
 	windows   *window.Tracker
+	window    *window.Window // of the newest tick
+	spoilt    []spoilt       // by network, of the hour that closed
 	past      *baseline.Store
 	who       *identity.Table
 	shared    map[flow.Addr]*sharedHour
@@ -42,6 +44,7 @@ type shard struct {
 type shardDeps struct {
 	who     *identity.Table
 	planned *schedule.Schedule
+	layout  *window.Networks
 	sight   volume.Sight // knows which exporters are there
 }
 
@@ -50,7 +53,8 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	wcfg := cfg.Window
 	wcfg.MaxDevices, wcfg.MaxHot, wcfg.MaxUploads = part(wcfg.MaxDevices, of), part(wcfg.MaxHot, of), part(wcfg.MaxUploads, of)
 	s := &shard{index: index, of: of, who: deps.who, planned: deps.planned.View(), shared: map[flow.Addr]*sharedHour{}}
-	wcfg.MaxContacts = part(wcfg.MaxContacts, of)
+	wcfg.MaxContacts, wcfg.Networks = part(wcfg.MaxContacts, of), deps.layout
+	s.spoilt = make([]spoilt, deps.layout.Len())
 	bcfg := cfg.Baseline
 	bcfg.Holiday = s.planned.Holiday
 	bcfg.Zone, bcfg.MaxDevices = cfg.zone(), part(bcfg.MaxDevices, of)
@@ -121,8 +125,9 @@ func (s *shard) add(b *flow.Batch, from, to int) {
 
 // tick ends the running second: the hour that closed is learned, then the
 // detectors judge, unless this is only a lesson.
-func (s *shard) tick(lesson bool, spoiled func(window.Device, int64) bool) {
+func (s *shard) tick(lesson bool, spoiled spoiling) {
 	w := s.windows.Tick()
+	s.window = w
 	s.findings = s.findings[:0]
 	if w.Revised() == 0 && !w.Minute {
 		return
@@ -140,15 +145,23 @@ func (s *shard) tick(lesson bool, spoiled func(window.Device, int64) bool) {
 	}
 }
 
+// spoiling tells whether an hour of a device must not be learned, and why: it was
+// hurt, or out of sight.
+type spoiling func(d window.Device, hour int64) (hurt, blind bool)
+
+// unseen reports whether an hour was not received as a whole.
+func (s *shard) unseen(hour int64) bool { return s.since > hour*3600+60 || hour <= s.blind }
+
 // learn hands the hour that closed to the baseline. Of hours in which a device was
 // under attack, giving data away or out of sight, or that were not seen as a
 // whole, only a note is kept.
-func (s *shard) learn(w *window.Window, spoiled func(window.Device, int64) bool) {
-	if s.since > w.Closed*3600+60 || w.Closed <= s.blind {
+func (s *shard) learn(w *window.Window, spoiled spoiling) {
+	if s.unseen(w.Closed) {
 		return
 	}
 	seen := false
 	clear(s.shared)
+	clear(s.spoilt)
 	for i := range w.Devices() {
 		d, ok := w.Device(i)
 		if !ok {
@@ -160,7 +173,11 @@ func (s *shard) learn(w *window.Window, spoiled func(window.Device, int64) bool)
 			Bytes: total.Bytes, Packets: total.Packets, Flows: total.Flows,
 			PeakBytes: peak.Bytes, PeakPackets: peak.Packets[window.In],
 		}
-		ignore := spoiled(d, w.Closed) || d.Since() > w.Closed*3600+60 || unlearned(s.planned, d.Addr(), w.Closed)
+		hurt, blind := spoiled(d, w.Closed)
+		if hurt = hurt || unlearned(s.planned, d.Addr(), w.Closed); hurt || blind {
+			s.spoil(d, total, blind)
+		}
+		ignore := hurt || blind || d.Since() > w.Closed*3600+60
 		if !ignore {
 			s.habits.Learn(d.Addr(), &baseline.Lesson{
 				Hour: w.Closed, Bytes: total.Bytes[window.In] + total.Bytes[window.Out], Contacts: d.Contacts(),
@@ -179,4 +196,9 @@ func (s *shard) learn(w *window.Window, spoiled func(window.Device, int64) bool)
 	if seen {
 		s.past.Observed(w.Closed)
 	}
+}
+
+// spoil notes for its network that the hour of a device must not be learned.
+func (s *shard) spoil(d window.Device, total *window.Sums, blind bool) {
+	s.spoilt[d.Network()].add(&spoilt{total.Bytes, blind})
 }

@@ -26,12 +26,12 @@ type Change struct {
 func Diff(before, after *Store) (out []Change) {
 	for _, a := range before.Addresses() {
 		if after.devices[a] == nil {
-			out = append(out, Change{Address: a.Netip().String(), Kind: "removed", Before: before.usual(a, BytesIn).sum()})
+			out = append(out, Change{Address: Label(a), Kind: "removed", Before: before.usual(a, BytesIn).sum()})
 		}
 	}
 	for _, a := range after.Addresses() {
 		if before.devices[a] == nil {
-			out = append(out, Change{Address: a.Netip().String(), Kind: "added", After: after.usual(a, BytesIn).sum()})
+			out = append(out, Change{Address: Label(a), Kind: "added", After: after.usual(a, BytesIn).sum()})
 			continue
 		}
 		if c, ok := compare(before, after, a); ok {
@@ -50,7 +50,7 @@ func (c *Change) size() float64 {
 func compare(before, after *Store, a flow.Addr) (worst Change, ok bool) {
 	for k := range HourBytesIn {
 		x, y := before.usual(a, k), after.usual(a, k)
-		c := Change{Address: a.Netip().String(), Kind: "changed", Measure: k.String(), Before: x.sum(), After: y.sum()}
+		c := Change{Address: Label(a), Kind: "changed", Measure: k.String(), Before: x.sum(), After: y.sum()}
 		if c.Before > 0 && c.After > 0 {
 			c.Factor = c.After / c.Before
 		}

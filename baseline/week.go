@@ -129,7 +129,7 @@ func (s *Store) Profile(addr flow.Addr, f Field) (out Profile, ok bool) {
 		return out, false
 	}
 	out = Profile{
-		Address: addr.Netip().String(), Field: f, DaysLearned: int(p.active), Trust: map[string]int{},
+		Address: Label(addr), Field: f, DaysLearned: int(p.active), Trust: map[string]int{},
 		FirstSeen: time.Unix(p.first*3600, 0).UTC(), LastSeen: time.Unix(p.last*3600+3600, 0).UTC(), Remarks: []Remark{},
 	}
 	var weeks [hoursOfWeek][]float64

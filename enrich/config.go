@@ -14,6 +14,9 @@ import (
 type Config struct {
 	// Internal are the own networks. Addresses in them are devices.
 	Internal []netip.Prefix `yaml:"internal"`
+	// Totals are the networks that are judged as a whole, beside the site; empty means
+	// those of networks.internal. 256 at most; an IPv6 network is no longer than /64.
+	Totals []netip.Prefix `yaml:"totals"`
 	// Boundary are the exporters, by source address, that see all traffic between
 	// inside and outside. Naming them counts such traffic there and nowhere else.
 	Boundary []netip.Prefix `yaml:"boundary"`
@@ -56,6 +59,20 @@ func (c Config) Validate() error {
 			return fmt.Errorf("internal: %w", err)
 		}
 	}
+	for _, p := range c.Totals {
+		if err := validPrefix(p); err != nil {
+			return fmt.Errorf("totals: %w", err)
+		}
+		switch {
+		case p.IsSingleIP(), p.Addr().Is6() && p.Bits() > 64:
+			return fmt.Errorf("totals: network %v is too small, the longest are IPv4 /31 and IPv6 /64", p)
+		case p.Addr().Is6() && p.Bits() == 0:
+			return errors.New("totals: the site as a whole needs no entry")
+		}
+	}
+	if len(c.Totals) > maxTotals {
+		return fmt.Errorf("totals names %d networks, at most %d can be judged", len(c.Totals), maxTotals)
+	}
 	for _, p := range c.Boundary {
 		if err := validPrefix(p); err != nil {
 			return fmt.Errorf("boundary: %w", err)
@@ -66,6 +83,9 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
+
+// maxTotals is how many networks windows can sum.
+const maxTotals = 256
 
 // validPrefix refuses what is most often a typing error: 10.1.2.3/8 covers far
 // more than it seems to say.

@@ -17,7 +17,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [40]phrase {
+func phrases() [41]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o arrived; %e is the limit"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
@@ -45,6 +45,7 @@ func phrases() [40]phrase {
 		{"level_of_days", "whole days carry %o what they did before, for a working week: accept it as the new normal?"},
 		{"growth_over_limit", "it grew step by step to %o what may be followed without approval"},
 		{"devices_alike", "%o are far over their past in the same hour, so the cause is likely common; more than %e count as many"},
+		{"told_inside", "%o of it are more than usual for single devices or networks inside that are told of already, or planned; the whole is %e more than usual"},
 		{"volume_packets_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"silent", "the device sent nothing for %o; up to %e is usual at that hour"},
 		{"new_peers", "the new peers of that day weigh %o, where an ordinary one weighs 1; up to %e are usual"},

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"net/netip"
 
 	"tidewatch/flow"
 )
@@ -14,12 +15,15 @@ import (
 // crash costs no more learning than the time since. It is not for judging: seconds,
 // uploads and sketches start anew. Format, integers as unsigned varints:
 //
-//	version (1 byte), the running second, number of devices, then for each
+//	version (1 byte), the running second
+//	number of networks, then for each its first address (16 bytes), its length and
+//	  6 peaks of the hour; version 1 has none
+//	number of devices, then for each
 //	  address (16 bytes), second of first and of last traffic
 //	  8 minutes by their number modulo 8, 6 sums each
 //	  2 hours by their number modulo 2, 6 sums and 6 peaks each
 //	CRC-32C of all before it (4 bytes, big endian)
-const checkpointVersion = 1
+const checkpointVersion = 2
 
 // ErrCheckpoint is what Resume fails with when the bytes are not a checkpoint.
 var ErrCheckpoint = errors.New("damaged checkpoint")
@@ -51,11 +55,13 @@ func (d *device) each(running int64, f func(*uint64)) {
 	}
 }
 
-// Checkpoint appends the open minutes and hours of all shards to buf.
-func Checkpoint(buf []byte, shards ...*Tracker) []byte {
+// Checkpoint appends the open minutes and hours of all shards to buf, and the peaks of
+// their networks, which may be nil.
+func Checkpoint(buf []byte, networks *NetworkTotals, shards ...*Tracker) []byte {
 	start := len(buf)
 	buf = append(buf, checkpointVersion)
 	buf = binary.AppendUvarint(buf, uint64(shards[0].now))
+	buf = networks.checkpoint(buf)
 	var live uint64
 	for _, t := range shards {
 		for i := range t.dev.n {
@@ -93,30 +99,18 @@ func (t *Tracker) worth(d *device) bool {
 // Resume fills an empty tracker from a checkpoint and returns its second, from
 // which the caller moves on. owner is as in Add.
 func (t *Tracker) Resume(data []byte, owner func(hash uint64) bool) (now int64, err error) {
-	if len(data) < 5 || data[0] != checkpointVersion || crc32.Checksum(data[:len(data)-4], castagnoli) != binary.BigEndian.Uint32(data[len(data)-4:]) {
-		return 0, ErrCheckpoint
+	r, now, err := openCheckpoint(data)
+	if err != nil {
+		return 0, err
 	}
-	rest, bad := data[1:len(data)-4], false
-	next := func() uint64 {
-		v, n := binary.Uvarint(rest)
-		if n <= 0 {
-			bad, rest = true, nil
-			return 0
-		}
-		rest = rest[n:]
-		return v
-	}
-	now = int64(next())
-	for n := next(); n > 0 && !bad; n-- {
+	r.networks(func(netip.Prefix, *Sums) {})
+	for n := r.next(); n > 0 && !r.bad; n-- {
 		var a flow.Addr
-		if len(rest) < len(a) {
-			return 0, ErrCheckpoint
-		}
-		rest = rest[copy(a[:], rest):]
-		d := device{born: int64(next()), touched: int64(next())}
-		d.each(now/60, func(v *uint64) { *v = next() })
+		r.addr(&a)
+		d := device{born: int64(r.next()), touched: int64(r.next())}
+		d.each(now/60, func(v *uint64) { *v = r.next() })
 		h := t.cfg.Seed.Hash(&a)
-		if bad || owner != nil && !owner(h) || t.dev.count() >= t.cfg.MaxDevices {
+		if r.bad || owner != nil && !owner(h) || t.dev.count() >= t.cfg.MaxDevices {
 			continue
 		}
 		if i := t.slot(h, &a); i >= 0 {
@@ -124,7 +118,7 @@ func (t *Tracker) Resume(data []byte, owner func(hash uint64) bool) (now int64, 
 			to.born, to.touched, to.now, to.minutes, to.hours = max(d.born, 1), d.touched, d.now, d.minutes, d.hours
 		}
 	}
-	if bad || len(rest) != 0 || now < 1 {
+	if r.bad || len(r.rest) != 0 || now < 1 {
 		return 0, ErrCheckpoint
 	}
 	t.now = now

@@ -23,6 +23,7 @@ type Config struct {
 	HotPackets  uint64         `yaml:"hot_packets"`  // packets in one minute from which a device gets one-second bins
 	HotFlows    uint64         `yaml:"hot_flows"`    // flows in one minute, likewise
 	Critical    []netip.Prefix `yaml:"critical"`     // networks and addresses whose devices always have one-second bins
+	Networks    *Networks      `yaml:"-"`            // networks whose devices are summed; nil: the site alone
 	Seed        flow.Seed      `yaml:"-"`            // keys the hashes
 }
 

@@ -54,7 +54,8 @@ type device struct {
 	minutes [minutes]Sums
 	hours   [2]hour // by Unix hour, even and odd
 	lull    lull
-	_       [36]byte // whole cache lines, or the next device would begin inside of one
+	net     uint16   // most specific network, see Networks
+	_       [34]byte // whole cache lines, or the next device would begin inside of one
 }
 
 // minute returns the sums of minute i; running is the running one.

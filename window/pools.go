@@ -21,6 +21,7 @@ func (t *Tracker) slot(h uint64, a *flow.Addr) int32 {
 		return -1
 	}
 	i := t.dev.add(h, a, t.now)
+	t.dev.at(i).net = t.cfg.Networks.of(a)
 	if t.critical != nil {
 		t.favour(i)
 	}

@@ -24,6 +24,7 @@ func (t *Tracker) Tick() *Window {
 func (t *Tracker) closeMinute(w *Window) {
 	closed := t.now/60 - lateness
 	hr := max(closed, 0) / 60
+	clear(t.nets)
 	for i := range t.dev.n {
 		d := t.dev.at(i)
 		if !t.dev.live(d) {
@@ -39,10 +40,10 @@ func (t *Tracker) closeMinute(w *Window) {
 		for k := range int64(5) {
 			five.add(&d.minutes[mod(closed-k, minutes)])
 		}
-		for dir := range 2 {
-			h.Peak5.Bytes[dir] = max(h.Peak5.Bytes[dir], five.Bytes[dir])
-			h.Peak5.Packets[dir] = max(h.Peak5.Packets[dir], five.Packets[dir])
-			h.Peak5.Flows[dir] = max(h.Peak5.Flows[dir], five.Flows[dir])
+		h.Peak5.raise(&five)
+		if d.touched > t.now-stale {
+			t.nets[d.net].five.add(&five)
+			t.nets[d.net].hour.add(&h.Sums)
 		}
 	}
 	w.Hour, w.Closed = (closed+1)%60 == 0, hr

@@ -40,6 +40,7 @@ type Tracker struct {
 	critical *bart.Lite // nil: no network is
 	now      int64      // newest second ticked or seen in a batch
 	dev      devices
+	nets     []netSums // by network, of the newest closed minute
 	hot      []*Host
 	hotIdx   []int32 // free hot slots
 	ups      []*Upload
@@ -69,7 +70,7 @@ func New(cfg Config) (*Tracker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("window: %w", err)
 	}
-	t := &Tracker{cfg: cfg, rare: newPrevalence(), common: newPrevalence(), critical: criticalOf(cfg.Critical)}
+	t := &Tracker{cfg: cfg, nets: make([]netSums, cfg.Networks.Len()), rare: newPrevalence(), common: newPrevalence(), critical: criticalOf(cfg.Critical)}
 	t.dev.table = newTable(cfg.Seed)
 	t.win.t = t
 	return t, nil

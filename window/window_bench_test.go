@@ -5,6 +5,7 @@ package window
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 
 	"tidewatch/flow"
@@ -44,9 +45,13 @@ func BenchmarkAdd(b *testing.B) {
 
 // BenchmarkMinute is the pass over all devices when a minute ends.
 func BenchmarkMinute(b *testing.B) {
-	for _, n := range []int{10_000, 1_000_000} {
+	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("%d devices", n), func(b *testing.B) {
-			tr := newTracker(b, nil)
+			networks := make([]netip.Prefix, 64)
+			for i := range networks {
+				networks[i] = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(4 * i), 0}), 22)
+			}
+			tr := newTracker(b, func(cfg *Config) { cfg.Networks = NewNetworks(networks) })
 			x := flow.NewBatch(n)
 			for d := range n {
 				r := rec(t0, t0, 3, 1500)

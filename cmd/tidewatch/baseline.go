@@ -15,7 +15,7 @@ import (
 // baselineCmd audits what was learned.
 type baselineCmd struct {
 	List     baselineListCmd     `cmd:"" help:"List the saved versions and what a person should look at."`
-	Show     baselineShowCmd     `cmd:"" help:"Show the usual week of a device."`
+	Show     baselineShowCmd     `cmd:"" help:"Show the usual week of a device, a network or the site."`
 	Diff     baselineDiffCmd     `cmd:"" help:"Show what changed between two versions, largest changes first."`
 	Approve  baselineApproveCmd  `cmd:"" help:"Approve a version, or what a device does since a day as its new normal. Example: tidewatch baseline approve 10.0.0.3 --since 2026-10-26"`
 	Freeze   baselineFreezeCmd   `cmd:"" help:"Stop learning, or let it go on with --off. Judging goes on."`
@@ -60,7 +60,7 @@ func (c *baselineListCmd) Run(s streams) error {
 
 type baselineShowCmd struct {
 	library
-	Device  string `arg:"" help:"Address of the device, or its name in identity.leases."`
+	Device  string `arg:"" help:"Address of the device, or its name in identity.leases; a network of networks.totals, or site."`
 	Version string `placeholder:"ID" help:"A version instead of what is in use."`
 	Field   string `enum:"bytes_in,bytes_out,packets_in,packets_out,flows_in,flows_out,peak_bytes_in,peak_bytes_out,peak_packets_in" default:"bytes_in" help:"What to show: ${enum}."`
 	Format  string `enum:"text,json" default:"text" help:"How to print: ${enum}."`
@@ -114,14 +114,15 @@ func (c *library) change(f func(*app.Config, *app.Curator) error) error {
 
 type baselineApproveCmd struct {
 	library
-	What  string `arg:"" help:"A version, or with --since a device: its address or name."`
+	What  string `arg:"" help:"A version, or with --since a device (address or name), a network or site."`
 	Since string `placeholder:"TIME" help:"For a device: from when on (RFC 3339 or YYYY-MM-DD in the site's zone)."`
 }
 
 func (c *baselineApproveCmd) Run(ctx context.Context, s streams) error {
 	return c.change(func(cfg *app.Config, k *app.Curator) error {
 		if c.Since == "" {
-			if _, err := netip.ParseAddr(c.What); err == nil {
+			_, network := app.NetworkOf(c.What)
+			if _, err := netip.ParseAddr(c.What); err == nil || network {
 				return usageError{errors.New("--since: say from when on, such as 2026-11-23")}
 			}
 			if err := k.ApproveVersion(ctx, c.What); err != nil {

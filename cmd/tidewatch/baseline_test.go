@@ -85,6 +85,10 @@ func TestBaselineCommands(t *testing.T) {
 	if p.Field != "bytes_in" || len(p.Hours) != 24 || p.Hours[12].Median < 100*p.Hours[3].Median || p.Trust["suspicious"] == 0 {
 		t.Errorf("%+v", p)
 	}
+	must([]string{"site: ", "hours kept", "██"}, "baseline", "show", "site")
+	must([]string{"10.0.0.0/8: ", "██"}, "baseline", "show", "10.0.0.0/8")
+	must([]string{"of 10.0.0.0/8 since", "are trusted now"}, "baseline", "approve", "10.0.0.0/8", "--since", "2026-10-25")
+	must([]string{"10.0.0.0/8", "times as much"}, "baseline", "diff", first)
 	must([]string{"are trusted now"}, "baseline", "approve", "10.0.0.3", "--since", "2026-10-25")
 	must([]string{"10.0.0.3", "times as much"}, "baseline", "diff", first)
 	must([]string{"is approved"}, "baseline", "approve", first)
@@ -102,6 +106,8 @@ func TestBaselineCommands(t *testing.T) {
 		"unknown device":   {[]string{"baseline", "show", "10.9.9.9"}, "nothing was learned of 10.9.9.9; 3 other"},
 		"unknown version":  {[]string{"baseline", "diff", "1999-01-01"}, `no version "1999-01-01"`},
 		"no such rollback": {[]string{"baseline", "rollback", "x"}, `no version "x"`},
+		"no time, network": {[]string{"baseline", "approve", "site"}, "--since"},
+		"unknown network":  {[]string{"baseline", "show", "10.9.0.0/16"}, "nothing was learned of 10.9.0.0/16; 3 other"},
 		"no time":          {[]string{"baseline", "approve", "10.0.0.1"}, "--since"},
 		"wrong time":       {[]string{"baseline", "approve", "10.0.0.1", "--since", "monday"}, "monday"},
 		"nothing to do":    {[]string{"baseline", "approve", "10.0.0.1", "--since", "2027-01-01"}, "no hours since"},

@@ -36,25 +36,40 @@ func (d *Detector) drop(w *window.Window, dev window.Device) (f detect.Finding, 
 	if !turn(w, dev.Addr()) {
 		return f, false
 	}
-	l := d.lows[dev.Addr()]
-	five := dev.Closed5()
-	worst, ok := d.below(w, dev, &five)
-	if !ok || l == nil && len(d.lows) >= d.cfg.MaxDevices {
+	s := subject{key: dev.Addr(), now: w.Now, five: dev.Closed5()}
+	seconds := w.Now - 300
+	low, ok := d.lowered(&s, func() bool {
+		return d.sight == nil || d.sight.Saw(dev.Exporter(), seconds-300, seconds)
+	})
+	if !ok || s.five.Packets[window.Out] == 0 { // a silence to be
 		return f, false
+	}
+	f = d.finding(w, dev, "volume")
+	d.tellLow(&f, &s, &low)
+	f.Started = w.At().Add(-windows*300e9 - window.Lateness)
+	return f, true
+}
+
+// lowered judges one window of a subject, which was seen if seen says so; ok is false
+// when there is nothing to tell.
+func (d *Detector) lowered(s *subject, seen func() bool) (worst reading, ok bool) {
+	l := d.lows[s.key]
+	worst, ok = d.below(s)
+	if !ok || l == nil && len(d.lows) >= d.cfg.MaxDevices {
+		return worst, false
 	}
 	if l == nil {
 		l = &lows{}
-		d.lows[dev.Addr()] = l
+		d.lows[s.key] = l
 	}
-	seconds := w.Now - 300
-	if d.sight != nil && !d.sight.Saw(dev.Exporter(), seconds-300, seconds) {
-		return f, false
+	if !seen() {
+		return worst, false
 	}
-	l.judged = w.Now
+	l.judged = s.now
 	l.sigma[l.n%windows] = float32(worst.sigma)
 	l.n++
 	if l.n < windows {
-		return f, false
+		return worst, false
 	}
 	sorted := l.sigma
 	slices.Sort(sorted[:])
@@ -63,29 +78,29 @@ func (d *Detector) drop(w *window.Window, dev window.Device) (f detect.Finding, 
 	if l.n < learned || m >= limit {
 		l.lowest = min(m, l.depth, l.lowest*(1-fade))
 		l.depth = 0
-		return f, false
+		return worst, false
 	}
 	l.lowest -= yield
 	l.depth = min(l.depth, m)
-	if worst.sigma >= -d.cfg.High || five.Packets[window.Out] == 0 { // over, or a silence to be
-		return f, false
-	}
-	f = d.finding(w, dev, "volume")
-	f.Started = w.At().Add(-windows*300e9 - window.Lateness)
-	f.Baseline = detect.Baseline(worst.normal.Basis)
+	return worst, worst.sigma < -d.cfg.High // else it is over
+}
+
+// tellLow writes a drop into a finding.
+func (d *Detector) tellLow(f *detect.Finding, s *subject, low *reading) {
+	f.Baseline = detect.Baseline(low.normal.Basis)
 	f.Score, f.Severity = 0.65, detect.Medium
-	f.Metrics.Sigma = worst.sigma
+	f.Metrics.Sigma = low.sigma
 	f.Metrics.DurationSeconds = 300
-	f.Metrics.Bytes = five.Bytes[window.In] + five.Bytes[window.Out]
+	f.Metrics.Bytes = s.five.Bytes[window.In] + s.five.Bytes[window.Out]
 	f.Metrics.BitsPerSecond = 8 * float64(f.Metrics.Bytes) / 300
 	f.Indicators = []detect.Indicator{{
-		Name: "volume_" + worst.name, Observed: worst.value, Expected: worst.normal.Median * 8 / 300, Unit: "bits/s", Weight: 0.5,
+		Name: "volume_" + low.name, Observed: low.value, Expected: low.normal.Median, Unit: "bits/s", Weight: 0.5,
 	}}
-	return f, true
 }
 
 // below finds the direction that dropped least of those that always have traffic.
-func (d *Detector) below(w *window.Window, dev window.Device, five *window.Sums) (worst reading, ok bool) {
+func (d *Detector) below(s *subject) (worst reading, ok bool) {
+	five := &s.five
 	for _, m := range [...]struct {
 		measure baseline.Measure
 		name    string
@@ -94,16 +109,17 @@ func (d *Detector) below(w *window.Window, dev window.Device, five *window.Sums)
 		{baseline.BytesOut, "bits_out", five.Bytes[window.Out]},
 		{baseline.BytesIn, "bits_in", five.Bytes[window.In]},
 	} {
-		n, known := d.past.At(dev.Addr(), time.Unix(w.Now, 0), m.measure)
+		n, known := d.past.At(s.key, time.Unix(s.now, 0), m.measure)
 		if !known || n.Shared || n.Basis.Level == "global" {
 			continue
 		}
 		if _, always := d.steady(&n); !always {
 			continue
 		}
-		if s := n.Sigma(float64(m.bytes)); !ok || s > worst.sigma {
-			worst, ok = reading{name: m.name, value: float64(m.bytes) * 8 / 300, normal: n, sigma: s}, true
+		if z := n.Sigma(float64(m.bytes)); !ok || z > worst.sigma {
+			worst, ok = reading{name: m.name, unit: "bits/s", measure: m.measure, scale: 8.0 / 300, value: float64(m.bytes) * 8 / 300, normal: n, sigma: z}, true
 		}
 	}
+	worst.normal.Median *= worst.scale
 	return worst, ok
 }

@@ -8,6 +8,7 @@ import (
 
 	"tidewatch/baseline"
 	"tidewatch/detect"
+	"tidewatch/flow"
 	"tidewatch/window"
 )
 
@@ -31,7 +32,28 @@ type shifted struct {
 // follow until a person approves it, or it is thirty days old; but who alarms each
 // day at the same tells nothing new, so rise counts from here (see anew).
 func (d *Detector) shift(w *window.Window, dev window.Device) (f detect.Finding, ok bool) {
-	a, at := dev.Addr(), time.Unix(w.Closed*3600, 0).UTC()
+	c, ok := d.changed(dev.Addr(), w.Closed, w.Now)
+	if ok {
+		f = d.finding(w, dev, "level_shift")
+		c.tell(&f)
+	}
+	return f, ok
+}
+
+// change is what is to be told of a subject whose traffic changed and stayed.
+type change struct {
+	since     int64
+	worst     reading         // the recent level beside its past
+	hour      baseline.Normal // of that hour
+	whole     baseline.Shift  // of the days, if they changed
+	days      bool
+	hours     int // of the day that changed
+	important bool
+}
+
+// changed looks for a change that stayed when a Unix hour has closed.
+func (d *Detector) changed(a flow.Addr, closed, now int64) (c change, ok bool) {
+	at := time.Unix(closed*3600, 0).UTC()
 	floor := float64(windowsAnHour * d.cfg.MinBytes)
 	var worst reading
 	var hour baseline.Normal
@@ -48,11 +70,11 @@ func (d *Detector) shift(w *window.Window, dev window.Device) (f detect.Finding,
 			continue
 		}
 		if z := n.Sigma(n.Recent); z > worst.sigma {
-			worst, hour = reading{name: m.name, value: n.Recent, normal: n, sigma: z}, n
+			worst, hour = reading{name: m.name, measure: m.measure, value: n.Recent, sigma: z}, n
 		}
 	}
-	whole, days := d.past.Shift(a, w.Now)
-	s, bit := d.shifts[a], uint32(1)<<(w.Closed%24)
+	whole, days := d.past.Shift(a, now)
+	s, bit := d.shifts[a], uint32(1)<<(closed%24)
 	if s.hours &^= bit; worst.sigma > shiftSigma {
 		s.hours |= bit
 	}
@@ -61,10 +83,10 @@ func (d *Detector) shift(w *window.Window, dev window.Device) (f detect.Finding,
 		if known {
 			delete(d.shifts, a)
 		}
-		return f, false
+		return c, false
 	}
 	if !known && len(d.shifts) >= d.cfg.MaxDevices {
-		return f, false
+		return c, false
 	}
 	if !known {
 		s.since = at.Unix()
@@ -73,30 +95,34 @@ func (d *Detector) shift(w *window.Window, dev window.Device) (f detect.Finding,
 		s.since = min(s.since, whole.Since.Unix())
 	}
 	d.shifts[a] = s
-	changed := bits.OnesCount32(s.hours)
-	f = d.finding(w, dev, "level_shift")
-	f.Started, f.Baseline = time.Unix(s.since, 0).UTC(), detect.Baseline(hour.Basis)
+	c = change{since: s.since, worst: worst, hour: hour, whole: whole, days: days, hours: bits.OnesCount32(s.hours)}
+	c.important = days && whole.Factor > 1 || c.hours >= shiftHours
+	return c, true
+}
+
+// tell writes a change into a finding.
+func (c *change) tell(f *detect.Finding) {
+	f.Started, f.Baseline = time.Unix(c.since, 0).UTC(), detect.Baseline(c.hour.Basis)
 	f.Score, f.Severity = 0.5, detect.Low
-	if days && whole.Factor > 1 || changed >= shiftHours {
+	if c.important {
 		f.Score, f.Severity = 0.65, detect.Medium
 	}
-	f.Metrics.Sigma = worst.sigma
-	if worst.sigma > 0 {
+	f.Metrics.Sigma = c.worst.sigma
+	if c.worst.sigma > 0 {
 		f.Indicators = append(f.Indicators, detect.Indicator{
-			Name: "level_" + worst.name, Observed: worst.value, Expected: hour.Median, Unit: "bytes", Weight: 0.3,
+			Name: "level_" + c.worst.name, Observed: c.worst.value, Expected: c.hour.Median, Unit: "bytes", Weight: 0.3,
 		})
 	}
-	if changed > 0 {
-		f.Indicators = append(f.Indicators, detect.Indicator{Name: "hours_changed", Observed: float64(changed), Unit: "hours of the day", Weight: 0.15})
+	if c.hours > 0 {
+		f.Indicators = append(f.Indicators, detect.Indicator{Name: "hours_changed", Observed: float64(c.hours), Unit: "hours of the day", Weight: 0.15})
 	}
-	if days {
+	if c.days {
 		name := "level_of_days"
-		if whole.Grew {
+		if c.whole.Grew {
 			name = "growth_over_limit"
 		}
-		f.Indicators = append(f.Indicators, detect.Indicator{Name: name, Observed: whole.Factor, Expected: 1, Unit: "times", Weight: 0.5})
+		f.Indicators = append(f.Indicators, detect.Indicator{Name: name, Observed: c.whole.Factor, Expected: 1, Unit: "times", Weight: 0.5})
 	}
-	return f, true
 }
 
 // anew is the deviation of a value from what is known of an hour: its past, or the

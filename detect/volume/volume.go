@@ -126,15 +126,6 @@ func (d *Detector) sweep(now int64) {
 // last, so each device has its turn every five minutes, and the work is spread.
 func turn(w *window.Window, a flow.Addr) bool { return (w.Now/60)%5 == int64(a[15]%5) }
 
-// reading is one measure of a device beside its past.
-type reading struct {
-	name, unit string
-	value      float64 // in its unit
-	normal     baseline.Normal
-	sigma      float64
-	beyond     bool // more than the device ever had, at any hour
-}
-
 // rise judges the last five minutes and the running hour. The hour so far is compared
 // with whole hours of the past, so it can only be found too small; it finds what five
 // minutes cannot, because the busiest five minutes of an ordinary hour are several
@@ -150,57 +141,23 @@ type reading struct {
 // the last days is told as a level shift, and not again each day.
 func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, ok bool) {
 	five := dev.Five()
-	if five.Bytes[window.In] < d.cfg.MinBytes && five.Bytes[window.Out] < d.cfg.MinBytes &&
-		five.Packets[window.In] < d.cfg.MinPackets {
-		d.remember(w, dev.Addr(), false)
+	if d.slight(&five) {
+		d.remember(w.Now, dev.Addr(), false)
 		return f, false
 	}
-	hour := dev.Running()
-	var all [5]reading
-	readings := d.readings(all[:0], w, dev, &five, &hour)
-	burst, lasts := worstOf(readings[:3]), worstOf(readings[3:])
-	over := burst.sigma > d.cfg.Medium
-	lasting := d.remember(w, dev.Addr(), over) >= d.cfg.Lasting && over
-	strange, long := burst.sigma > d.cfg.High && burst.beyond, lasts.sigma > d.cfg.High
-	sure := lasts.sigma > (d.cfg.Medium+d.cfg.High)/2 && lasts.beyond
-	if !(lasts.sigma > d.cfg.Medium && (lasting || strange) || long && lasting || sure) {
+	s := subject{key: dev.Addr(), now: w.Now, five: five, hour: dev.Running()}
+	v, ok := d.judge(&s)
+	if !ok {
 		return f, false
 	}
 	alike := 0
-	if strange || long {
-		alike = d.alike(dev.Addr(), w.Now)
-	}
-	worst := burst
-	if long && lasts.sigma > burst.sigma || !strange && !lasting {
-		worst = lasts
+	if v.strange || v.long {
+		alike = d.alike(s.key, s.now)
 	}
 	f = d.finding(w, dev, "volume")
-	f.Started = time.Unix((w.Now+1)/300*300-300, 0).UTC()
-	if (w.Now+1)%300 == 0 {
-		f.Started = time.Unix(w.Now+1-300, 0).UTC()
-	}
-	f.Baseline = detect.Baseline(worst.normal.Basis)
-	f.Score, f.Severity = 0.65, detect.Medium
-	// All hours together cannot tell a busy noon from a strange one, so high needs
-	// the hour itself.
-	switch {
-	case alike > d.cfg.Alike:
-		f.Score, f.Severity = 0.55, detect.Low
-	case long && lasting && (strange || lasts.beyond) && worst.normal.Basis.Level != "global":
-		f.Score, f.Severity = 0.8, detect.High
-	}
-	f.Metrics.Sigma = worst.sigma
-	f.Metrics.Bytes = five.Bytes[window.In] + five.Bytes[window.Out]
-	f.Metrics.Packets = five.Packets[window.In] + five.Packets[window.Out]
-	f.Metrics.BitsPerSecond = 8 * float64(f.Metrics.Bytes) / 300
-	f.Metrics.PacketsPerSecond = float64(f.Metrics.Packets) / 300
-	f.Metrics.DurationSeconds = 300
-	for i := range readings {
-		if r := &readings[i]; r.sigma > d.cfg.Medium {
-			f.Indicators = append(f.Indicators, r.indicator())
-		}
-	}
+	d.tell(&f, &s, &v)
 	if alike > d.cfg.Alike {
+		f.Score, f.Severity = 0.55, detect.Low
 		f.Indicators = append(f.Indicators, detect.Indicator{
 			Name: "devices_alike", Observed: float64(alike), Expected: float64(d.cfg.Alike), Unit: "devices",
 		})
@@ -222,67 +179,14 @@ func (d *Detector) alike(a flow.Addr, now int64) (n int) {
 	return n
 }
 
-// worstOf is the reading that is furthest above its past.
-func worstOf(readings []reading) (worst reading) {
-	for i := range readings {
-		if readings[i].sigma > worst.sigma {
-			worst = readings[i]
-		}
-	}
-	return worst
-}
-
-// readings compares the measures that are above their floors: three of the last
-// five minutes, then two of the running hour.
-func (d *Detector) readings(out []reading, w *window.Window, dev window.Device, five, hour *window.Sums) []reading {
-	all := [5]struct {
-		measure    baseline.Measure
-		name, unit string
-		value      uint64
-		floor      uint64
-		scale      float64
-	}{
-		{baseline.BytesIn, "bits_in", "bits/s", five.Bytes[window.In], d.cfg.MinBytes, 8.0 / 300},
-		{baseline.BytesOut, "bits_out", "bits/s", five.Bytes[window.Out], d.cfg.MinBytes, 8.0 / 300},
-		{baseline.PacketsIn, "packets_in", "packets/s", five.Packets[window.In], d.cfg.MinPackets, 1.0 / 300},
-		{baseline.HourBytesIn, "hour_bytes_in", "bytes", hour.Bytes[window.In], windowsAnHour * d.cfg.MinBytes, 1},
-		{baseline.HourBytesOut, "hour_bytes_out", "bytes", hour.Bytes[window.Out], windowsAnHour * d.cfg.MinBytes, 1},
-	}
-	at := time.Unix(w.Now, 0) // the second that ends; the one after it may lie in another hour
-	for i := range all {
-		m := &all[i]
-		r := reading{name: m.name, unit: m.unit}
-		if m.value >= m.floor {
-			if n, ok := d.past.At(dev.Addr(), at, m.measure); ok {
-				r.normal, r.value = n, float64(m.value)*m.scale
-				r.sigma = anew(&n, float64(m.value), n.Sigma(float64(m.value)))
-				r.normal.Median *= m.scale
-				r.beyond = float64(m.value) > n.Ever
-			}
-		}
-		out = append(out, r)
-	}
-	return out
-}
-
-// windowsAnHour is how many five minutes an hour has: its floor is the same rate.
-const windowsAnHour = 12
-
-func (r *reading) indicator() detect.Indicator {
-	return detect.Indicator{
-		Name: "volume_" + r.name, Observed: r.value, Expected: r.normal.Median, Unit: r.unit,
-		Weight: min(r.sigma/10, 0.5), // mission B6
-	}
-}
-
 // remember notes whether the device's window was over medium, once each five
 // minutes, and returns how many of the last five were.
-func (d *Detector) remember(w *window.Window, addr flow.Addr, over bool) int {
+func (d *Detector) remember(now int64, addr flow.Addr, over bool) int {
 	past, known := d.over[addr]
 	if !known && !over {
 		return 0
 	}
-	if (w.Now+1)%300 == 0 {
+	if (now+1)%300 == 0 {
 		past = past << 1 & 0x1f
 		if over {
 			past |= 1
