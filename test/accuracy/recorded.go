@@ -81,12 +81,12 @@ func (s *series) minutes(b *flow.Batch, i int, at time.Time, device flow.Addr) {
 			Start: start.UnixNano(), End: start.Add(59 * time.Second).UnixNano(), Received: start.Add(59 * time.Second).UnixNano(),
 			Proto: flow.ProtoTCP, TCPFlags: flow.ACK | flow.PSH, Sampling: 1, SrcPort: 443, DstPort: 50_000,
 		}
-		if s.sent != nil && s.sent[i] > 0 {
+		if i < len(s.sent) && s.sent[i] > 0 {
 			r.Src, r.Dst, r.Bytes = device, peer, uint64(s.scale*s.sent[i]/float64(n))
 			r.Packets = 1 + r.Bytes/1000
 			b.Append(&r)
 		}
-		if s.received != nil && s.received[i] > 0 {
+		if i < len(s.received) && s.received[i] > 0 {
 			r.Src, r.Dst, r.SrcPort, r.DstPort = peer, device, 50_000, 443
 			r.Bytes = uint64(s.scale * s.received[i] / float64(n))
 			r.Packets = 1 + r.Bytes/1000
