@@ -31,14 +31,15 @@ type Host struct {
 	ring    ring
 	classes [2][slots10][flow.NumClasses]Volume
 	frags   [slots10]Volume
-	sums10  [slots10]Volume // inbound, all classes
-	stamp10 [slots10]int64  // which ten seconds a bin holds now
+	sums10  [2][slots10]Volume // all classes
+	stamp10 [slots10]int64     // which ten seconds a bin holds now
 
 	slices [sketch10]slice
 	tops   [2]tops // the open minute and the one before
 	minute int64   // of tops[0]
 	ranked uint32  // flows offered to tops[0]
-	rate   uint32  // sampling rate of the newest inbound flow
+	rate   uint32  // sampling rate of the newest flow
+	sent   sentTo  // whom it sends to
 
 	arrived struct { // inbound in the running second
 		second, flows int64
@@ -54,20 +55,20 @@ type slice struct {
 
 // tops are the heavy hitters of one minute of inbound traffic.
 type tops struct {
-	sources, dstPorts, udpSrcPorts, asns topK
+	sources, dstPorts, services, asns topK
 }
 
 func (t *tops) make() {
 	if t.sources.entries == nil {
 		t.sources = newTopK(topSize)
-		t.dstPorts, t.udpSrcPorts, t.asns = newTopK(portsSize), newTopK(portsSize), newTopK(portsSize)
+		t.dstPorts, t.services, t.asns = newTopK(portsSize), newTopK(portsSize), newTopK(portsSize)
 	}
 }
 
 func (t *tops) reset() {
 	t.sources.reset()
 	t.dstPorts.reset()
-	t.udpSrcPorts.reset()
+	t.services.reset()
 	t.asns.reset()
 }
 
@@ -76,7 +77,7 @@ func (h *Host) start(addr flow.Addr, dev int32, now int64) {
 	h.Addr, h.dev, h.used, h.dirty, h.since, h.touched = addr, dev, true, false, now, now
 	h.revised = now
 	h.ring.reset()
-	h.classes, h.frags, h.sums10 = [2][slots10][flow.NumClasses]Volume{}, [slots10]Volume{}, [slots10]Volume{}
+	h.classes, h.frags, h.sums10 = [2][slots10][flow.NumClasses]Volume{}, [slots10]Volume{}, [2][slots10]Volume{}
 	h.stamp10 = [slots10]int64{}
 	for i := range h.slices {
 		h.slices[i].stamp = 0
@@ -88,6 +89,7 @@ func (h *Host) start(addr flow.Addr, dev int32, now int64) {
 		h.tops[i].reset()
 	}
 	h.minute, h.ranked = now/60, 0
+	h.sent.reset(now)
 }
 
 // piece is the part of one flow that a tracker adds, its times already clamped.
@@ -119,21 +121,22 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 		bytes, packets = share(bytes, keep, n), share(packets, keep, n)
 	}
 	var syns int64
-	if d == In && p.class == flow.TCPSyn {
+	asked := p.class == flow.TCPSyn || p.class == flow.TCPSynAck
+	if d == In && asked {
 		syns = packets
 	}
 	h.ring.spread(d, first, last, amount{bytes, packets, syns})
 	s := &h.ring.slots[first%RingSeconds]
 	s.flows[d] += int32(p.flows)
-	if syns != 0 {
-		s.asked += int32(p.flows)
+	if asked {
+		s.asked[d] += int32(p.flows)
 	}
 	h.book10(d, p, now)
-	if d == In {
-		h.rate = p.rate
-		if h.lively(p, now) {
-			h.sketch(p, now)
-		}
+	h.rate = p.rate
+	if d == Out {
+		h.sent.add(p, now)
+	} else if h.lively(p, now) {
+		h.sketch(p, now)
 	}
 	h.dirty = true
 	h.revised = min(h.revised, first)
@@ -158,13 +161,14 @@ func (h *Host) lively(p *piece, now int64) bool {
 	return a.flows > livelyFlows || a.packets > livelyPackets
 }
 
-// Peak10 is the most inbound packets and flows in any ten seconds since the
-// Unix second from; ok is false when that lies before the ten-second bins. No
+// Peak10 is the most packets and flows in one direction in any ten seconds since
+// the Unix second from; ok is false when that lies before the ten-second bins. No
 // single second can have had more.
-func (h *Host) Peak10(from, now int64) (packets, flows uint64, ok bool) {
+func (h *Host) Peak10(d Direction, from, now int64) (packets, flows uint64, ok bool) {
+	sums := &h.sums10[d]
 	for i, t := range h.stamp10 {
 		if t >= from/10 {
-			packets, flows = max(packets, h.sums10[i].Packets), max(flows, h.sums10[i].Flows)
+			packets, flows = max(packets, sums[i].Packets), max(flows, sums[i].Flows)
 		}
 	}
 	return packets, flows, from/10 > now/10-slots10
@@ -199,14 +203,10 @@ func (h *Host) book10(d Direction, p *piece, now int64) {
 		}
 		v.Bytes += bytes
 		v.Packets += packets
-		if d == In {
-			sum := &h.sums10[i]
-			sum.Packets += packets
-			if t == a {
-				sum.Flows += p.flows
-			}
-		}
+		sum := &h.sums10[d][i]
+		sum.Packets += packets
 		if t == a {
+			sum.Flows += p.flows
 			v.Flows += p.flows
 		}
 		if d == In && p.mark&flow.Fragment != 0 {
@@ -221,7 +221,7 @@ func (h *Host) bin10(t int64) int64 {
 	if h.stamp10[i] != t {
 		h.stamp10[i] = t
 		h.classes[In][i], h.classes[Out][i] = [flow.NumClasses]Volume{}, [flow.NumClasses]Volume{}
-		h.frags[i], h.sums10[i] = Volume{}, Volume{}
+		h.frags[i], h.sums10[In][i], h.sums10[Out][i] = Volume{}, Volume{}, Volume{}
 	}
 	return i
 }
@@ -274,9 +274,13 @@ func (h *Host) rank(p *piece, now int64) {
 		k := numKey(key)
 		note(&t.dstPorts, key, &k, p)
 	}
-	if p.proto == flow.ProtoUDP {
-		k := numKey(uint32(p.srcPort))
-		note(&t.udpSrcPorts, uint32(p.srcPort), &k, p)
+	if p.proto == flow.ProtoUDP || p.class == flow.TCPSynAck {
+		key := uint32(p.srcPort)
+		if p.proto != flow.ProtoUDP {
+			key |= uint32(p.proto) << 16
+		}
+		k := numKey(key)
+		note(&t.services, key, &k, p)
 	}
 	if p.srcAS != 0 {
 		k := numKey(p.srcAS)
@@ -301,7 +305,7 @@ func (h *Host) Revised() int64 { return h.revised }
 // Since is the Unix second from which the device was followed second by second.
 func (h *Host) Since() int64 { return h.since }
 
-// Rate is the sampling rate of the newest inbound flow: 1 means that every
+// Rate is the sampling rate of the newest flow: 1 means that every
 // packet was seen and that flow counts mean something.
 func (h *Host) Rate() uint32 { return max(h.rate, 1) }
 
@@ -372,9 +376,10 @@ func (h *Host) TopPorts(out []Entry, n int) []Entry {
 	return merged(out, n, &h.tops[0].dstPorts, &h.tops[1].dstPorts)
 }
 
-// TopUDPSources lists the source ports of UDP; see TopSources.
-func (h *Host) TopUDPSources(out []Entry, n int) []Entry {
-	return merged(out, n, &h.tops[0].udpSrcPorts, &h.tops[1].udpSrcPorts)
+// TopServices lists the source ports of what answers: of UDP (number: port) and
+// of TCP flows of SYN and ACK alone (number: proto<<16|port); see TopSources.
+func (h *Host) TopServices(out []Entry, n int) []Entry {
+	return merged(out, n, &h.tops[0].services, &h.tops[1].services)
 }
 
 // TopASNs lists source AS numbers; see TopSources.
