@@ -24,9 +24,10 @@ type Host struct {
 	dev     int32
 	used    bool
 	dirty   bool
-	revised int64 // earliest second that changed since the last tick
-	touched int64 // last second that had traffic
-	since   int64 // Unix second from which its seconds are known
+	revised int64  // earliest second that changed since the last tick
+	touched int64  // last second that had traffic
+	since   int64  // Unix second from which its seconds are known
+	rate    uint32 // sampling rate of the newest flow
 
 	ring    ring
 	classes [2][slots10][flow.NumClasses]Volume
@@ -38,13 +39,12 @@ type Host struct {
 	tops   [2]tops // the open minute and the one before
 	minute int64   // of tops[0]
 	ranked uint32  // flows offered to tops[0]
-	rate   uint32  // sampling rate of the newest flow
-	sent   sentTo  // whom it sends to
 
 	arrived struct { // inbound in the running second
 		second, flows int64
 		packets       uint64
 	}
+	sent sentTo // to whom it sends
 }
 
 type slice struct {
@@ -134,7 +134,9 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 	h.book10(d, p, now)
 	h.rate = p.rate
 	if d == Out {
-		h.sent.add(p, now)
+		if s.flows[Out] > sendingFlows || p.packets >= rankBig {
+			h.sent.add(p, now)
+		}
 	} else if h.lively(p, now) {
 		h.sketch(p, now)
 	}
@@ -146,9 +148,12 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 // A device is lively in a second from so many inbound flows or packets on. Who
 // sends, and to which ports, is noted of lively devices only: of the others
 // nobody will ask, and of an attack it leaves out the first few flows a second.
+// To whom a device sends is noted from more flows a second on, since an attack by
+// it is only looked for from a thousand on, and of every large flow.
 const (
 	livelyFlows   = 10
 	livelyPackets = 1000
+	sendingFlows  = 100
 )
 
 func (h *Host) lively(p *piece, now int64) bool {
