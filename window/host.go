@@ -45,6 +45,7 @@ type Host struct {
 		packets       uint64
 	}
 	sent sentTo // to whom it sends
+	held held   // connections that others keep open at it
 }
 
 type slice struct {
@@ -90,6 +91,7 @@ func (h *Host) start(addr flow.Addr, dev int32, now int64) {
 	}
 	h.minute, h.ranked = now/60, 0
 	h.sent.reset(now)
+	h.held.reset()
 }
 
 // piece is the part of one flow that a tracker adds, its times already clamped.
@@ -133,6 +135,9 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 	}
 	h.book10(d, p, now)
 	h.rate = p.rate
+	if last-p.first >= heldSeconds {
+		h.held.add(d, p, now)
+	}
 	if d == Out {
 		if s.flows[Out] > sendingFlows || p.packets >= rankBig {
 			h.sent.add(p, now)
