@@ -32,8 +32,8 @@ type Host struct {
 	ring    ring
 	classes [2][slots10][flow.NumClasses]Volume
 	frags   [slots10]Volume
-	sums10  [2][slots10]Volume // all classes
-	stamp10 [slots10]int64     // which ten seconds a bin holds now
+	sums10  [2][slots10]sum10 // all classes
+	stamp10 [slots10]int64    // which ten seconds a bin holds now
 
 	slices [sketch10]slice
 	tops   [2]tops // the open minute and the one before
@@ -47,6 +47,9 @@ type Host struct {
 	sent sentTo // to whom it sends
 	held held   // connections that others keep open at it
 }
+
+// sum10 is what all classes together carried in ten seconds.
+type sum10 struct{ packets, flows uint64 }
 
 type slice struct {
 	stamp   int64
@@ -78,7 +81,7 @@ func (h *Host) start(addr flow.Addr, dev int32, now int64) {
 	h.Addr, h.dev, h.used, h.dirty, h.since, h.touched = addr, dev, true, false, now, now
 	h.revised = now
 	h.ring.reset()
-	h.classes, h.frags, h.sums10 = [2][slots10][flow.NumClasses]Volume{}, [slots10]Volume{}, [2][slots10]Volume{}
+	h.classes, h.frags, h.sums10 = [2][slots10][flow.NumClasses]Volume{}, [slots10]Volume{}, [2][slots10]sum10{}
 	h.stamp10 = [slots10]int64{}
 	for i := range h.slices {
 		h.slices[i].stamp = 0
@@ -178,7 +181,7 @@ func (h *Host) Peak10(d Direction, from, now int64) (packets, flows uint64, ok b
 	sums := &h.sums10[d]
 	for i, t := range h.stamp10 {
 		if t >= from/10 {
-			packets, flows = max(packets, sums[i].Packets), max(flows, sums[i].Flows)
+			packets, flows = max(packets, sums[i].packets), max(flows, sums[i].flows)
 		}
 	}
 	return packets, flows, from/10 > now/10-slots10
@@ -214,9 +217,9 @@ func (h *Host) book10(d Direction, p *piece, now int64) {
 		v.Bytes += bytes
 		v.Packets += packets
 		sum := &h.sums10[d][i]
-		sum.Packets += packets
+		sum.packets += packets
 		if t == a {
-			sum.Flows += p.flows
+			sum.flows += p.flows
 			v.Flows += p.flows
 		}
 		if d == In && p.mark&flow.Fragment != 0 {
@@ -231,7 +234,7 @@ func (h *Host) bin10(t int64) int64 {
 	if h.stamp10[i] != t {
 		h.stamp10[i] = t
 		h.classes[In][i], h.classes[Out][i] = [flow.NumClasses]Volume{}, [flow.NumClasses]Volume{}
-		h.frags[i], h.sums10[In][i], h.sums10[Out][i] = Volume{}, Volume{}, Volume{}
+		h.frags[i], h.sums10[In][i], h.sums10[Out][i] = Volume{}, sum10{}, sum10{}
 	}
 	return i
 }

@@ -48,7 +48,7 @@ func (d *Detector) excused(h *window.Host, c *burst, s *signature, k *kind) bool
 		if !sampled {
 			k.asked = max(0, c.in[flow.UDP].flows-c.out[flow.UDP].flows)
 		}
-		return 2*k.answered > k.packets || k.answered*acknowledged > k.packets && d.few(h, c) ||
+		return 2*k.answered > k.packets || k.answered*acknowledged > k.packets && d.few(h, c.dir) ||
 			// Who sends a lot to one peer outside gets an acknowledgement for up to 40 packets.
 			c.dir == window.Out && k.answered*stretched > k.packets
 	case pings:
@@ -56,7 +56,7 @@ func (d *Detector) excused(h *window.Host, c *burst, s *signature, k *kind) bool
 	case tunnel:
 		// A few ends and nothing back is a port mirror (ERSPAN) or a flood from one
 		// host: only the device's past can tell.
-		return k.answered*acknowledged > k.packets || d.few(h, c) && (k.answered*stretched > k.packets || !c.limits.known)
+		return k.answered*acknowledged > k.packets || d.few(h, c.dir) && (k.answered*stretched > k.packets || !c.limits.known)
 	default:
 		return false
 	}
@@ -90,7 +90,7 @@ func (d *Detector) unsought(c *burst, k *kind) {
 func (d *Detector) session(h *window.Host, c *burst, s *signature, k *kind) bool {
 	have := c.sum(&c.in, set(s.class, flow.TCPSession))
 	data := k.bytes >= dataBytes*k.packets
-	if c.unknown(h, s) || data && k.answered*stretched > have && d.few(h, c) {
+	if c.unknown(h, s) || data && k.answered*stretched > have && d.few(h, c.dir) {
 		return true // nobody can tell, or a download
 	}
 	if h.Rate() == 1 && !c.blind {
@@ -115,9 +115,9 @@ func (c *burst) unknown(h *window.Host, s *signature) bool {
 // a download. Over QUIC its receiver acknowledges every second packet at first and
 // every tenth later (RFC 9000, 13.2.2, and what is deployed since), so that little
 // comes back. Of what it sends, likewise by targets outside.
-func (d *Detector) few(h *window.Host, c *burst) bool {
+func (d *Detector) few(h *window.Host, dir window.Direction) bool {
 	var all, three uint64
-	if c.dir == window.Out {
+	if dir == window.Out {
 		d.top, all = h.TopTargets(d.top[:0], 3)
 		for i := range d.top {
 			three += d.top[i].Weight - d.top[i].Over

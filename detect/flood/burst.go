@@ -4,6 +4,7 @@ package flood
 
 import (
 	"math"
+	"slices"
 
 	"tidewatch/flow"
 	"tidewatch/window"
@@ -58,17 +59,27 @@ type burst struct {
 // volume is traffic of one class, per second.
 type volume struct{ packets, bytes, flows float64 }
 
-// judge looks for a burst that reaches into the revised seconds and passes a gate.
+// judge looks for a burst that reaches into the revised seconds and passes a gate:
+// first by unanswered connections alone, since a busy service is over every limit
+// of packets all day, and its burst would begin with the day; then by all.
 func (d *Detector) judge(w *window.Window, h *window.Host, dir window.Direction) (c burst, ok bool) {
-	c.dir, c.limits = dir, d.limits(w, h, dir)
-	at, ok := d.signal(h, &c)
-	if !ok {
-		return c, false
+	l := d.limits(w, h, dir)
+	if dir == window.Out && !d.few(h, dir) {
+		return c, false // many targets: a service, or a scan
 	}
-	d.extent(&c, at)
-	d.split(h, &c)
-	ok = d.gates(h, &c)
-	return c, ok
+	for _, packets := range [...]bool{false, true} {
+		c = burst{dir: dir, limits: l}
+		at, over := d.signal(h, &c, packets)
+		if !over {
+			continue
+		}
+		d.extent(&c, at)
+		d.split(h, &c)
+		if d.gates(h, &c) {
+			return c, true
+		}
+	}
+	return c, false
 }
 
 // quiet is the cheap first look: a mean over any horizon cannot exceed a limit
@@ -80,19 +91,28 @@ func (d *Detector) quiet(w *window.Window, h *window.Host, dir window.Direction)
 }
 
 // signal computes for each second how far the worst of its rates is over its
-// limit, and returns the strongest horizon that ends in a revised second.
-func (d *Detector) signal(h *window.Host, c *burst) (at int, ok bool) {
+// limit, of connections alone or of packets and flows too, and returns the
+// strongest horizon that ends in a revised second.
+func (d *Detector) signal(h *window.Host, c *burst, packets bool) (at int, ok bool) {
 	s := &d.s
+	if !packets && h.Rate() == 1 && float64(slices.Max(s.Asked[c.dir][:s.N])) < c.limits.conns {
+		return 0, false // no mean is over a limit that no second reached
+	}
 	d.x[0] = 0
 	for i := range s.N {
-		conns := max(float64(s.Asked[c.dir][i]), float64(s.Flows[c.dir][i])-float64(s.Flows[1-c.dir][i]))
-		if h.Rate() > 1 { // flow counts mean nothing
+		conns := float64(s.Asked[c.dir][i])
+		switch {
+		case h.Rate() > 1 && c.dir == window.In: // flow counts mean nothing
+			conns = float64(s.Syns[i])
+		case h.Rate() > 1:
 			conns = 0
-			if c.dir == window.In {
-				conns = float64(s.Syns[i])
-			}
+		case packets:
+			conns = max(conns, float64(s.Flows[c.dir][i])-float64(s.Flows[1-c.dir][i]))
 		}
-		x := max(float64(s.Packets[c.dir][i])/c.limits.pps, conns/c.limits.conns)
+		x := conns / c.limits.conns
+		if packets {
+			x = max(x, float64(s.Packets[c.dir][i])/c.limits.pps)
+		}
 		d.x[i+1] = d.x[i] + x
 	}
 	best := 0.0

@@ -90,8 +90,9 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 	} else if m.Ports <= d.cfg.Ports {
 		add("focused_ports", float64(m.Ports), float64(d.cfg.Ports), "ports", 0.2)
 	}
-	if m.MeanPacketBytes < d.cfg.SmallPacket {
-		add("small_packets", m.MeanPacketBytes, d.cfg.SmallPacket, "bytes", 0.2)
+	// Of the attack alone: a shop's pages do not make its SYNs larger.
+	if mean := c.meanPacket(); mean < d.cfg.SmallPacket {
+		add("small_packets", mean, d.cfg.SmallPacket, "bytes", 0.2)
 	}
 	if c.limits.known {
 		five := m.BitsPerSecond / 8 * 300
@@ -111,6 +112,15 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 	if !c.blind && d.atMost(answered, h.Rate(), c.seconds()) < asked/10 {
 		add("unanswered", 1-answered/asked, 0.1, "share", 0.2)
 	}
+}
+
+// meanPacket is the mean size of the attack's packets in bytes.
+func (c *burst) meanPacket() float64 {
+	var bytes, packets float64
+	for i := range c.kinds {
+		bytes, packets = bytes+c.kinds[i].bytes, packets+c.kinds[i].packets
+	}
+	return bytes / packets
 }
 
 // tops lists who sent, to which ports, from which networks.

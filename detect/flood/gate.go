@@ -10,9 +10,6 @@ import (
 // gates decides which limits the attack traffic exceeds, and drops the kinds
 // that have no part in it.
 func (d *Detector) gates(h *window.Host, c *burst) bool {
-	if c.dir == window.Out && !d.few(h, c) {
-		return false // many targets: a service, or a scan
-	}
 	d.services(h, c)
 	table := signatures()
 	var attack float64 // packets per second, each kind as a part of its own limit

@@ -43,7 +43,8 @@ var _ detect.Detector = (*Detector)(nil)
 // New returns an error when a limit makes no sense.
 func New(cfg Config) (*Detector, error) {
 	d := &Detector{}
-	return d, d.Configure(cfg)
+	err := d.Configure(cfg)
+	return d, err
 }
 
 // Configure judges by other limits from the next tick on. It must not run beside
