@@ -25,6 +25,7 @@ import (
 	"tidewatch/detect/ports"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
+	"tidewatch/detect/webflood"
 	"tidewatch/enrich"
 	"tidewatch/feedback"
 	"tidewatch/identity"
@@ -50,6 +51,7 @@ type Config struct {
 	Baseline     baseline.Config  `yaml:"baseline"`
 	Schedule     schedule.Config  `yaml:"schedule"`
 	Flood        flood.Config     `yaml:"flood"`
+	WebFlood     webflood.Config  `yaml:"webflood"`
 	Exfil        exfil.Config     `yaml:"exfil"`
 	Volume       volume.Config    `yaml:"volume"`
 	Outage       outage.Config    `yaml:"outage"`
@@ -76,7 +78,7 @@ func DefaultConfig() Config {
 		DataDir: "./data", Timezone: "Local", Shards: 1,
 		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(), Identity: identity.DefaultConfig(),
 		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(), Schedule: schedule.DefaultConfig(),
-		Flood: flood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
+		Flood: flood.DefaultConfig(), WebFlood: webflood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
 		Outage: outage.DefaultConfig(),
 		Peers:  peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
@@ -140,6 +142,7 @@ func (c *Config) Validate() error {
 		{"baseline", c.Baseline.Validate()},
 		{"schedule", c.Schedule.Validate()},
 		{"flood", c.Flood.Validate()},
+		{"webflood", c.WebFlood.Validate()},
 		{"exfil", c.Exfil.Validate()},
 		{"volume", c.Volume.Validate()},
 		{"outage", c.Outage.Validate()},

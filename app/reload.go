@@ -15,6 +15,7 @@ import (
 	"tidewatch/detect/ports"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
+	"tidewatch/detect/webflood"
 	"tidewatch/identity"
 	"tidewatch/schedule"
 	"tidewatch/telemetry"
@@ -71,6 +72,8 @@ func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 	switch d := d.(type) {
 	case *flood.Detector:
 		return true, d.Configure(cfg.Flood)
+	case *webflood.Detector:
+		return true, d.Configure(cfg.WebFlood)
 	case *exfil.Detector:
 		ecfg := cfg.Exfil
 		ecfg.Zone = cfg.zone()

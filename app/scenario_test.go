@@ -4,6 +4,7 @@ package app
 
 import (
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,6 +87,36 @@ func TestScenarios(t *testing.T) {
 				t.Errorf("%d unexplained anomalies of severity high", odd)
 			}
 		})
+	}
+}
+
+// The shop of 5 000 connections a second gets 60 % more that never complete, then
+// slow requests: one incident with both vectors. The same as customers is none.
+func TestShopAttack(t *testing.T) {
+	if os.Getenv("TIDEWATCH_ACCURACY") != "1" {
+		t.Skip("eight million flows: set TIDEWATCH_ACCURACY=1")
+	}
+	for _, name := range []string{"shop-attack", "shop-campaign"} {
+		got, truth, in := play(t, name, scenario.Config{Seed: 7, AttackAt: 3 * time.Minute, AttackFor: 10 * time.Minute, Duration: 15 * time.Minute}, 1)
+		var floods []incident.Incident
+		for i := range got {
+			if got[i].Category == detect.DDoSAttack {
+				floods = append(floods, got[i])
+				t.Logf("%s, %v: %v after the first flow, %d flows", got[i].Headline(), got[i].Vectors, got[i].Detected.Sub(got[i].Started), in.Flows)
+				for _, line := range got[i].Timeline {
+					t.Log(line.At.Sub(got[i].Started), line.Event, line.Text)
+				}
+			}
+		}
+		if name == "shop-campaign" {
+			if len(floods) > 0 {
+				t.Errorf("%d floods in a campaign", len(floods))
+			}
+			continue
+		}
+		if len(floods) != 1 || !slices.Contains(floods[0].Vectors, "syn_flood") || !slices.Contains(floods[0].Vectors, "slow_http") {
+			t.Errorf("%d incidents, want one of SYN flood and slow requests; truth %+v", len(floods), truth)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"tidewatch/detect/ports"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
+	"tidewatch/detect/webflood"
 	"tidewatch/flow"
 	"tidewatch/identity"
 	"tidewatch/schedule"
@@ -100,7 +101,11 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, uploads, volumes, newPeers, newPorts, ratios, offHours}
+	webFloods, err := webflood.New(cfg.WebFlood)
+	if err != nil {
+		return nil, err
+	}
+	s.detectors = []detect.Detector{floods, webFloods, uploads, volumes, newPeers, newPorts, ratios, offHours}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }

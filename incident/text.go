@@ -17,12 +17,16 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [41]phrase {
+func phrases() [45]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o arrived; %e is the limit"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
 		{"unique_sources", "%o sent it; more than %e counts as many"},
 		{"focused_ports", "only %o addressed; up to %e count as few"},
+		{"focused_targets", "%o of what the device sends goes to at most three addresses"},
+		{"held_connections", "%o were held open by requests that do not end; %e is the limit"},
+		{"connections_per_source", "each source holds %o open; %e is the limit"},
+		{"held_growth", "%o are held open; ten minutes before it was %e"},
 		{"small_packets", "the mean packet had %o; less than %e counts as small"},
 		{"volume_anomaly", "%o arrived; %e is usual at that hour"},
 		{"reflection", "%o of the packets came from the port of one service that reflects"},

@@ -33,7 +33,7 @@ func (b *bin) within(from, to int64) bool {
 	return t >= from/10 && t <= to/10
 }
 
-// peak is what arrived in ten seconds, of all classes.
+// peak is what all classes together carried in ten seconds, in one direction.
 type peak struct {
 	packets      uint64
 	flows, stamp uint32
@@ -65,15 +65,12 @@ func (h *Host) book10(d Direction, p *piece, now int64) {
 		if t == a {
 			v.flows[d] += uint32(p.flows)
 		}
-		if d != In {
-			continue
-		}
-		sum := h.peaks[i].at(t)
+		sum := h.peaks[d][i].at(t)
 		sum.packets += packets
 		if t == a {
 			sum.flows += uint32(p.flows)
 		}
-		if p.mark&flow.Fragment != 0 {
+		if d == In && p.mark&flow.Fragment != 0 {
 			f := h.frags[i].at(t)
 			f.bytes[In] += bytes
 			f.packets[In] += packets
@@ -92,12 +89,12 @@ func share(v, part, whole int64) int64 {
 	return v/whole*part + v%whole*part/whole
 }
 
-// Peak10 is the most inbound packets and flows in any ten seconds since the
-// Unix second from; ok is false when that lies before the ten-second bins. No
+// Peak10 is the most packets and flows in one direction in any ten seconds since
+// the Unix second from; ok is false when that lies before the ten-second bins. No
 // single second can have had more.
-func (h *Host) Peak10(from, now int64) (packets, flows uint64, ok bool) {
-	for i := range h.peaks {
-		if p := &h.peaks[i]; int64(p.stamp) >= from/10 {
+func (h *Host) Peak10(d Direction, from, now int64) (packets, flows uint64, ok bool) {
+	for i := range h.peaks[d] {
+		if p := &h.peaks[d][i]; int64(p.stamp) >= from/10 {
 			packets, flows = max(packets, p.packets), max(flows, uint64(p.flows))
 		}
 	}

@@ -35,7 +35,7 @@ type Host struct {
 		packets       uint64
 	}
 
-	peaks   [slots10]peak
+	peaks   [2][slots10]peak
 	ring    ring
 	classes [flow.NumClasses][slots10]bin // the bins of a class side by side: a flow often falls into two
 	frags   [slots10]bin                  // inbound fragments
@@ -44,8 +44,13 @@ type Host struct {
 	slices [sketch10]slice
 	tops   [2]tops  // the open minute and the one before
 	minute int64    // of tops[0]
-	_      [40]byte // whole cache lines: hosts lie side by side
+	sent   sentTo   // to whom it sends
+	held   held     // connections that others keep open at it
+	_      [48]byte // whole cache lines: hosts lie side by side
 }
+
+// sum10 is what all classes together carried in ten seconds.
+type sum10 struct{ packets, flows uint64 }
 
 type slice struct {
 	stamp   int64
@@ -55,20 +60,20 @@ type slice struct {
 
 // tops are the heavy hitters of one minute of inbound traffic.
 type tops struct {
-	sources, dstPorts, udpSrcPorts, asns topK
+	sources, dstPorts, services, asns topK
 }
 
 func (t *tops) make() {
 	if t.sources.entries == nil {
 		t.sources = newTopK(topSize)
-		t.dstPorts, t.udpSrcPorts, t.asns = newTopK(portsSize), newTopK(portsSize), newTopK(portsSize)
+		t.dstPorts, t.services, t.asns = newTopK(portsSize), newTopK(portsSize), newTopK(portsSize)
 	}
 }
 
 func (t *tops) reset() {
 	t.sources.reset()
 	t.dstPorts.reset()
-	t.udpSrcPorts.reset()
+	t.services.reset()
 	t.asns.reset()
 }
 
@@ -77,7 +82,7 @@ func (h *Host) start(addr flow.Addr, dev int32, now int64) {
 	h.Addr, h.dev, h.used, h.dirty, h.since, h.touched = addr, dev, true, false, now, now
 	h.revised = now
 	h.ring.reset()
-	h.peaks, h.classes, h.frags = [slots10]peak{}, [flow.NumClasses][slots10]bin{}, [slots10]bin{}
+	h.peaks, h.classes, h.frags = [2][slots10]peak{}, [flow.NumClasses][slots10]bin{}, [slots10]bin{}
 	for i := range h.slices {
 		h.slices[i].stamp = 0
 		h.slices[i].sources.reset()
@@ -88,6 +93,8 @@ func (h *Host) start(addr flow.Addr, dev int32, now int64) {
 		h.tops[i].reset()
 	}
 	h.minute, h.ranked = now/60, 0
+	h.sent.reset(now)
+	h.held.reset()
 }
 
 // piece is the part of one flow that a tracker adds, its times already clamped.
@@ -119,21 +126,27 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 		bytes, packets = share(bytes, keep, n), share(packets, keep, n)
 	}
 	var syns int64
-	if d == In && p.class == flow.TCPSyn {
+	asked := p.class == flow.TCPSyn || p.class == flow.TCPSynAck
+	if d == In && asked {
 		syns = packets
 	}
 	h.ring.spread(d, first, last, amount{bytes, packets, syns})
 	s := &h.ring.slots[first%RingSeconds]
 	s.flows[d] += int32(p.flows)
-	if syns != 0 {
-		s.asked += int32(p.flows)
+	if asked {
+		s.asked[d] += int32(p.flows)
 	}
 	h.book10(d, p, now)
-	if d == In {
-		h.rate = p.rate
-		if h.lively(p, now) {
-			h.sketch(p, now)
+	h.rate = p.rate
+	if last-p.first >= heldSeconds {
+		h.held.add(d, p, now)
+	}
+	if d == Out {
+		if s.flows[Out] > sendingFlows || p.packets >= rankBig {
+			h.sent.add(p, now)
 		}
+	} else if h.lively(p, now) {
+		h.sketch(p, now)
 	}
 	h.dirty = true
 	h.revised = min(h.revised, first)
@@ -143,9 +156,12 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 // A device is lively in a second from so many inbound flows or packets on. Who
 // sends, and to which ports, is noted of lively devices only: of the others
 // nobody will ask, and of an attack it leaves out the first few flows a second.
+// To whom a device sends is noted from more flows a second on, since an attack by
+// it is only looked for from a thousand on, and of every large flow.
 const (
 	livelyFlows   = 10
 	livelyPackets = 1000
+	sendingFlows  = 100
 )
 
 func (h *Host) lively(p *piece, now int64) bool {
@@ -206,9 +222,13 @@ func (h *Host) rank(p *piece, now int64) {
 		k := numKey(key)
 		note(&t.dstPorts, key, &k, p)
 	}
-	if p.proto == flow.ProtoUDP {
-		k := numKey(uint32(p.srcPort))
-		note(&t.udpSrcPorts, uint32(p.srcPort), &k, p)
+	if p.proto == flow.ProtoUDP || p.class == flow.TCPSynAck {
+		key := uint32(p.srcPort)
+		if p.proto != flow.ProtoUDP {
+			key |= uint32(p.proto) << 16
+		}
+		k := numKey(key)
+		note(&t.services, key, &k, p)
 	}
 	if p.srcAS != 0 {
 		k := numKey(p.srcAS)
@@ -233,7 +253,7 @@ func (h *Host) Revised() int64 { return h.revised }
 // Since is the Unix second from which the device was followed second by second.
 func (h *Host) Since() int64 { return h.since }
 
-// Rate is the sampling rate of the newest inbound flow: 1 means that every
+// Rate is the sampling rate of the newest flow: 1 means that every
 // packet was seen and that flow counts mean something.
 func (h *Host) Rate() uint32 { return max(h.rate, 1) }
 
@@ -261,9 +281,10 @@ func (h *Host) TopPorts(out []Entry, n int) []Entry {
 	return merged(out, n, &h.tops[0].dstPorts, &h.tops[1].dstPorts)
 }
 
-// TopUDPSources lists the source ports of UDP; see TopSources.
-func (h *Host) TopUDPSources(out []Entry, n int) []Entry {
-	return merged(out, n, &h.tops[0].udpSrcPorts, &h.tops[1].udpSrcPorts)
+// TopServices lists the source ports of what answers: of UDP (number: port) and
+// of TCP flows of SYN and ACK alone (number: proto<<16|port); see TopSources.
+func (h *Host) TopServices(out []Entry, n int) []Entry {
+	return merged(out, n, &h.tops[0].services, &h.tops[1].services)
 }
 
 // TopASNs lists source AS numbers; see TopSources.

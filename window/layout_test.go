@@ -23,7 +23,7 @@ func TestCacheLines(t *testing.T) {
 		"sums of the running minute": {unsafe.Offsetof(device{}.now), line},
 		"other minutes":              {unsafe.Offsetof(device{}.minutes), 2 * line},
 		"ten-second peaks":           {unsafe.Offsetof(Host{}.peaks), line},
-		"seconds":                    {unsafe.Offsetof(Host{}.ring), 4 * line},
+		"seconds":                    {unsafe.Offsetof(Host{}.ring), 7 * line},
 		"lists of destinations":      {unsafe.Offsetof(Upload{}.gens) + unsafe.Offsetof(generation{}.dests), line},
 	} {
 		if got[0] != got[1] {

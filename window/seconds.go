@@ -18,10 +18,10 @@ const (
 // one cache line.
 type second struct {
 	bytes, packets [2]int64
-	syns           int64 // packets of flows that asked for a connection and got none
+	syns           int64 // inbound packets of flows of SYN alone, or of SYN and ACK alone: nothing followed
 	flows          [2]int32
-	asked          int32 // inbound flows of that kind
-	_              [12]byte
+	asked          [2]int32 // flows of that kind
+	_              [8]byte
 }
 
 // ring holds the seconds (now-RingSeconds, now+1] of one device; base is the
@@ -88,7 +88,7 @@ func (r *ring) spread(d Direction, first, last int64, v amount) {
 
 // touch reads what spread changes.
 func (r *ring) touch(first, last int64) uint64 {
-	return uint64(r.slots[first%RingSeconds].asked + r.slots[last%RingSeconds].asked + r.slots[(last+1)%RingSeconds].asked)
+	return uint64(r.slots[first%RingSeconds].asked[In] + r.slots[last%RingSeconds].asked[In] + r.slots[(last+1)%RingSeconds].asked[In])
 }
 
 // Seconds is a device's recent past laid out for judging: index i is the second
@@ -98,9 +98,9 @@ type Seconds struct {
 	N       int
 	Bytes   [2][RingSeconds]int64
 	Packets [2][RingSeconds]int64
-	Syns    [RingSeconds]int64 // packets asking for a connection that was not answered
+	Syns    [RingSeconds]int64 // inbound packets of SYN alone, or of SYN and ACK alone: no connection followed
 	Flows   [2][RingSeconds]int32
-	Asked   [RingSeconds]int32 // inbound flows of that kind
+	Asked   [2][RingSeconds]int32 // flows of that kind
 }
 
 // fill sums the difference array up to the second now.
@@ -122,10 +122,10 @@ func (r *ring) fill(out *Seconds, now int64) {
 			out.Bytes[d][i] = bytes[d]
 			out.Packets[d][i] = whole(d, packets[d])
 			out.Flows[d][i] = s.flows[d]
+			out.Asked[d][i] = s.asked[d]
 		}
 		syns += s.syns
 		out.Syns[i] = whole(2, syns)
-		out.Asked[i] = s.asked
 	}
 }
 

@@ -75,7 +75,7 @@ func (t *Tracker) touchBin(slot int32, p *piece) (sum uint64) {
 		first := max(p.first, t.now-RingSeconds+2)
 		sum += uint64(h.touched) + h.ring.touch(first, p.last)
 		a, b := first/10%slots10, p.last/10%slots10
-		sum += uint64(h.peaks[b].stamp) + uint64(h.classes[p.class][a].stamp) + uint64(h.classes[p.class][b].stamp)
+		sum += uint64(h.peaks[In][b].stamp) + uint64(h.classes[p.class][a].stamp) + uint64(h.classes[p.class][b].stamp)
 	}
 	if d.up >= 0 {
 		u := t.ups[d.up]

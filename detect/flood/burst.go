@@ -4,6 +4,7 @@ package flood
 
 import (
 	"math"
+	"slices"
 
 	"tidewatch/flow"
 	"tidewatch/window"
@@ -28,61 +29,90 @@ const (
 
 // kind is one family of attack traffic, with its share in a burst.
 type kind struct {
-	class    flow.Class
 	packets  float64 // per second in the burst's ten-second bins
 	bytes    float64
 	asked    float64 // unanswered flows per second
-	answered float64 // the device's packets of the same class, per second
-	oneWay   bool    // nothing that the device sends is visible
+	answered float64 // packets per second of the other direction that answer it; for SYNs the completed flows
+	over     bool    // takes part in what passes the packet-rate gate
+	open     bool    // passes the unanswered-connections gate
 }
 
-// burst is one stretch of abnormal seconds of one device.
+// burst is one stretch of abnormal seconds of one device in one direction.
 type burst struct {
+	dir       window.Direction
 	from, to  int // indexes into Seconds, inclusive
 	horizon   horizon
 	limits    limits
-	kinds     [3]kind // SYN, UDP, ICMP
-	byRate    bool    // the packet-rate gate holds
-	byConns   bool    // the unanswered-connections gate holds
-	pps       float64 // attack packets per second over the horizon that fired
+	kinds     [numSignatures]kind
+	in, out   [flow.NumClasses]volume // the burst's own direction, and what came back
+	blind     bool                    // nothing of the other direction is visible, in the burst or before
+	byRate    bool                    // the packet-rate gate holds
+	byConns   bool                    // the unanswered-connections gate holds
+	pps       float64                 // attack packets per second over the horizon that fired
 	conns     float64
 	reflector port
 	reflected float64 // share of UDP packets from the reflector's port
+	service   float64 // share of SYN-ACKs from the ports of services
+	fragments float64 // fragments per second
 }
 
-// judge looks for a burst that reaches into the revised seconds and passes a gate.
-func (d *Detector) judge(w *window.Window, h *window.Host) (c burst, ok bool) {
-	c.limits = d.limits(w, h)
-	at, ok := d.signal(h, &c)
-	if !ok {
-		return c, false
+// volume is traffic of one class, per second.
+type volume struct{ packets, bytes, flows float64 }
+
+// judge looks for a burst that reaches into the revised seconds and passes a gate:
+// first by unanswered connections alone, since a busy service is over every limit
+// of packets all day, and its burst would begin with the day; then by all.
+func (d *Detector) judge(w *window.Window, h *window.Host, dir window.Direction) (c burst, ok bool) {
+	l := d.limits(w, h, dir)
+	if dir == window.Out && !d.few(h, dir) {
+		return c, false // many targets: a service, or a scan
 	}
-	d.extent(&c, at)
-	d.split(h, &c)
-	ok = d.gates(h, &c)
-	return c, ok
+	for _, packets := range [...]bool{false, true} {
+		c = burst{dir: dir, limits: l}
+		at, over := d.signal(h, &c, packets)
+		if !over {
+			continue
+		}
+		d.extent(&c, at)
+		d.split(h, &c)
+		if d.gates(h, &c) {
+			return c, true
+		}
+	}
+	return c, false
 }
 
 // quiet is the cheap first look: a mean over any horizon cannot exceed a limit
 // that no second reached, and no second exceeds the ten seconds it lies in.
-func (d *Detector) quiet(w *window.Window, h *window.Host) bool {
-	packets, flows, ok := h.Peak10(h.Revised()-60, w.Now)
+func (d *Detector) quiet(w *window.Window, h *window.Host, dir window.Direction) bool {
+	packets, flows, ok := h.Peak10(dir, h.Revised()-60, w.Now)
 	return ok && float64(packets) < d.cfg.MinPPS && float64(flows) < d.cfg.MinConns &&
 		(h.Rate() == 1 || float64(packets) < d.cfg.MinConns)
 }
 
 // signal computes for each second how far the worst of its rates is over its
-// limit, and returns the strongest horizon that ends in a revised second.
-func (d *Detector) signal(h *window.Host, c *burst) (at int, ok bool) {
+// limit, of connections alone or of packets and flows too, and returns the
+// strongest horizon that ends in a revised second.
+func (d *Detector) signal(h *window.Host, c *burst, packets bool) (at int, ok bool) {
 	s := &d.s
+	if !packets && h.Rate() == 1 && float64(slices.Max(s.Asked[c.dir][:s.N])) < c.limits.conns {
+		return 0, false // no mean is over a limit that no second reached
+	}
 	d.x[0] = 0
 	for i := range s.N {
-		conns := float64(s.Asked[i])
-		if h.Rate() > 1 {
+		conns := float64(s.Asked[c.dir][i])
+		switch {
+		case h.Rate() > 1 && c.dir == window.In: // flow counts mean nothing
 			conns = float64(s.Syns[i])
+		case h.Rate() > 1:
+			conns = 0
+		case packets:
+			conns = max(conns, float64(s.Flows[c.dir][i])-float64(s.Flows[1-c.dir][i]))
 		}
-		flows := max(0, float64(s.Flows[window.In][i])-float64(s.Flows[window.Out][i]))
-		x := max(float64(s.Packets[window.In][i])/c.limits.pps, conns/c.limits.conns, flows/c.limits.conns)
+		x := conns / c.limits.conns
+		if packets {
+			x = max(x, float64(s.Packets[c.dir][i])/c.limits.pps)
+		}
 		d.x[i+1] = d.x[i] + x
 	}
 	best := 0.0
@@ -132,34 +162,29 @@ func (d *Detector) extent(c *burst, at int) {
 // split tells what the burst is made of, from the ten-second bins it overlaps.
 func (d *Detector) split(h *window.Host, c *burst) {
 	from, to := c.recent(d.s.First)
-	in, out := h.Classes(window.In, from, to), h.Classes(window.Out, from, to)
-	var sent uint64
-	for _, v := range out {
-		sent += v.Packets
-	}
 	// The bins reach beyond the burst; rates are over the burst's own seconds,
 	// because the background around it is thin beside it.
 	secs := float64(to - from + 1)
-	for i, class := range [3]flow.Class{flow.TCPSyn, flow.UDP, flow.ICMP} {
-		k := kind{
-			class: class, packets: float64(in[class].Packets) / secs, bytes: float64(in[class].Bytes) / secs,
-			answered: float64(out[class].Packets) / secs, oneWay: sent == 0,
-		}
-		switch class {
-		case flow.TCPSyn:
-			k.asked = float64(in[class].Flows) / secs
-			if h.Rate() > 1 {
-				k.asked = k.packets
-			}
-			k.answered = float64(in[flow.TCPSession].Flows+in[flow.TCPSynAck].Flows) / secs
-		case flow.UDP:
-			if h.Rate() == 1 {
-				k.asked = max(0, float64(in[class].Flows)-float64(out[class].Flows)) / secs
-			}
-		default: // a ping asks for no connection
-		}
-		c.kinds[i] = k
+	in, out := h.Classes(c.dir, from, to), h.Classes(1-c.dir, from, to)
+	c.blind = true
+	for class := range in {
+		c.in[class], c.out[class] = rates(&in[class], secs), rates(&out[class], secs)
+		c.blind = c.blind && out[class].Packets == 0
 	}
+	for i := 0; i < d.s.N && c.blind; i++ {
+		c.blind = d.s.Packets[1-c.dir][i] == 0
+	}
+	if c.dir == window.In {
+		c.fragments = float64(h.Fragments(from, to).Packets) / secs
+	}
+	for i, s := range signatures() {
+		v := &c.in[s.class]
+		c.kinds[i] = kind{packets: v.packets, bytes: v.bytes, answered: c.sum(&c.out, s.answer.classes())}
+	}
+}
+
+func rates(v *window.Volume, secs float64) volume {
+	return volume{float64(v.Packets) / secs, float64(v.Bytes) / secs, float64(v.Flows) / secs}
 }
 
 func (c *burst) seconds() int { return c.to - c.from + 1 }
@@ -169,59 +194,6 @@ func (c *burst) seconds() int { return c.to - c.from + 1 }
 func (c *burst) recent(first int64) (from, to int64) {
 	from, to = first+int64(c.from), first+int64(c.to)
 	return max(from, (to-60)/10*10), to
-}
-
-// few reports whether four fifths of what a device receives come from three sources:
-// a download. Over QUIC its receiver acknowledges every second packet at first and
-// every tenth later (RFC 9000, 13.2.2, and what is deployed since), so that little
-// comes back.
-func (d *Detector) few(h *window.Host) bool {
-	var all, three uint64
-	d.top = h.TopSources(d.top[:0], 32)
-	for i := range d.top {
-		all += d.top[i].Packets
-		if i < 3 {
-			three += d.top[i].Packets
-		}
-	}
-	return all > 0 && 5*three >= 4*all
-}
-
-// gates decides which limits the attack traffic exceeds, and drops the kinds
-// that exceed none.
-func (d *Detector) gates(h *window.Host, c *burst) bool {
-	syn, udp, icmp := &c.kinds[0], &c.kinds[1], &c.kinds[2]
-	if h.Rate() > 1 && syn.packets < tcpShare(h, c, d.s.First)/2 {
-		// Under sampling a lone SYN may be the only packet seen of a good
-		// connection; only when SYNs outnumber all else of TCP are they an attack.
-		*syn = kind{}
-	}
-	if udp.answered > udp.packets/2 || udp.answered > udp.packets/10 && d.few(h) {
-		*udp = kind{} // a conversation: the device sends its share
-	}
-	if icmp.answered > icmp.packets/2 && icmp.packets < c.limits.pps {
-		*icmp = kind{}
-	}
-	d.reflection(h, c)
-	for i := range c.kinds {
-		k := &c.kinds[i]
-		rate := d.sure(k.packets, h.Rate(), c.seconds())
-		conns := d.sure(k.asked, h.Rate(), c.seconds())
-		over := rate > c.limits.pps*0.999
-		// A busy service always has some unanswered connections: a fifth of the answered ones is no sign.
-		open := k.class == flow.TCPSyn && conns > max(c.limits.conns, k.answered/5) ||
-			k.class == flow.UDP && c.reflected >= 0.8 && conns > c.limits.conns
-		if k.packets == 0 || !over && !open {
-			*k = kind{}
-			continue
-		}
-		c.byRate, c.byConns = c.byRate || over, c.byConns || open
-		c.pps += k.packets
-		if open {
-			c.conns += k.asked
-		}
-	}
-	return c.byRate || c.byConns
 }
 
 // sure is the rate that is exceeded with 99 % confidence when only one of n
@@ -237,15 +209,11 @@ func (d *Detector) sure(rate float64, sampling uint32, seconds int) float64 {
 	return rate * max(0, 1-z99/math.Sqrt(n))
 }
 
-// tcpShare is all TCP packets per second in the burst.
-func tcpShare(h *window.Host, c *burst, first int64) float64 {
-	from, to := c.recent(first)
-	in := h.Classes(window.In, from, to)
-	var sum uint64
-	for class := range flow.NumClasses {
-		if class.IsTCP() {
-			sum += in[class].Packets
-		}
+// atMost is the rate that is not exceeded with 99 % confidence, likewise.
+func (d *Detector) atMost(rate float64, sampling uint32, seconds int) float64 {
+	if sampling <= 1 {
+		return rate
 	}
-	return float64(sum) / float64(to-from+1)
+	unit := float64(sampling) / float64(seconds) // one sampled packet
+	return rate + z99*unit*math.Sqrt(rate/unit+1)
 }

@@ -21,11 +21,18 @@ func (d *Detector) finding(w *window.Window, h *window.Host, c *burst) detect.Fi
 		Started: time.Unix(from, 0).UTC(), Last: time.Unix(to+1, 0).UTC(),
 		Baseline: c.limits.basis,
 	}
+	if c.dir == window.Out {
+		f.Kind = "ddos_outbound"
+	}
 	f.Vector, f.Vectors = c.vectors()
 	f.Metrics = d.metrics(h, c)
 	d.indicators(&f, h, c)
 	f.Severity = detect.SeverityOf(f.Score)
-	f.Top = d.tops(h, &f)
+	if c.dir == window.Out {
+		f.Top.Destinations = d.targets(h)
+	} else {
+		f.Top = d.tops(h, &f)
+	}
 	return f
 }
 
@@ -35,7 +42,7 @@ func (d *Detector) metrics(h *window.Host, c *burst) detect.Metrics {
 	var peakBytes, peakPackets, bytes, packets int64
 	var peakFlows, flows int32
 	for i := c.from; i <= c.to; i++ {
-		b, p, n := d.s.Bytes[window.In][i], d.s.Packets[window.In][i], d.s.Flows[window.In][i]
+		b, p, n := d.s.Bytes[c.dir][i], d.s.Packets[c.dir][i], d.s.Flows[c.dir][i]
 		bytes, packets, flows = bytes+b, packets+p, flows+n
 		peakBytes, peakPackets, peakFlows = max(peakBytes, b), max(peakPackets, p), max(peakFlows, n)
 	}
@@ -48,8 +55,9 @@ func (d *Detector) metrics(h *window.Host, c *burst) detect.Metrics {
 		m.Flows = uint64(flows)
 		m.FlowsPerSecond, m.PeakFlowsPerSecond = float64(flows)/secs, float64(peakFlows)
 	}
-	from, to := d.s.First+int64(c.from), d.s.First+int64(c.to)
-	m.Sources, m.Ports = h.Distinct(from, to)
+	if c.dir == window.In {
+		m.Sources, m.Ports = h.Distinct(d.s.First+int64(c.from), d.s.First+int64(c.to))
+	}
 	if packets > 0 {
 		m.MeanPacketBytes = float64(bytes) / float64(packets)
 	}
@@ -75,11 +83,16 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 	if m.Sources > d.cfg.Sources {
 		add("unique_sources", float64(m.Sources), float64(d.cfg.Sources), "addresses", 0.3)
 	}
-	if m.Ports <= d.cfg.Ports {
+	if c.dir == window.Out {
+		share := d.onTargets(h)
+		add("focused_targets", share, 0, "share", 0.2)
+		m.TopDestinationShare = share
+	} else if m.Ports <= d.cfg.Ports {
 		add("focused_ports", float64(m.Ports), float64(d.cfg.Ports), "ports", 0.2)
 	}
-	if m.MeanPacketBytes < d.cfg.SmallPacket {
-		add("small_packets", m.MeanPacketBytes, d.cfg.SmallPacket, "bytes", 0.2)
+	// Of the attack alone: a shop's pages do not make its SYNs larger.
+	if mean := c.meanPacket(); mean < d.cfg.SmallPacket {
+		add("small_packets", mean, d.cfg.SmallPacket, "bytes", 0.2)
 	}
 	if c.limits.known {
 		five := m.BitsPerSecond / 8 * 300
@@ -89,18 +102,25 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 		}
 	}
 	// A reflection needs many reflectors: one busy DNS server is none.
-	if c.reflected >= 0.8 && c.kinds[1].packets > 0 && m.Sources > d.cfg.Sources/10 {
+	if c.reflected >= 0.8 && c.kinds[kindUDP].packets > 0 && m.Sources > d.cfg.Sources/10 {
 		add("reflection", c.reflected, 0, "share", 0.3)
 	}
 	var asked, answered float64
-	visible := true
-	for _, k := range c.kinds {
-		asked, answered = asked+k.packets, answered+k.answered
-		visible = visible && !k.oneWay
+	for i := range c.kinds {
+		asked, answered = asked+c.kinds[i].packets, answered+c.kinds[i].answered
 	}
-	if visible && h.Rate() == 1 && answered < asked/10 {
+	if !c.blind && d.atMost(answered, h.Rate(), c.seconds()) < asked/10 {
 		add("unanswered", 1-answered/asked, 0.1, "share", 0.2)
 	}
+}
+
+// meanPacket is the mean size of the attack's packets in bytes.
+func (c *burst) meanPacket() float64 {
+	var bytes, packets float64
+	for i := range c.kinds {
+		bytes, packets = bytes+c.kinds[i].bytes, packets+c.kinds[i].packets
+	}
+	return bytes / packets
 }
 
 // tops lists who sent, to which ports, from which networks.
@@ -132,6 +152,32 @@ func (d *Detector) tops(h *window.Host, f *detect.Finding) detect.Top {
 		t.ASNs = share(func(e *window.Entry) string { return "AS" + strconv.FormatUint(uint64(e.Number()), 10) })
 	}
 	return t
+}
+
+// targets lists to whom a device sends.
+func (d *Detector) targets(h *window.Host) []detect.Share {
+	entries, total := h.TopTargets(d.top[:0], 10)
+	d.top = entries
+	out := make([]detect.Share, 0, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		out = append(out, detect.Share{
+			Key: e.Key.String(), Bytes: e.Bytes, Packets: e.Packets, Flows: e.Flows,
+			Share: float64(e.Weight-e.Over) / float64(max(total, 1)),
+		})
+	}
+	return out
+}
+
+// onTargets is the share of its packets that a device sends to its three heaviest targets.
+func (d *Detector) onTargets(h *window.Host) float64 {
+	var sum uint64
+	entries, total := h.TopTargets(d.top[:0], 3)
+	for i := range entries {
+		sum += entries[i].Weight - entries[i].Over
+	}
+	d.top = entries
+	return float64(sum) / float64(max(total, 1))
 }
 
 var _ Past = (*baseline.Store)(nil)

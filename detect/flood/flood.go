@@ -87,22 +87,33 @@ func (d *Detector) Configure(cfg Config) error {
 // Name implements detect.Detector.
 func (d *Detector) Name() string { return "flood" }
 
-// Detect judges every device whose seconds were revised since the last tick.
+// Detect judges every device whose seconds were revised since the last tick: as
+// a victim, and as one that attacks others.
 func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Finding {
 	for i := range w.Revised() {
 		h := w.Host(i)
-		if d.quiet(w, h) {
-			continue
-		}
-		w.Seconds(h, &d.s)
-		if c, ok := d.judge(w, h); ok {
-			if f := d.finding(w, h, &c); f.Score >= d.cfg.Score {
-				out = append(out, f)
+		filled := false
+		for _, dir := range [...]window.Direction{window.In, window.Out} {
+			if d.quiet(w, h, dir) {
+				continue
+			}
+			if !filled {
+				w.Seconds(h, &d.s)
+				filled = true
+			}
+			if c, ok := d.judge(w, h, dir); ok {
+				if f := d.finding(w, h, &c); f.Score >= d.cfg.Score {
+					out = append(out, f)
+				}
 			}
 		}
 	}
 	return out
 }
+
+// outbound is how many times min_conns a device must open to its targets: a
+// client whose server died tries again and again, a scan tries many.
+const outbound = 10
 
 // limits are the floors raised by what the device's past explains.
 type limits struct {
@@ -112,12 +123,21 @@ type limits struct {
 	basis      detect.Baseline
 }
 
-func (d *Detector) limits(w *window.Window, h *window.Host) limits {
+func (d *Detector) limits(w *window.Window, h *window.Host, dir window.Direction) limits {
 	l := limits{pps: d.cfg.MinPPS, conns: d.cfg.MinConns, basis: detect.NoBaseline()}
+	if dir == window.Out {
+		l.conns *= outbound
+	}
 	if d.past == nil {
 		return l
 	}
 	at := w.At()
+	if dir == window.Out { // how many packets a device sends is not learned
+		if n, ok := d.past.At(h.Addr, at, baseline.BytesOut); ok {
+			l.bytes, l.known, l.basis = n, true, detect.Baseline(n.Basis)
+		}
+		return l
+	}
 	if n, ok := d.past.At(h.Addr, at, baseline.PacketsIn); ok {
 		// Normal is the busiest five minutes; five seconds of them may well be twice as busy.
 		l.pps = max(l.pps, 2*n.Above(d.cfg.Sigma)/300)

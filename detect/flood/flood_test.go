@@ -13,7 +13,10 @@ import (
 
 const t0 = 1_700_000_000
 
-var victim = flow.AddrFrom(netip.MustParseAddr("10.0.0.1"))
+var (
+	victim  = flow.AddrFrom(netip.MustParseAddr("10.0.0.1"))
+	victim6 = flow.AddrFrom(netip.MustParseAddr("fd00::1"))
+)
 
 // traffic is one second of flows to the victim, or from it.
 type traffic struct {
@@ -23,12 +26,51 @@ type traffic struct {
 	bytes          int // of a packet
 	sources        int
 	srcPort, port  uint16
-	answers        bool // the victim sends as much back
-	back           int  // or so many packets for each flow
+	answers        bool  // the victim sends as much back
+	back           int   // or so many packets for each flow
+	backFlags      uint8 // with these flags, if any
 	sampling       uint32
+	mark           flow.Mark
+	v6             bool
+	out            bool // the victim is the sender
+	from, to       int  // seconds of the minute; 0 = from its begin, to its end
 }
 
-// run plays a minute of traffic and returns the last finding.
+func (x *traffic) record(sec int64, i int) flow.Record {
+	n := i % x.sources
+	r := flow.Record{
+		Received: sec * 1e9, Start: sec * 1e9, End: sec * 1e9, Dst: victim, Src: flow.AddrFrom4([4]byte{198, byte(18 + n>>16), byte(n >> 8), byte(n)}),
+		SrcPort: x.srcPort, DstPort: x.port, Proto: x.proto, TCPFlags: x.flags, Mark: flow.DstInternal | x.mark,
+		Packets: uint64(x.packets), Bytes: uint64(x.packets * x.bytes), Sampling: max(1, x.sampling),
+	}
+	if x.v6 {
+		r.Src = flow.Addr{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8, 13: byte(n >> 16), 14: byte(n >> 8), 15: byte(n)}
+		r.Dst = victim6
+	}
+	if x.srcPort == 0 {
+		r.SrcPort = uint16(1024 + i)
+	}
+	if x.out {
+		r = turned(&r)
+	}
+	return r
+}
+
+// turned is the other direction of a flow.
+func turned(r *flow.Record) flow.Record {
+	o := *r
+	o.Src, o.Dst, o.SrcPort, o.DstPort = r.Dst, r.Src, r.DstPort, r.SrcPort
+	o.Mark &^= flow.SrcInternal | flow.DstInternal
+	if r.Mark&flow.SrcInternal != 0 {
+		o.Mark |= flow.DstInternal
+	}
+	if r.Mark&flow.DstInternal != 0 {
+		o.Mark |= flow.SrcInternal
+	}
+	return o
+}
+
+// run plays half a minute of traffic and returns the last finding.
 func run(t *testing.T, all ...traffic) (f detect.Finding, found bool) {
 	t.Helper()
 	tr, err := window.New(window.DefaultConfig())
@@ -41,34 +83,36 @@ func run(t *testing.T, all ...traffic) (f detect.Finding, found bool) {
 	}
 	tr.Jump(t0)
 	b := flow.NewBatch(1024)
-	for sec := int64(t0); sec < t0+30; sec++ {
+	for sec := range int64(30) {
 		b.Reset()
 		for _, x := range all {
+			if int64(x.from) > sec || x.to > 0 && int64(x.to) <= sec {
+				continue
+			}
 			for i := range x.flows {
-				r := flow.Record{
-					Received: sec * 1e9, Start: sec * 1e9, End: sec * 1e9, Dst: victim,
-					Src:     flow.AddrFrom4([4]byte{198, byte(18 + i%x.sources>>16), byte(i % x.sources >> 8), byte(i % x.sources)}),
-					SrcPort: x.srcPort, DstPort: x.port, Proto: x.proto, TCPFlags: x.flags, Mark: flow.DstInternal,
-					Packets: uint64(x.packets), Bytes: uint64(x.packets * x.bytes), Sampling: max(1, x.sampling),
-				}
-				if x.srcPort == 0 {
-					r.SrcPort = uint16(1024 + i)
-				}
+				r := x.record(t0+sec, i)
 				b.Append(&r)
+				if !x.answers && x.back == 0 {
+					continue
+				}
+				o := turned(&r)
 				if x.back > 0 {
-					r.Packets, r.Bytes = uint64(x.back), uint64(60*x.back)
+					o.Packets, o.Bytes = uint64(x.back), uint64(60*x.back)
 				}
-				if x.answers || x.back > 0 {
-					r.Src, r.Dst, r.SrcPort, r.DstPort, r.Mark = r.Dst, r.Src, r.DstPort, r.SrcPort, flow.SrcInternal
-					b.Append(&r)
+				if x.backFlags != 0 {
+					o.TCPFlags = x.backFlags
 				}
+				b.Append(&o)
 			}
 		}
 		tr.Add(b, 0, b.Len(), nil)
 		for _, g := range d.Detect(tr.Tick(), nil) {
+			if found && (g.Kind != f.Kind || g.Subject != f.Subject) {
+				t.Errorf("two causes: %s on %v, %s on %v", f.Kind, f.Subject, g.Kind, g.Subject)
+			}
 			f, found = g, true
 		}
-		tr.Next(sec + 1)
+		tr.Next(t0 + sec + 1)
 	}
 	return f, found
 }

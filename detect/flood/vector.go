@@ -3,6 +3,8 @@
 package flood
 
 import (
+	"slices"
+
 	"tidewatch/flow"
 	"tidewatch/window"
 )
@@ -43,25 +45,39 @@ func reflectors() [22]port {
 	}
 }
 
-// reflection finds the reflector port that most of the UDP packets come from.
-// Later fragments carry no port and do not vote.
-func (d *Detector) reflection(h *window.Host, c *burst) {
-	d.top = h.TopUDPSources(d.top[:0], 16)
-	var voted, best uint64
+// services finds the reflector port that most of the UDP packets come from, and
+// how many SYN-ACKs come from ports of services. Later fragments carry no port
+// and do not vote.
+func (d *Detector) services(h *window.Host, c *burst) {
+	if c.dir == window.Out {
+		return // what a device sends from a service is an answer
+	}
+	d.top = h.TopServices(d.top[:0], 16)
+	var udp, best, tcp, system uint64
 	for i := range d.top {
 		e := &d.top[i]
-		if e.Number() == 0 {
-			continue
-		}
-		voted += e.Weight - e.Over
-		for _, p := range reflectors() {
-			if n := e.Weight - e.Over; uint32(p.number) == e.Number() && n > best {
-				best, c.reflector = n, p
+		n, number := e.Weight-e.Over, e.Number()
+		switch {
+		case number == 0:
+		case number > 0xffff:
+			tcp += n
+			if number&0xffff < 1024 { // RFC 6335, 6: the system ports
+				system += n
+			}
+		default:
+			udp += n
+			for _, p := range reflectors() {
+				if uint32(p.number) == number && n > best {
+					best, c.reflector = n, p
+				}
 			}
 		}
 	}
-	if voted > 0 {
-		c.reflected = float64(best) / float64(voted)
+	if udp > 0 {
+		c.reflected = float64(best) / float64(udp)
+	}
+	if tcp > 0 {
+		c.service = float64(system) / float64(tcp)
 	}
 	if c.reflected < 0.5 {
 		c.reflector = port{}
@@ -70,18 +86,23 @@ func (d *Detector) reflection(h *window.Host, c *burst) {
 
 // vectors names the kinds that are left, strongest first.
 func (c *burst) vectors() (vector string, all []string) {
-	total := 0.0
-	for _, k := range c.kinds {
-		total += k.packets
+	total, strongest := 0.0, 0.0
+	for i := range c.kinds {
+		total, strongest = total+c.kinds[i].packets, max(strongest, c.kinds[i].packets)
 	}
-	strongest := 0.0
-	for _, k := range c.kinds {
-		if k.packets < minShare*total || k.packets == 0 {
+	table := signatures()
+	most := 0.0
+	for i := range c.kinds {
+		k := &c.kinds[i]
+		if k.packets == 0 || k.packets < min(minShare*total, strongest) {
 			continue
 		}
-		name := c.name(k.class)
-		if k.packets > strongest {
-			strongest = k.packets
+		name := c.name(&table[i], total)
+		if slices.Contains(all, name) {
+			continue
+		}
+		if k.packets > most {
+			most = k.packets
 			all = append([]string{name}, all...)
 		} else {
 			all = append(all, name)
@@ -93,16 +114,25 @@ func (c *burst) vectors() (vector string, all []string) {
 	return all[0], nil
 }
 
-func (c *burst) name(class flow.Class) string {
-	switch class {
-	case flow.TCPSyn:
-		return "syn_flood"
-	case flow.ICMP:
-		return "icmp_flood"
+// name is what the traffic of a signature is called, given where it comes from.
+func (c *burst) name(s *signature, total float64) string {
+	switch s.class {
+	case flow.TCPSynAck:
+		// Reflecting servers answer from their services' ports, a liar draws any.
+		if c.service >= 0.8 {
+			return "tcp_amplification"
+		}
+		return s.vector
+	case flow.UDP:
+		if c.reflector.name != "" { // large answers come in fragments
+			return c.reflector.name + "_amplification"
+		}
+	case flow.TCPSyn, flow.TCPAck, flow.TCPRst, flow.TCPFin, flow.TCPXmas, flow.TCPNull, flow.TCPSession:
+		return s.vector // a header that shows flags is no later fragment
 	default:
 	}
-	if c.reflector.name != "" {
-		return c.reflector.name + "_amplification"
+	if 2*c.fragments > total {
+		return "fragment_flood"
 	}
-	return "udp_flood"
+	return s.vector
 }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flood
+
+import (
+	"tidewatch/flow"
+	"tidewatch/window"
+)
+
+// gates decides which limits the attack traffic exceeds, and drops the kinds
+// that have no part in it.
+func (d *Detector) gates(h *window.Host, c *burst) bool {
+	d.services(h, c)
+	table := signatures()
+	var attack float64 // packets per second, each kind as a part of its own limit
+	for i := range c.kinds {
+		s, k := &table[i], &c.kinds[i]
+		if k.packets == 0 || d.excused(h, c, s, k) {
+			*k = kind{}
+			continue
+		}
+		attack += k.packets / s.times
+		conns := d.sure(k.asked, h.Rate(), c.seconds())
+		// A busy service always has some unanswered connections: a fifth of the answered ones is no sign.
+		k.open = s.conns && conns > max(c.limits.conns, k.answered/5) ||
+			s.class == flow.UDP && c.reflected >= 0.8 && conns > c.limits.conns
+	}
+	over := d.sure(attack, h.Rate(), c.seconds()) > c.limits.pps*0.999
+	for i := range c.kinds {
+		k := &c.kinds[i]
+		k.over = over && k.packets/table[i].times >= minShare*attack
+		if !k.over && !k.open {
+			*k = kind{}
+			continue
+		}
+		c.byRate, c.byConns = c.byRate || k.over, c.byConns || k.open
+		c.pps += k.packets
+		if k.open {
+			c.conns += k.asked
+		}
+	}
+	return c.byRate || c.byConns
+}
