@@ -49,9 +49,6 @@ type Host struct {
 	_      [48]byte // whole cache lines: hosts lie side by side
 }
 
-// sum10 is what all classes together carried in ten seconds.
-type sum10 struct{ packets, flows uint64 }
-
 type slice struct {
 	stamp   int64
 	sources distinct
