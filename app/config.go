@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"tidewatch/api"
@@ -169,6 +170,25 @@ func (c *Config) zone() *time.Location {
 		return time.UTC
 	}
 	return z
+}
+
+// zoneName is what people call the site's zone: "Local" says nothing to who reads it
+// elsewhere.
+func (c *Config) zoneName() string { return nameOf(c.zone()) }
+
+func nameOf(z *time.Location) string {
+	if z.String() != "Local" {
+		return z.String()
+	}
+	if os.Getenv("TZ") == "" {
+		if link, err := os.Readlink("/etc/localtime"); err == nil {
+			if _, name, ok := strings.Cut(link, "zoneinfo/"); ok {
+				return name
+			}
+		}
+	}
+	name, _ := time.Now().In(z).Zone()
+	return name
 }
 
 // Time reads a moment as people write it: RFC 3339, or a day of the site's zone.

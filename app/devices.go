@@ -144,7 +144,7 @@ func (d *directory) Device(_ context.Context, addr netip.Addr, field string) (*a
 	a := flow.AddrFrom(addr)
 	one, s, ok := d.tell(addr)
 	out := &api.DeviceDetail{
-		Device: one, Zone: d.zone.String(), Peers: []api.UsualPeer{}, Services: []api.UsualService{}, Hours: []int{},
+		Device: one, Zone: nameOf(d.zone), Peers: []api.UsualPeer{}, Services: []api.UsualService{}, Hours: []int{},
 	}
 	if h := s.habits.Habits(a); h != nil {
 		_, out.RoleReason = h.Role()

@@ -120,7 +120,7 @@ func (l *Library) Profile(device, version, field string) (*Profile, error) {
 		n, _ := s.Counts()
 		return nil, fmt.Errorf("nothing was learned of %s; %d other devices are known", device, n-len(networksOf(s)))
 	}
-	return &Profile{p, l.cfg.zone().String()}, nil
+	return &Profile{p, l.cfg.zoneName()}, nil
 }
 
 // key is what the past of a device is kept under now.

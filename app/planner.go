@@ -41,7 +41,7 @@ type unfit struct {
 
 // newPlanner loads what people added, for the engine if there is one.
 func newPlanner(ctx context.Context, cfg *Config, s *store.Store, e *Engine) (*planner, error) {
-	p := &planner{zone: cfg.zone().String(), store: s, engine: e}
+	p := &planner{zone: cfg.zoneName(), store: s, engine: e}
 	base, err := newSchedule(cfg)
 	if err != nil {
 		return nil, err
