@@ -97,7 +97,8 @@ func (d *Detector) session(h *window.Host, c *burst, s *signature, k *kind) bool
 		// RST answers what belongs to no session, so it is no counterpart.
 		flows := c.flows(&c.in, set(s.class, flow.TCPSession, flow.TCPAck, flow.TCPRst, flow.TCPSynAck))
 		own := c.flows(&c.out, sought.classes())
-		if 2*(flows-own) >= c.in[s.class].flows {
+		// Of a few flows the counterparts may lie in other ten seconds: they prove nothing.
+		if lone := flows - own; lone >= c.limits.conns && 2*lone >= c.in[s.class].flows {
 			return false
 		}
 	}
