@@ -23,7 +23,7 @@ type Normal struct {
 	Spread  float64 // one calibrated sigma upward, in natural-log units
 	Low     float64 // one downward, likewise; 0 = as upward
 	P99     float64 // of that hour of the day
-	Recent  float64 // what this hour came to on most of the last days, if that is not explained by the past but told already; else 0
+	Recent  float64 // what this hour came to on most of the last days, whether or not the past explains it
 	Ever    float64 // the busiest five minutes of any hour that is remembered and trusted
 	Basis   Basis
 	Shared  bool    // the past is of several addresses; one alone may be far below it
@@ -108,7 +108,7 @@ type entry struct {
 	samples uint16
 	mid     [numMeasures]float32
 	up      [numMeasures]float32 // at work
-	recent  [numMeasures]float32 // what it came to lately, if that is more than its past explains; else 0
+	recent  [numMeasures]float32 // what it came to on most of the last days, see lately
 	sigma   [numMeasures]float32
 	p99     [numMeasures]float32
 }

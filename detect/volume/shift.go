@@ -15,8 +15,7 @@ import (
 const (
 	shiftSigma = 2.5 // deviations that most of the last days lie above the past: by chance once in some thousand years of hours
 	shiftHours = 3   // hours of the day that changed, from which it is the device that did, and no single job
-	// retold is how far above what was told already, in natural-log units, traffic
-	// must lie to be told again: half as much again.
+	// retold is how many times what was told already must come to be told again.
 	retold = 1.5
 )
 
@@ -24,13 +23,15 @@ const (
 type shifted struct {
 	hours uint32
 	since int64 // Unix second at which the first was seen
+
+	judged int64
 }
 
 // shift tells, when an hour closes, of a device whose traffic changed and stayed:
 // the days lie on another level, or most of the last days far above what the past
-// explains. That past does not
-// follow until a person approves it, or it is thirty days old; but who alarms each
-// day at the same tells nothing new, so rise counts from here (see anew).
+// explains. That past does not follow until a person approves it, or it is thirty
+// days old; but who alarms each day at the same tells nothing new, so rise counts
+// from here (see anew).
 func (d *Detector) shift(w *window.Window, dev window.Device) (f detect.Finding, ok bool) {
 	c, ok := d.changed(dev.Addr(), w.Closed, w.Now)
 	if ok {
@@ -94,6 +95,7 @@ func (d *Detector) changed(a flow.Addr, closed, now int64) (c change, ok bool) {
 	if days && !whole.Grew { // growth has no first day
 		s.since = min(s.since, whole.Since.Unix())
 	}
+	s.judged = now
 	d.shifts[a] = s
 	c = change{since: s.since, worst: worst, hour: hour, whole: whole, days: days, hours: bits.OnesCount32(s.hours)}
 	c.important = days && whole.Factor > 1 || c.hours >= shiftHours

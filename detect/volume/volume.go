@@ -115,6 +115,11 @@ func (d *Detector) sweep(now int64) {
 			delete(d.silent, a)
 		}
 	}
+	for a, s := range d.shifts {
+		if s.judged < now-week {
+			delete(d.shifts, a)
+		}
+	}
 	for a, l := range d.lows {
 		if l.judged < now-week {
 			delete(d.lows, a)
@@ -133,8 +138,9 @@ func turn(w *window.Window, a flow.Addr) bool { return (w.Now/60)%5 == int64(a[1
 //
 // Something opens when the hour is over Medium and its windows agree: Lasting of the
 // last five are over Medium, or one is over High and exceeds all that the device ever
-// did; or when the hour is half way to High and exceeds all that the device ever did. A burst that leaves the hour as usual, or that the device has at
-// other hours, is nothing to get up for. It is high when the hour is over High, its
+// did; or when the hour is half way to High and exceeds all that the device ever did.
+// A burst that leaves the hour as usual, or that the device has at other hours, is
+// nothing to get up for. It is high when the hour is over High, its
 // windows last, and the hour, or one of them, exceeds all that the device ever did.
 // What many devices do in the same hour has a common cause, an update or the end of a
 // month, and is low: listed, with the number of them. What an hour came to on most of
