@@ -58,3 +58,20 @@ func TestShift(t *testing.T) {
 		}
 	}
 }
+
+// A device that is gone takes no room for a change that was told of it.
+func TestShiftOfTheGone(t *testing.T) {
+	d, err := New(DefaultConfig(), moved{5, 18}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := d.changed(flow.Addr{15: 1}, 9, 10*3600); !ok || len(d.shifts) != 1 {
+		t.Fatal("the change is not told")
+	}
+	if d.sweep(10*3600 + 6*86400); len(d.shifts) != 1 {
+		t.Error("it is forgotten after six days")
+	}
+	if d.sweep(10*3600 + 8*86400); len(d.shifts) != 0 {
+		t.Error("it is kept after eight days")
+	}
+}
