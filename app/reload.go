@@ -71,7 +71,7 @@ func (e *Engine) Reconfigure(cfg *Config) error {
 func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 	switch d := d.(type) {
 	case *flood.Detector:
-		return true, d.Configure(cfg.Flood)
+		return true, d.Configure(&cfg.Flood)
 	case *webflood.Detector:
 		return true, d.Configure(cfg.WebFlood)
 	case *exfil.Detector:

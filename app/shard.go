@@ -73,7 +73,7 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	past := &expectation{past: keyed{s.past, deps.who}, habits: s.habits, planned: s.planned}
 	ecfg := cfg.Exfil
 	ecfg.Zone = cfg.zone()
-	floods, err := flood.New(cfg.Flood, past)
+	floods, err := flood.New(&cfg.Flood, past)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func TestIndicatorText(t *testing.T) {
 	}{
 		{
 			detect.Indicator{Name: "packet_rate", Observed: 52_300, Expected: 10_000, Unit: "packets/s"},
-			"52 300 packets/s arrived; 10 000 is the limit",
+			"52 300 packets/s of attack traffic; 10 000 is the limit",
 		},
 		{
 			detect.Indicator{Name: "upload_volume", Observed: 5.4e9, Expected: 1e9, Unit: "bytes"},

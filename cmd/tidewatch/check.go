@@ -13,11 +13,13 @@ import (
 )
 
 type checkCmd struct {
-	Config string `short:"c" placeholder:"FILE" help:"Configuration file (YAML)."`
+	Config string   `short:"c" placeholder:"FILE" help:"Configuration file (YAML)."`
+	Device []string `placeholder:"ADDRESS" help:"Explain instead from what rate on a flood on this device is found, by what was learned of it. Example: tidewatch check --device 192.0.2.10"`
+	At     string   `placeholder:"TIME" help:"With --device: at that moment (RFC 3339) and not now, for example on a Monday morning."`
 }
 
 // Run validates and prints every key with its value and where that comes from,
-// and when the scheduled events are on next.
+// and when the scheduled events are on next; or it explains the limits of devices.
 func (c *checkCmd) Run(s streams) error {
 	cfg, origins, err := app.LoadConfig(c.Config)
 	if err != nil {
@@ -30,6 +32,12 @@ func (c *checkCmd) Run(s streams) error {
 	if len(unknown) > 0 {
 		return usageError{errors.New(strings.Join(unknown, "; "))}
 	}
+	if len(c.Device) > 0 {
+		return c.explain(s, cfg)
+	}
+	if c.At != "" {
+		return usageError{errors.New("--at says when limits are to be explained: name a device with --device")}
+	}
 	if err := config.Print(s.out, cfg, origins); err != nil {
 		return err
 	}
@@ -37,4 +45,21 @@ func (c *checkCmd) Run(s streams) error {
 		return err
 	}
 	return cfg.WritePlan(s.out, time.Now())
+}
+
+// explain tells the limits of devices.
+func (c *checkCmd) explain(s streams, cfg *app.Config) error {
+	at := time.Now()
+	if c.At != "" {
+		var err error
+		if at, err = cfg.Time(c.At); err != nil {
+			return usageError{fmt.Errorf("--at: %w", err)}
+		}
+	}
+	for _, device := range c.Device {
+		if err := cfg.WriteLimits(s.out, device, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }

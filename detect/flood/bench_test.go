@@ -24,7 +24,7 @@ func BenchmarkDetect(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			d, err := New(DefaultConfig(), nil)
+			d, err := New(new(DefaultConfig()), nil)
 			if err != nil {
 				b.Fatal(err)
 			}

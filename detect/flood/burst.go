@@ -63,7 +63,8 @@ type volume struct{ packets, bytes, flows float64 }
 // first by unanswered connections alone, since a busy service is over every limit
 // of packets all day, and its burst would begin with the day; then by all.
 func (d *Detector) judge(w *window.Window, h *window.Host, dir window.Direction) (c burst, ok bool) {
-	l := d.limits(w, h, dir)
+	l := d.limits(h.Addr, w.At(), dir)
+	d.goesOn(w, h, dir, &l)
 	if dir == window.Out && !d.few(h, dir) {
 		return c, false // many targets: a service, or a scan
 	}
@@ -73,7 +74,9 @@ func (d *Detector) judge(w *window.Window, h *window.Host, dir window.Direction)
 		if !over {
 			continue
 		}
-		d.extent(&c, at)
+		if d.extent(&c, at); c.seconds() < l.hold {
+			continue
+		}
 		d.split(h, &c)
 		if d.gates(h, &c) {
 			return c, true
@@ -86,8 +89,8 @@ func (d *Detector) judge(w *window.Window, h *window.Host, dir window.Direction)
 // that no second reached, and no second exceeds the ten seconds it lies in.
 func (d *Detector) quiet(w *window.Window, h *window.Host, dir window.Direction) bool {
 	packets, flows, ok := h.Peak10(dir, h.Revised()-60, w.Now)
-	return ok && float64(packets) < d.cfg.MinPPS && float64(flows) < d.cfg.MinConns &&
-		(h.Rate() == 1 || float64(packets) < d.cfg.MinConns)
+	return ok && float64(packets) < d.ladder.pps && float64(flows) < d.ladder.conns &&
+		(h.Rate() == 1 || float64(packets) < d.ladder.conns)
 }
 
 // signal computes for each second how far the worst of its rates is over its

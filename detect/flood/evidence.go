@@ -76,6 +76,12 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 	m := &f.Metrics
 	if c.byRate {
 		add("packet_rate", c.pps, c.limits.pps, "packets/s", 0.4)
+		switch l := &c.limits; { // the other one of floor and past
+		case l.learned > l.floor:
+			add("packet_rate_floor", c.pps, l.floor, "packets/s", 0)
+		case l.learned > 0:
+			add("packet_rate_learned", c.pps, l.learned, "packets/s", 0)
+		}
 	}
 	if c.byConns {
 		add("connection_rate", c.conns, c.limits.conns, "connections/s", 0.3)

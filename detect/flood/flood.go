@@ -24,24 +24,35 @@ import (
 
 // Config holds the limits. The defaults are those of mission row C5.
 type Config struct {
-	MinPPS      float64 `yaml:"min_pps"`      // packets/s of attack traffic below which no packet-rate gate holds
-	MinConns    float64 `yaml:"min_conns"`    // unanswered connections/s, likewise
-	Sources     uint64  `yaml:"sources"`      // more sources than this add weight
-	Ports       uint64  `yaml:"ports"`        // as few addressed ports as this add weight
-	SmallPacket float64 `yaml:"small_packet"` // a mean packet smaller than this (bytes) adds weight
-	Sigma       float64 `yaml:"sigma"`        // deviations above the device's past that count as abnormal
-	Score       float64 `yaml:"score"`        // findings below this score are not reported
+	MinPPS      float64       `yaml:"min_pps"`      // packets/s of attack traffic below which no packet-rate gate holds
+	MinConns    float64       `yaml:"min_conns"`    // unanswered connections/s, likewise
+	OutPPS      float64       `yaml:"out_pps"`      // packets/s that a device must send to a few targets for the same
+	OutConns    float64       `yaml:"out_conns"`    // unanswered connections/s, likewise: a client whose server died tries again and again, a scan tries many
+	Hold        time.Duration `yaml:"hold"`         // for how long an attack must have lasted; 0: three times the limit is told after 1 s, the limit after 5 s
+	Stop        float64       `yaml:"stop"`         // share of its limit below which an attack is over
+	Groups      []Group       `yaml:"groups"`       // networks with limits of their own
+	Sources     uint64        `yaml:"sources"`      // more sources than this add weight
+	Ports       uint64        `yaml:"ports"`        // as few addressed ports as this add weight
+	SmallPacket float64       `yaml:"small_packet"` // a mean packet smaller than this (bytes) adds weight
+	Sigma       float64       `yaml:"sigma"`        // deviations above the device's past that count as abnormal
+	Score       float64       `yaml:"score"`        // findings below this score are not reported
 }
 
 // DefaultConfig suits an access network behind a 1 to 10 Gbit/s uplink.
 func DefaultConfig() Config {
-	return Config{MinPPS: 10_000, MinConns: 100, Sources: 100, Ports: 3, SmallPacket: 100, Sigma: 3, Score: 0.6}
+	return Config{
+		MinPPS: 10_000, MinConns: 100, OutPPS: 10_000, OutConns: 1000, Stop: 0.7,
+		Sources: 100, Ports: 3, SmallPacket: 100, Sigma: 3, Score: 0.6,
+	}
 }
 
 // Validate reports the first limit that makes no sense.
-func (c Config) Validate() error {
-	if c.MinPPS <= 0 || c.MinConns <= 0 || c.Sigma <= 0 {
-		return errors.New("min_pps, min_conns and sigma must be positive")
+func (c *Config) Validate() error {
+	if err := c.validateLimits(); err != nil {
+		return err
+	}
+	if c.Sigma <= 0 {
+		return errors.New("sigma must be positive")
 	}
 	if c.Score < 0 || c.Score > 1 {
 		return errors.New("score must lie between 0 and 1")
@@ -54,33 +65,36 @@ type Past interface {
 	At(addr flow.Addr, at time.Time, m baseline.Measure) (baseline.Normal, bool)
 }
 
-// Detector keeps nothing between ticks but memory to work in.
+// Detector remembers between ticks which devices are under attack.
 type Detector struct {
-	cfg  Config
-	past Past
-	s    window.Seconds
-	x    [window.RingSeconds + 1]float64 // sums of the signal
-	top  []window.Entry
+	cfg     Config
+	ladder  *ladder
+	past    Past
+	running map[running]int64 // the tick that found each last; as many as there are busy devices at most
+	s       window.Seconds
+	x       [window.RingSeconds + 1]float64 // sums of the signal
+	top     []window.Entry
 }
 
 var _ detect.Detector = (*Detector)(nil)
 
 // New returns an error when a limit makes no sense. A nil past means that no
 // device has one.
-func New(cfg Config, past Past) (*Detector, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("flood: %w", err)
+func New(cfg *Config, past Past) (*Detector, error) {
+	d := &Detector{past: past, running: map[running]int64{}}
+	if err := d.Configure(cfg); err != nil {
+		return nil, err
 	}
-	return &Detector{cfg: cfg, past: past}, nil
+	return d, nil
 }
 
 // Configure judges by other limits from the next tick on; what is remembered
 // stays. It must not run beside Detect. A limit that makes no sense changes nothing.
-func (d *Detector) Configure(cfg Config) error {
+func (d *Detector) Configure(cfg *Config) error {
 	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("flood: %w", err)
 	}
-	d.cfg = cfg
+	d.cfg, d.ladder = *cfg, newLadder(cfg)
 	return nil
 }
 
@@ -90,6 +104,7 @@ func (d *Detector) Name() string { return "flood" }
 // Detect judges every device whose seconds were revised since the last tick: as
 // a victim, and as one that attacks others.
 func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Finding {
+	d.forget(w)
 	for i := range w.Revised() {
 		h := w.Host(i)
 		filled := false
@@ -103,47 +118,11 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 			}
 			if c, ok := d.judge(w, h, dir); ok {
 				if f := d.finding(w, h, &c); f.Score >= d.cfg.Score {
+					d.remember(w, h, dir)
 					out = append(out, f)
 				}
 			}
 		}
 	}
 	return out
-}
-
-// outbound is how many times min_conns a device must open to its targets: a
-// client whose server died tries again and again, a scan tries many.
-const outbound = 10
-
-// limits are the floors raised by what the device's past explains.
-type limits struct {
-	pps, conns float64
-	bytes      baseline.Normal
-	known      bool
-	basis      detect.Baseline
-}
-
-func (d *Detector) limits(w *window.Window, h *window.Host, dir window.Direction) limits {
-	l := limits{pps: d.cfg.MinPPS, conns: d.cfg.MinConns, basis: detect.NoBaseline()}
-	if dir == window.Out {
-		l.conns *= outbound
-	}
-	if d.past == nil {
-		return l
-	}
-	at := w.At()
-	if dir == window.Out { // how many packets a device sends is not learned
-		if n, ok := d.past.At(h.Addr, at, baseline.BytesOut); ok {
-			l.bytes, l.known, l.basis = n, true, detect.Baseline(n.Basis)
-		}
-		return l
-	}
-	if n, ok := d.past.At(h.Addr, at, baseline.PacketsIn); ok {
-		// Normal is the busiest five minutes; five seconds of them may well be twice as busy.
-		l.pps = max(l.pps, 2*n.Above(d.cfg.Sigma)/300)
-	}
-	if n, ok := d.past.At(h.Addr, at, baseline.BytesIn); ok {
-		l.bytes, l.known, l.basis = n, true, detect.Baseline(n.Basis)
-	}
-	return l
 }

@@ -77,7 +77,7 @@ func run(t *testing.T, all ...traffic) (f detect.Finding, found bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig(), nil)
+	d, err := New(new(DefaultConfig()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestQuietAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig(), nil)
+	d, err := New(new(DefaultConfig()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func Events(n int, seed uint64) []incident.Event {
 			Started: at.Add(-1500 * time.Millisecond), Detected: at, LastSeen: at, Updated: at.Add(time.Duration(r.IntN(100)) * time.Minute),
 			Indicators: []incident.Indicator{{
 				Indicator: detect.Indicator{Name: "packet_rate", Observed: 52_300, Expected: 10_000, Unit: "packets/s", Weight: 0.4},
-				Text:      "52 300 packets/s arrived; 10 000 is the limit",
+				Text:      "52 300 packets/s of attack traffic; 10 000 is the limit",
 			}},
 			Actions: []incident.Action{},
 			Timeline: []incident.Entry{

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flood
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/gaissmai/bart"
+
+	"tidewatch/baseline"
+	"tidewatch/detect"
+	"tidewatch/flow"
+	"tidewatch/window"
+)
+
+// maxGroups bounds the groups, for nobody keeps an overview of more.
+const maxGroups = 4096
+
+// longestHold leaves room in the seconds that are kept.
+const longestHold = window.RingSeconds - 20
+
+// Group has limits of its own for the devices of a network. What it leaves at 0
+// is as in the smallest group around it, or as without any.
+type Group struct {
+	Prefix   netip.Prefix  `yaml:"prefix"`    // network, or one address
+	MinPPS   float64       `yaml:"min_pps"`   // as flood.min_pps
+	MinConns float64       `yaml:"min_conns"` // as flood.min_conns
+	OutPPS   float64       `yaml:"out_pps"`   // as flood.out_pps
+	OutConns float64       `yaml:"out_conns"` // as flood.out_conns
+	Hold     time.Duration `yaml:"hold"`      // as flood.hold
+	Stop     float64       `yaml:"stop"`      // as flood.stop
+}
+
+// levels are the floors of a group, by direction.
+type levels struct {
+	pps, conns [2]float64
+	hold       int // seconds
+	stop       float64
+	from       netip.Prefix // the group; the zero value is all others
+}
+
+// ladder resolves the groups.
+type ladder struct {
+	base   levels
+	groups bart.Table[*levels]
+	pps    float64 // the least of all, at which an attack may go on
+	conns  float64
+}
+
+func newLadder(c *Config) *ladder {
+	l := &ladder{base: levels{
+		pps: [2]float64{window.In: c.MinPPS, window.Out: c.OutPPS}, conns: [2]float64{window.In: c.MinConns, window.Out: c.OutConns},
+		hold: seconds(c.Hold), stop: c.Stop,
+	}}
+	l.lower(&l.base)
+	groups := slices.Clone(c.Groups)
+	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()) })
+	for i := range groups {
+		g := &groups[i]
+		own := *l.of(g.Prefix.Addr()) // only wider ones are in it yet
+		own.from = g.Prefix.Masked()
+		for _, v := range [...]struct {
+			to   *float64
+			from float64
+		}{
+			{&own.pps[window.In], g.MinPPS},
+			{&own.conns[window.In], g.MinConns},
+			{&own.pps[window.Out], g.OutPPS},
+			{&own.conns[window.Out], g.OutConns},
+			{&own.stop, g.Stop},
+		} {
+			if v.from != 0 {
+				*v.to = v.from
+			}
+		}
+		if g.Hold != 0 {
+			own.hold = seconds(g.Hold)
+		}
+		l.groups.Insert(own.from, &own)
+		l.lower(&own)
+	}
+	return l
+}
+
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+// lower keeps the least of all limits.
+func (l *ladder) lower(o *levels) {
+	pps, conns := o.stop*min(o.pps[0], o.pps[1]), o.stop*min(o.conns[0], o.conns[1])
+	if l.pps == 0 || pps < l.pps {
+		l.pps = pps
+	}
+	if l.conns == 0 || conns < l.conns {
+		l.conns = conns
+	}
+}
+
+// of is what holds for an address.
+func (l *ladder) of(a netip.Addr) *levels {
+	if own, ok := l.groups.Lookup(a); ok {
+		return own
+	}
+	return &l.base
+}
+
+// validate reports the first limit that makes no sense.
+func (c *Config) validateLimits() error {
+	if c.MinPPS <= 0 || c.MinConns <= 0 || c.OutPPS <= 0 || c.OutConns <= 0 {
+		return errors.New("min_pps, min_conns, out_pps and out_conns must be positive")
+	}
+	if c.Stop <= 0 || c.Stop > 1 {
+		return errors.New("stop is a share of the limit: above 0 and at most 1")
+	}
+	if c.Hold < 0 || c.Hold > longestHold*time.Second {
+		return fmt.Errorf("hold must lie between 0s and %ds, not %v", longestHold, c.Hold)
+	}
+	if len(c.Groups) > maxGroups {
+		return fmt.Errorf("at most %d groups, not %d", maxGroups, len(c.Groups))
+	}
+	seen := make(map[netip.Prefix]int, len(c.Groups))
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		if err := g.validate(); err != nil {
+			return fmt.Errorf("group %d: %w", i+1, err)
+		}
+		if other, ok := seen[g.Prefix.Masked()]; ok {
+			return fmt.Errorf("group %d: %s is group %d already", i+1, g.Prefix, other)
+		}
+		seen[g.Prefix.Masked()] = i + 1
+	}
+	return nil
+}
+
+func (g *Group) validate() error {
+	switch {
+	case !g.Prefix.IsValid():
+		return errors.New("a prefix is needed, such as 192.0.2.0/24")
+	case g.MinPPS < 0 || g.MinConns < 0 || g.OutPPS < 0 || g.OutConns < 0:
+		return fmt.Errorf("%s: limits must not be negative; 0 is as in the group around it", g.Prefix)
+	case g.Stop < 0 || g.Stop > 1:
+		return fmt.Errorf("%s: stop is a share of the limit: at most 1", g.Prefix)
+	case g.Hold < 0 || g.Hold > longestHold*time.Second:
+		return fmt.Errorf("%s: hold must lie between 0s and %ds, not %v", g.Prefix, longestHold, g.Hold)
+	}
+	return nil
+}
+
+// limits are the floors raised by what the device's past explains, and lowered
+// while an attack goes on.
+type limits struct {
+	pps, conns float64
+	floor      float64 // packets/s that the configuration demands
+	learned    float64 // packets/s that the past explains; 0 = it says nothing
+	usual      float64 // packets/s of the busiest five minutes, 99 of 100 days
+	hold       int
+	bytes      baseline.Normal
+	known      bool
+	basis      detect.Baseline
+}
+
+const (
+	// A five-minute mean is what is learned; five seconds of them may well be twice as busy.
+	burstiness = 2
+	// bulk is the size of packets by which sent bytes, which are learned, become
+	// packets, which are not: who sends much sends full packets.
+	bulk = 1000
+)
+
+func (d *Detector) limits(addr flow.Addr, at time.Time, dir window.Direction) limits {
+	own := d.ladder.of(addr.Netip())
+	l := limits{pps: own.pps[dir], floor: own.pps[dir], conns: own.conns[dir], hold: own.hold, basis: detect.NoBaseline()}
+	if d.past == nil {
+		return l
+	}
+	measure := baseline.BytesIn
+	if dir == window.Out {
+		measure = baseline.BytesOut
+	}
+	if n, ok := d.past.At(addr, at, measure); ok {
+		l.bytes, l.known, l.basis = n, true, detect.Baseline(n.Basis)
+		if dir == window.Out {
+			l.learn(&n, d.cfg.Sigma, bulk)
+		}
+	}
+	if dir == window.In {
+		if n, ok := d.past.At(addr, at, baseline.PacketsIn); ok {
+			l.learn(&n, d.cfg.Sigma, 1)
+		}
+	}
+	return l
+}
+
+// learn raises the limit of packets to what the past explains; unit is what it
+// counts for each packet.
+func (l *limits) learn(n *baseline.Normal, sigma, unit float64) {
+	l.learned, l.usual = burstiness*n.Above(sigma)/300/unit, n.P99/300/unit
+	l.pps = max(l.pps, l.learned)
+}
+
+// running is an attack that was found lately.
+type running struct {
+	addr flow.Addr
+	dir  window.Direction
+}
+
+// memory is for how many seconds after its last second over a limit an attack
+// goes on below it, above the stop level: no longer than its incident stays open
+// by default.
+const memory = 60
+
+// goesOn lowers the limits to the stop level while an attack goes on, so that one
+// that sways about its limit does not end with each sway.
+func (d *Detector) goesOn(w *window.Window, h *window.Host, dir window.Direction, l *limits) {
+	if last, ok := d.running[running{h.Addr, dir}]; ok && w.Now-last <= memory {
+		stop := d.ladder.of(h.Addr.Netip()).stop
+		l.pps, l.conns = stop*l.pps, stop*l.conns
+	}
+}
+
+// remember notes attacks under way, and forgets the others once a minute.
+func (d *Detector) remember(w *window.Window, h *window.Host, dir window.Direction) {
+	d.running[running{h.Addr, dir}] = w.Now
+}
+
+func (d *Detector) forget(w *window.Window) {
+	if !w.Minute {
+		return
+	}
+	for k, last := range d.running {
+		if w.Now-last > memory {
+			delete(d.running, k)
+		}
+	}
+}
+
+// Limit explains what must be exceeded for an attack on a device to be found.
+type Limit struct {
+	PPS     float64      // packets/s
+	Conns   float64      // unanswered connections/s
+	Stop    float64      // share of both below which an attack is over
+	Hold    int          // seconds that an attack must have lasted; 0: the larger it is, the sooner it is told
+	Floor   float64      // packets/s that the configuration demands
+	Learned float64      // packets/s that the device's past explains; 0 = nothing was learned
+	Usual   float64      // packets/s of its busiest five minutes at that hour, on 99 days of 100
+	Group   netip.Prefix // whose floors hold; the zero value: those of all
+	Basis   baseline.Basis
+}
+
+// Limit is what holds for a device at a moment.
+func (d *Detector) Limit(addr flow.Addr, at time.Time, dir window.Direction) Limit {
+	own, l := d.ladder.of(addr.Netip()), d.limits(addr, at, dir)
+	return Limit{
+		PPS: l.pps, Conns: l.conns, Stop: own.stop, Hold: l.hold, Floor: l.floor, Learned: l.learned, Usual: l.usual, Group: own.from,
+		Basis: baseline.Basis(l.basis),
+	}
+}
