@@ -75,7 +75,7 @@ func limitText(dir window.Direction, l *flood.Limit) string {
 	case l.Learned == 0:
 		fmt.Fprintf(&b, "    because %s say so; nothing was learned of it yet\n", floors)
 	case l.Learned > l.Floor:
-		fmt.Fprintf(&b, "    because p99 of its five minutes is %s packets/s at that hour, and twice what its past explains is %s (%s, %d days' hours); the floor is %s, from %s\n",
+		fmt.Fprintf(&b, "    because p99 of its five minutes is %s packets/s at that hour, and twice what its past explains is %s (%s, %d samples); the floor is %s, from %s\n",
 			thousands(l.Usual), thousands(l.Learned), strings.ReplaceAll(l.Basis.Level, "_", " "), l.Basis.Samples, thousands(l.Floor), floors)
 	default:
 		fmt.Fprintf(&b, "    because %s say so; p99 of its five minutes is %s packets/s at that hour, and twice what its past explains only %s\n",

@@ -8,14 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"tidewatch/app"
 )
 
 type analyzeCmd struct {
 	judging
-	FailOn string   `enum:",low,medium,high,critical" default:"" placeholder:"SEVERITY" help:"End with status 3 when an incident of this severity or above was found."`
-	Files  []string `arg:"" name:"file" help:"Recorded flows: pcap, nfdump, Zeek conn.log, Suricata EVE, CSV; - is stdin."`
+	Compare string   `placeholder:"FILE" help:"Judge by this configuration, too, and print only what differs: a back-test. Example: tidewatch analyze --learned -c proposed.yaml --compare tidewatch.yaml month/*"`
+	FailOn  string   `enum:",low,medium,high,critical" default:"" placeholder:"SEVERITY" help:"End with status 3 when an incident of this severity or above was found."`
+	Files   []string `arg:"" name:"file" help:"Recorded flows: pcap, nfdump, Zeek conn.log, Suricata EVE, CSV; - is stdin."`
 }
 
 // Run judges the files and prints what was found.
@@ -25,6 +27,9 @@ func (c *analyzeCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	o.Files = c.Files
+	if c.Compare != "" {
+		return c.compare(ctx, s, cfg, o)
+	}
 	res, err := app.Analyze(ctx, cfg, o)
 	interrupted := errors.Is(err, context.Canceled)
 	if err != nil && !interrupted {
@@ -48,6 +53,38 @@ func (c *analyzeCmd) Run(ctx context.Context, s streams) error {
 		return foundError{}
 	}
 	return nil
+}
+
+// compare judges by two configurations and prints what differs.
+func (c *analyzeCmd) compare(ctx context.Context, s streams, cfg *app.Config, o *app.AnalyzeOptions) error {
+	switch {
+	case c.FailOn != "":
+		return usageError{errors.New("--fail-on has no meaning with --compare")}
+	case slices.Contains(c.Files, "-"):
+		return usageError{errors.New("--compare reads the files twice, and stdin can be read once")}
+	}
+	other := c.judging
+	other.Config, other.Quiet = c.Compare, true // one warning is enough
+	otherCfg, oo, err := other.options(s)
+	if err != nil {
+		return err
+	}
+	oo.Files, oo.Progress = o.Files, o.Progress
+	res, err := app.Compare(ctx, cfg, otherCfg, o, oo)
+	if err != nil {
+		return err
+	}
+	if o.Progress != nil {
+		_, _ = fmt.Fprint(s.err, "\r\x1b[K")
+	}
+	if c.Format == "json" {
+		return printJSON(s.out, res)
+	}
+	proposed := c.Config
+	if proposed == "" {
+		proposed = "the defaults"
+	}
+	return res.WriteText(s.out, proposed, c.Compare)
 }
 
 func printJSON(w io.Writer, v any) error {
