@@ -113,9 +113,13 @@ type lookAlike struct {
 // innocent lists what is known to raise nothing.
 func innocent() []lookAlike {
 	return []lookAlike{
-		{"speed-test", 0}, {"speed-test6", 0},
-		{"elephant", 0}, {"elephant6", 0}, {"elephant", 5 * time.Minute},
-		{"backup-window", 0}, {"backup-window", 50 * time.Second},
+		{"speed-test", 0},
+		{"speed-test6", 0},
+		{"elephant", 0},
+		{"elephant6", 0},
+		{"elephant", 5 * time.Minute},
+		{"backup-window", 0},
+		{"backup-window", 50 * time.Second},
 		{"flash-crowd", 5 * time.Minute},
 	}
 }
