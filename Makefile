@@ -99,7 +99,7 @@ fuzz-short: ## fuzz every target for SHORTFUZZ (5s)
 .PHONY: e2e
 e2e: ## run the end-to-end tests
 	@mkdir -p bin
-	$(RACE) -tags e2e $(TESTFLAGS) ./test/e2e/... | go run ./test/report -skipped $(SKIPPED)
+	$(RACE) -tags e2e -p 1 $(TESTFLAGS) ./test/e2e/... ./test/bench/... | go run ./test/report -skipped $(SKIPPED)
 
 ##@ Longer runs
 

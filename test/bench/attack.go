@@ -15,9 +15,6 @@ import (
 	"tidewatch/flow"
 )
 
-// attackSources is how many send at once.
-const attackSources = 500
-
 // attack is a UDP flood on one device, exported as a router does that does not
 // wait: flows of half a second to one and a half, each as soon as it has ended. All
 // sources begin at once. With sFlow there are no flows, and packets are told of at
@@ -25,6 +22,7 @@ const attackSources = 500
 type attack struct {
 	victim  netip.Addr
 	rate    float64 // packets per second
+	sources int     // how many send at once
 	packets bool    // sFlow
 	random  *rand.Rand
 	flows   []running
@@ -40,9 +38,9 @@ type running struct {
 
 // newAttack prepares attack number n; each has a victim of its own among the
 // devices of the background.
-func newAttack(rate float64, n int, packets bool) *attack {
+func newAttack(rate float64, sources, n int, packets bool) *attack {
 	return &attack{
-		victim: netip.AddrFrom4([4]byte{10, 0, byte(1 + n), 77}), rate: rate, packets: packets,
+		victim: netip.AddrFrom4([4]byte{10, 0, byte(1 + n), 77}), rate: rate, sources: sources, packets: packets,
 		random: rand.New(rand.NewPCG(uint64(n), 2)), //nolint:gosec // reproducible, no secret
 		batch:  flow.NewBatch(4096),
 	}
@@ -82,7 +80,7 @@ func (a *attack) run(enc *encode.Encoder, conn net.Conn, patience time.Duration,
 
 func (a *attack) start(at time.Time) {
 	a.dealt = at
-	for range attackSources {
+	for range a.sources {
 		a.flows = append(a.flows, a.flow(at))
 	}
 }
@@ -97,7 +95,7 @@ func (a *attack) due(now time.Time) {
 	if a.packets {
 		n := int(a.rate * now.Sub(a.dealt).Seconds())
 		for range n {
-			i := a.random.IntN(attackSources)
+			i := a.random.IntN(a.sources)
 			a.append(i, running{now, now, a.flows[i].port}, 1)
 		}
 		a.dealt = a.dealt.Add(time.Duration(float64(n) / a.rate * float64(time.Second)))
@@ -105,7 +103,7 @@ func (a *attack) due(now time.Time) {
 	}
 	for i := range a.flows {
 		if f := a.flows[i]; !f.end.After(now) {
-			a.append(i, f, uint64(a.rate/attackSources*f.end.Sub(f.begin).Seconds()+a.random.Float64()))
+			a.append(i, f, uint64(a.rate/float64(a.sources)*f.end.Sub(f.begin).Seconds()+a.random.Float64()))
 			a.flows[i] = a.flow(f.end)
 		}
 	}

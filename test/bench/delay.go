@@ -22,9 +22,11 @@ import (
 type delays struct {
 	exports    []encode.Config // how the attack is exported
 	times      []float64       // strengths, in limits of packets per second
+	sources    int             // of an attack
 	phases     int             // attacks of each, that begin at so many points of a second
 	background int             // flows per second
 	patience   time.Duration   // after which an attack counts as missed
+	settle     time.Duration   // for how long ordinary traffic alone comes first
 }
 
 // floodLimit is the default of flood.min_pps, which these victims have: no past
@@ -32,8 +34,8 @@ type delays struct {
 const floodLimit = 10_000
 
 // delaysOf reads what the command line says of them.
-func delaysOf(exports, times string, phases int) (*delays, error) {
-	d := &delays{phases: phases, background: 20_000, patience: 75 * time.Second}
+func delaysOf(exports, times string, sources, phases int) (*delays, error) {
+	d := &delays{sources: sources, phases: phases, background: 20_000, patience: 75 * time.Second, settle: 10 * time.Second}
 	for text := range strings.SplitSeq(exports, ",") {
 		name, rate, _ := strings.Cut(text, ":")
 		c := encode.Config{Protocol: encode.Protocol(name), Domain: 9} // not the background's
@@ -87,7 +89,7 @@ func delayBench(out io.Writer, binary string, d *delays) error {
 		if err != nil {
 			return err
 		}
-		o, err := d.measure(t.addr, t.api, l, export)
+		o, err := d.measure(t.addr, t.api, l, export, map[string]bool{})
 		t.stop()
 		if err != nil {
 			return fmt.Errorf("%s: %w", export.Protocol, err)
@@ -97,11 +99,9 @@ func delayBench(out io.Writer, binary string, d *delays) error {
 	return nil
 }
 
-// settle is for how long ordinary traffic alone comes first.
-const settle = 10 * time.Second
-
-// measure attacks one host after the other, all of one protocol, under a steady load.
-func (d *delays) measure(addr, api string, l *load, export *encode.Config) (*outcome, error) {
+// measure attacks one host after the other, all of one protocol, under a steady
+// load. victims are those of before, and get the new ones.
+func (d *delays) measure(addr, api string, l *load, export *encode.Config, victims map[string]bool) (*outcome, error) {
 	before := metric(api, "tidewatch_collect_records_total")
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -111,7 +111,7 @@ func (d *delays) measure(addr, api string, l *load, export *encode.Config) (*out
 		sent <- flows
 		failed <- err
 	}()
-	time.Sleep(settle)
+	time.Sleep(d.settle)
 	o := &outcome{export: export, took: make([][]time.Duration, len(d.times))}
 	conn, err := net.Dial("udp", addr) //nolint:noctx // loopback, returns at once
 	if err != nil {
@@ -122,10 +122,9 @@ func (d *delays) measure(addr, api string, l *load, export *encode.Config) (*out
 	if err != nil {
 		return nil, err
 	}
-	victims := map[string]bool{}
 	for i, x := range d.times {
 		for phase := range d.phases {
-			a := newAttack(x*floodLimit, len(victims), export.Protocol == encode.SFlow)
+			a := newAttack(x*floodLimit, d.sources, len(victims), export.Protocol == encode.SFlow)
 			victims[a.victim.String()] = true
 			time.Sleep(time.Second) // the one before is over
 			untilPhase(float64(phase) / float64(d.phases))

@@ -27,10 +27,11 @@ func main() {
 	delay := flag.Bool("delay", false, "instead: how long after the first datagram of an attack its incident is there")
 	exports := flag.String("exports", "v5,v9,ipfix,sflow:400,sflow:1000", "with -delay: how the attacks are exported, and at which sampling")
 	times := flag.String("times", "1.1,1.5,2,10", "with -delay: how strong they are, in limits")
+	sources := flag.Int("sources", 500, "with -delay: how many send at once, each a flow a second")
 	phases := flag.Int("phases", 4, "with -delay: how many of each, that begin at so many points of a second")
 	flag.Parse()
 	if *delay {
-		d, err := delaysOf(*exports, *times, *phases)
+		d, err := delaysOf(*exports, *times, max(*sources, 1), max(*phases, 1))
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(2)
