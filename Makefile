@@ -99,7 +99,7 @@ fuzz-short: ## fuzz every target for SHORTFUZZ (5s)
 .PHONY: e2e
 e2e: ## run the end-to-end tests
 	@mkdir -p bin
-	$(RACE) -tags e2e $(TESTFLAGS) ./test/e2e/... | go run ./test/report -skipped $(SKIPPED)
+	$(RACE) -tags e2e -p 1 $(TESTFLAGS) ./test/e2e/... ./test/bench/... | go run ./test/report -skipped $(SKIPPED)
 
 ##@ Longer runs
 
@@ -123,6 +123,10 @@ bench-serve: packages build ## CPU of serve per flow, beside nfcapd under the sa
 bench-soak: build ## 10 000 devices at 20 000 flows/s for SOAK (30m): CPU, memory, time to judge, loss
 	@go run ./test/bench -soak $(SOAK)
 
+.PHONY: bench-delay
+bench-delay: build ## seconds from an attack's first datagram to its incident, under 20 000 flows/s, for each protocol; ten minutes
+	@go run ./test/bench -delay
+
 .PHONY: bench-compare
 bench-compare: ## compare two saved runs of `make bench`: OLD=a.txt NEW=b.txt
 	@$(BENCHSTAT) $(OLD) $(NEW)
@@ -136,6 +140,13 @@ SERIES ?= $(wildcard ../shared/data/timeseries/esnet-transatlantic/*.csv.gz ../s
 .PHONY: false-alerts-recorded
 false-alerts-recorded: ## the same on measured traffic, each series as one device; SERIES= names CSV files
 	@go run ./test/accuracy -recorded $(SERIES)
+
+DATA ?= ../shared/data
+ACCURACYARGS ?=
+
+.PHONY: accuracy
+accuracy: ## what labelled captures and scenarios are taken for, a minute; writes docs/detectors.md, fails when a row became worse; ACCURACYARGS=-accept writes it all the same; DATA= judges another folder and prints
+	@go run ./test/accuracy -data $(DATA) $(ACCURACYARGS) $(if $(filter ../shared/data,$(DATA)),-write docs/detectors.md)
 
 .PHONY: cover
 cover: ## run unit tests with coverage; bin/cover.html shows it line by line

@@ -17,6 +17,7 @@ import (
 	"tidewatch/flow"
 	"tidewatch/flowfile"
 	"tidewatch/incident"
+	"tidewatch/test/repeat"
 	"tidewatch/test/shareddata"
 )
 
@@ -121,7 +122,7 @@ func TestRealFloodsOverBackground(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mixed, start := repeated(capture, netip.MustParseAddr(a.subject), a.skip)
+		mixed, start := repeat.Over(capture, netip.MustParseAddr(a.subject), a.skip*1e9)
 		e.Process(mixed)
 		e.Drain()
 		got := e.Incidents()
@@ -132,58 +133,6 @@ func TestRealFloodsOverBackground(t *testing.T) {
 			}
 		}
 	}
-}
-
-// repeated lays the capture end to end over 30 s, after two minutes of ordinary
-// traffic to the victim: 50 web connections a second, both directions. What begins
-// in the first skip seconds of the capture is left out.
-func repeated(capture *flow.Batch, victim netip.Addr, skip int64) (mixed *flow.Batch, start int64) {
-	const second = int64(1e9)
-	first, last := slices.Min(capture.Start), slices.Max(capture.End)
-	if skip > 0 {
-		early := first + skip*second
-		first = last
-		for _, at := range capture.Start {
-			if at >= early {
-				first = min(first, at)
-			}
-		}
-	}
-	length := max(last-first, second/100)
-	base := first / second * second
-	start = base + 120*second
-	var recs []flow.Record
-	for s := range int64(180) {
-		for c := range int64(50) {
-			at := base + s*second + c*second/50
-			peer := flow.AddrFrom4([4]byte{198, 51, byte(c), byte(s)})
-			in := flow.Record{
-				Received: at + second, Start: at, End: at + second/2, Src: peer, Dst: flow.AddrFrom(victim),
-				SrcPort: uint16(20000 + s), DstPort: 443, Proto: flow.ProtoTCP, TCPFlags: flow.SYN | flow.ACK | flow.PSH | flow.FIN,
-				Packets: 8, Bytes: 1200, Sampling: 1,
-			}
-			out := in
-			out.Src, out.Dst, out.SrcPort, out.DstPort, out.Packets, out.Bytes = in.Dst, in.Src, 443, in.SrcPort, 10, 12_000
-			recs = append(recs, in, out)
-		}
-	}
-	for shift := int64(0); shift < 30*second; shift += length {
-		for i := range capture.Start {
-			r := capture.Record(i)
-			if r.Start < first {
-				continue
-			}
-			r.Start, r.End = r.Start-first+start+shift, r.End-first+start+shift
-			r.Received = r.End + second
-			recs = append(recs, r)
-		}
-	}
-	slices.SortStableFunc(recs, func(a, b flow.Record) int { return int((a.Received - b.Received) / 1000) })
-	mixed = flow.NewBatch(len(recs))
-	for i := range recs {
-		mixed.Append(&recs[i])
-	}
-	return mixed, start
 }
 
 // benign lists the captures that the index calls ordinary.

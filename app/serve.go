@@ -33,8 +33,8 @@ type ServeOptions struct {
 	Load   func() (*Config, error)
 }
 
-// closedFor is how long before a start a closing may lie to hold on: longer than
-// any quiet time in use.
+// closedFor is how long before a start a closing may lie to hold on, and an end to
+// be remembered: longer than any quiet time in use.
 const closedFor = 48 * time.Hour
 
 // Server is everything that serve runs. Build makes it, Run runs it.
@@ -115,14 +115,18 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What a person closed stays closed when its cause goes on.
-	closed, err := s.store.List(ctx, &incident.Filter{
-		States: []incident.State{incident.Closed}, Since: time.Now().Add(-closedFor), Limit: incident.MaxLimit,
-	})
-	if err != nil {
-		return nil, err
+	// What a person closed stays closed when its cause goes on; what was resolved is
+	// named by the next incident of its cause.
+	for _, state := range []incident.State{incident.Closed, incident.Resolved} {
+		over, err := s.store.List(ctx, &incident.Filter{
+			States: []incident.State{state}, Since: time.Now().Add(-closedFor), Limit: incident.MaxLimit,
+		})
+		if err != nil {
+			return nil, err
+		}
+		unfinished = append(unfinished, over.Incidents...)
 	}
-	if err := s.engine.Restore(append(unfinished, closed.Incidents...)); err != nil {
+	if err := s.engine.Restore(unfinished); err != nil {
 		return nil, err
 	}
 	people, err := newDesk(ctx, cfg, s.store, s.engine, s.outlet)

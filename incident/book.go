@@ -127,19 +127,24 @@ func (b *Book) Flush(at time.Time, out []Event) []Event {
 // before the first Apply. An incident that goes on is continued; one that is not
 // seen again is resolved with reason "restart" when its quiet time has passed,
 // counted from the first tick of this run. One that a person closed stays closed
-// while its cause goes on.
+// while its cause goes on. Of one that was resolved only the next of its cause
+// will know.
 func (b *Book) Restore(incidents []Incident) error {
 	for i := range incidents {
 		inc := incidents[i].Clone()
 		closed := inc.State == Closed
-		if !inc.State.Active() && !closed {
-			continue
-		}
 		subject, err := inc.Prefix()
 		if err != nil {
 			return fmt.Errorf("restore incident %s: %w", inc.ID, err)
 		}
 		k := key{inc.Category, groupOf(inc.Category, inc.Kind), subject}
+		if !inc.State.Active() && !closed {
+			// Only the next one of its cause asks for it.
+			if before, known := b.graves.byKey[k]; !known || before.ended.Before(inc.LastSeen) {
+				b.graves.add(k, grave{birth{second: inc.LastSeen.Unix()}, inc.ID, inc.LastSeen})
+			}
+			continue
+		}
 		if b.byKey[k] != nil || b.active >= b.cfg.MaxOpen || closed && len(b.entries) >= 2*b.cfg.MaxOpen {
 			continue
 		}
@@ -308,7 +313,7 @@ func (b *Book) emit(out []Event) []Event {
 }
 
 // grave is what must be remembered of the incident when it is forgotten.
-func (e *entry) grave() grave { return grave{e.born, e.last()} }
+func (e *entry) grave() grave { return grave{e.born, e.inc.ID, e.last()} }
 
 // mark remembers the most important change of this tick.
 func (e *entry) mark(t EventType) {

@@ -60,7 +60,7 @@ func (b *Book) take(in *detect.Finding) {
 			b.openAfter(k, &f, before)
 			return
 		}
-		b.open(k, &f, birth{second: f.Started.Unix()})
+		b.open(k, &f, birth{second: f.Started.Unix()}, "")
 	}
 }
 
@@ -78,11 +78,12 @@ func (b *Book) openAfter(k key, f *detect.Finding, before grave) {
 	if born.second <= before.second {
 		born = birth{before.second, before.number + 1}
 	}
-	b.open(k, f, born)
+	b.open(k, f, born, before.id)
 }
 
-// open begins an incident, if there is room.
-func (b *Book) open(k key, f *detect.Finding, born birth) {
+// open begins an incident, if there is room. before is the id of the last one of
+// the cause, empty when none is known.
+func (b *Book) open(k key, f *detect.Finding, born birth, before string) {
 	if f.Kind != kindOverflow && b.active >= b.cfg.MaxOpen && !b.evict(f.Severity) {
 		b.stats.Suppressed++
 		return
@@ -93,7 +94,7 @@ func (b *Book) open(k key, f *detect.Finding, born birth) {
 		ID: newID(f, born), Category: f.Category, Kind: f.Kind, Subject: subject, Scope: scope,
 		Severity: f.Severity, CurrentSeverity: f.Severity, Score: f.Score, State: Open,
 		Started: f.Started, Detected: b.now, LastSeen: f.Last, Baseline: f.Baseline,
-		Indicators: []Indicator{}, Actions: []Action{}, Timeline: []Entry{},
+		Indicators: []Indicator{}, Actions: []Action{}, Timeline: []Entry{}, Previous: before,
 	}
 	if e.inc.Baseline.Level == "" {
 		e.inc.Baseline = detect.NoBaseline()

@@ -15,6 +15,7 @@ type birth struct {
 type grave struct {
 	birth
 
+	id    string
 	ended time.Time
 }
 

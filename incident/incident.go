@@ -81,6 +81,7 @@ type Incident struct {
 	Top        detect.Top      `json:"top"`
 	Actions    []Action        `json:"actions" nullable:"false"`
 
+	Previous string   `json:"previous,omitempty" doc:"id of the last incident of the same cause and subject before this one, as far as it is known"`
 	Parent   string   `json:"parent,omitempty" doc:"id of the incident that absorbed this one"`
 	Children []string `json:"children,omitempty" doc:"ids of absorbed incidents"`
 

@@ -104,6 +104,9 @@ func (c *Config) setDefaults(d *definition) {
 		c.Duration = 7 * 24 * time.Hour
 		if d.lasts > 0 {
 			c.Duration = c.AttackAt + c.AttackFor + longAfter
+			if d.again > 0 {
+				c.Duration += d.again + c.AttackFor
+			}
 		}
 	}
 }
@@ -164,8 +167,10 @@ type Truth struct {
 	Kind     string     `json:"kind"`
 	Vector   string     `json:"vector,omitempty"`
 	Subject  netip.Addr `json:"subject"`
-	Start    time.Time  `json:"start"` // first packet
-	End      time.Time  `json:"end"`   // last packet
+	// Network is the subject when it is no single host; Subject is its first address.
+	Network netip.Prefix `json:"network,omitzero"`
+	Start   time.Time    `json:"start"` // first packet
+	End     time.Time    `json:"end"`   // last packet
 	// MustNotAlert marks a benign look-alike: an incident of this category about
 	// the subject is a false alarm.
 	MustNotAlert bool   `json:"must_not_alert"`

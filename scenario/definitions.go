@@ -14,6 +14,7 @@ type definition struct {
 	learn       time.Duration // background before the event, at least
 	hour        int           // local hour of the event, -1 = right after learn
 	lasts       time.Duration // the event; 0 = there is none
+	again       time.Duration // from its end to a second one as long; 0 = there is none
 	rate        float64       // AttackRate
 	sources     int           // AttackSources
 	bytes       uint64        // AttackBytes
@@ -66,6 +67,86 @@ func definitions() []definition {
 		{
 			name: "shop-campaign", about: "the same shop gets the same 60 % as customers; no attack",
 			learn: 15 * time.Minute, hour: now, lasts: 10 * time.Minute, shopRate: 5000, build: buildShopCampaign,
+		},
+		{
+			name: "carpet", about: "UDP flood spread over the shop's /24, 500 packets/s to each host: carpet bombing",
+			learn: tenDays, hour: afternoon, lasts: floods, rate: carpetHosts * 500, sources: 2000, build: func(s *Scenario) { buildCarpet(s, false) },
+		},
+		{
+			name: "carpet6", about: "the same over random addresses of an IPv6 /48",
+			learn: tenDays, hour: afternoon, lasts: floods, rate: carpetHosts * 500, sources: 2000, build: func(s *Scenario) { buildCarpet(s, true) },
+		},
+		{
+			name: "outbound-flood", about: "SYN flood by a workstation on a host outside, 20 000 packets/s",
+			learn: tenDays, hour: afternoon, lasts: floods, rate: 20_000, sources: 4000, build: func(s *Scenario) { buildOutbound(s, false) },
+		},
+		{
+			name: "outbound-flood6", about: "the same over IPv6",
+			learn: tenDays, hour: afternoon, lasts: floods, rate: 20_000, sources: 4000, build: func(s *Scenario) { buildOutbound(s, true) },
+		},
+		{
+			name: "mixed-flood", about: "SYN and UDP at once on the shop, 40 000 packets/s",
+			learn: tenDays, hour: afternoon, lasts: floods, rate: 40_000, sources: 2000, build: func(s *Scenario) { buildMixed(s, false) },
+		},
+		{
+			name: "mixed-flood6", about: "the same over IPv6",
+			learn: tenDays, hour: afternoon, lasts: floods, rate: 40_000, sources: 2000, build: func(s *Scenario) { buildMixed(s, true) },
+		},
+		{
+			name: "shifting-flood", about: "DNS amplification, then SYN flood, then HTTP flood on the shop",
+			learn: tenDays, hour: afternoon, lasts: 6 * time.Minute, rate: 40_000, sources: 3000, build: func(s *Scenario) { buildShifting(s, false) },
+		},
+		{
+			name: "shifting-flood6", about: "the same over IPv6",
+			learn: tenDays, hour: afternoon, lasts: 6 * time.Minute, rate: 40_000, sources: 3000, build: func(s *Scenario) { buildShifting(s, true) },
+		},
+		{
+			name: "http-flood", about: "200 bots make 4000 requests/s to the shop, all of them answered",
+			learn: tenDays, hour: afternoon, lasts: floods, rate: 4000, sources: bots, build: func(s *Scenario) { buildHTTPFlood(s, false) },
+		},
+		{
+			name: "http-flood6", about: "the same over IPv6",
+			learn: tenDays, hour: afternoon, lasts: floods, rate: 4000, sources: bots, build: func(s *Scenario) { buildHTTPFlood(s, true) },
+		},
+		{
+			name: "dns-query-flood", about: "500 bots ask the name server 5000 queries/s for names that do not exist",
+			learn: tenDays, hour: afternoon, lasts: floods, rate: 5000, sources: 500, build: func(s *Scenario) { buildQueryFlood(s, false) },
+		},
+		{
+			name: "dns-query-flood6", about: "the same over IPv6",
+			learn: tenDays, hour: afternoon, lasts: floods, rate: 5000, sources: 500, build: func(s *Scenario) { buildQueryFlood(s, true) },
+		},
+		{
+			name: "pulsing-flood", about: "SYN flood that pauses for 20 s after every 40, and comes again an hour later",
+			learn: tenDays, hour: afternoon, lasts: floods, again: relapse * time.Second, rate: 50_000, sources: 5000, build: buildPulsing,
+		},
+		{
+			name: "speed-test", about: "a workstation fills a line of 1 Gbit/s downwards, then upwards; no attack",
+			learn: tenDays, hour: afternoon, lasts: 40 * time.Second, rate: 85_000, build: func(s *Scenario) { buildSpeedTest(s, false) },
+		},
+		{
+			name: "speed-test6", about: "the same over IPv6",
+			learn: tenDays, hour: afternoon, lasts: 40 * time.Second, rate: 85_000, build: func(s *Scenario) { buildSpeedTest(s, true) },
+		},
+		{
+			name: "port-scan", about: "500 probes/s, all ports of a host and one port of a network, from outside and inside; no flood",
+			learn: tenDays, hour: afternoon, lasts: 4 * time.Minute, rate: 500, build: func(s *Scenario) { buildScan(s, false) },
+		},
+		{
+			name: "port-scan6", about: "the same over IPv6",
+			learn: tenDays, hour: afternoon, lasts: 4 * time.Minute, rate: 500, build: func(s *Scenario) { buildScan(s, true) },
+		},
+		{
+			name: "elephant", about: "one connection of half an hour at 35 000 packets/s; no attack",
+			learn: tenDays, hour: afternoon, lasts: 30 * time.Minute, rate: 35_000, build: func(s *Scenario) { buildElephant(s, false) },
+		},
+		{
+			name: "elephant6", about: "the same over IPv6",
+			learn: tenDays, hour: afternoon, lasts: 30 * time.Minute, rate: 35_000, build: func(s *Scenario) { buildElephant(s, true) },
+		},
+		{
+			name: "backup-window", about: "six servers send to the backup server at once, 90 000 packets/s; no attack",
+			learn: tenDays, hour: night, lasts: 30 * time.Minute, rate: 90_000, build: buildBackupWindow,
 		},
 		{name: "fleet", about: "hundreds of devices of nine roles for months, few and heavy flows, nothing but normal", build: buildFleet},
 		{name: "load", about: "plain flows at any rate, for benchmarks", build: func(s *Scenario) { s.load = newLoad(&s.cfg, false) }},

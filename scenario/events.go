@@ -11,22 +11,38 @@ const synSize = 44
 func (s *Scenario) addFlood(f *flood, vector, note string) {
 	buildOffice(s)
 	f.from, f.to = s.event()
+	f.victim = shop(f.v6)
 	f.rate, f.sources = s.cfg.AttackRate, uint64(s.cfg.AttackSources)
+	s.flood(f, vector, note)
+}
+
+// flood adds one flood and tells of it.
+func (s *Scenario) flood(f *flood, vector, note string) {
 	s.sources = append(s.sources, f)
-	t := truthOf("ddos_attack", "ddos", vector, shop(f.v6))
-	t.Sources, t.Packets, t.Bytes, t.Note = s.cfg.AttackSources, f.packets(), f.bytes(), note
+	t := truthOf("ddos_attack", "ddos", vector, f.victim)
+	t.Sources, t.Packets, t.Bytes, t.Note = int(f.sources), f.packets(), f.bytes(), note
 	s.tell(t, f.from, f.to)
 }
 
-func buildSYN(s *Scenario, v6 bool) {
+// synFlood is a flood of SYN on a web server that answers one flow in ten.
+func synFlood(v6 bool) *flood {
 	size := uint64(synSize)
 	if v6 {
 		size += 20
 	}
-	s.addFlood(&flood{
-		proto: flow.ProtoTCP, flags: flow.SYN, dport: 443, size: size, v6: v6,
+	return &flood{
+		proto: flow.ProtoTCP, flags: flow.SYN, dport: 443, size: size, v6: v6, victim: shop(v6),
 		answers: 10, answerSize: size, answerFlags: flow.SYN | flow.ACK,
-	}, "syn_flood", "each source opens a new flow of some SYN every second; the shop answers one in ten")
+	}
+}
+
+// dnsAnswers is what open resolvers send when somebody asks in the shop's name.
+func dnsAnswers(v6 bool) *flood {
+	return &flood{proto: flow.ProtoUDP, sport: 53, size: 1300, sizeMore: 180, v6: v6, victim: shop(v6)}
+}
+
+func buildSYN(s *Scenario, v6 bool) {
+	s.addFlood(synFlood(v6), "syn_flood", "each source opens a new flow of some SYN every second; the shop answers one in ten")
 }
 
 func buildUDP(s *Scenario) {
@@ -35,7 +51,7 @@ func buildUDP(s *Scenario) {
 }
 
 func buildDNS(s *Scenario) {
-	s.addFlood(&flood{proto: flow.ProtoUDP, sport: 53, size: 1300, sizeMore: 180}, "dns_amplification",
+	s.addFlood(dnsAnswers(false), "dns_amplification",
 		"answers to questions that the shop never asked")
 }
 

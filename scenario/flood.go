@@ -9,6 +9,9 @@ import "tidewatch/flow"
 // packet sum is exact in every second.
 type flood struct {
 	from, to       int64
+	on, off        int64 // seconds of attack and of pause in turn; on 0 = no pause
+	victim         flow.Addr
+	own            flow.Addr // the only source, an own host; zero = strangers
 	rate           float64
 	sources        uint64
 	proto, flags   uint8
@@ -24,7 +27,7 @@ type flood struct {
 func (f *flood) reach() int64 { return 1 + overhead }
 
 func (f *flood) second(g *generator, sec int64) {
-	if sec < f.from || sec >= f.to {
+	if sec < f.from || sec >= f.to || f.on > 0 && (sec-f.from)%(f.on+f.off) >= f.on {
 		return
 	}
 	// Packets are dealt to sources like cards; who gets the odd one changes.
@@ -46,9 +49,12 @@ func (f *flood) second(g *generator, sec int64) {
 		begin := g.Int64N(500e6)
 		s := session{
 			start: sec*1e9 + begin, duration: g.Int64N(999e6 - begin), proto: f.proto,
-			client: g.net.stranger(kindAttacker, i, f.v6), cport: f.sport, cif: ifInternet,
-			server: shop(f.v6), sport: f.dport, sif: ifShop,
+			client: f.own, cport: f.sport, cif: ifOffice,
+			server: f.victim, sport: f.dport, sif: ifInternet,
 			up: side{packets: packets, bytes: packets * size, flags: f.flags},
+		}
+		if f.own.IsZero() {
+			s.client, s.cif, s.sif = g.net.stranger(kindAttacker, i, f.v6), ifInternet, ifShop
 		}
 		if f.sport == 0 {
 			s.cport = uint16(1024 + g.IntN(64_000))
@@ -63,8 +69,15 @@ func (f *flood) second(g *generator, sec int64) {
 	}
 }
 
-func (f *flood) packets() uint64 { return uint64(f.rate * float64(f.to-f.from)) }
-func (f *flood) bytes() uint64   { return f.packets() * (2*f.size + f.sizeMore) / 2 }
+func (f *flood) packets() uint64 {
+	seconds := f.to - f.from
+	if f.on > 0 { // whole turns, and what is left
+		turn := f.on + f.off
+		seconds = seconds/turn*f.on + min(seconds%turn, f.on)
+	}
+	return uint64(f.rate * float64(seconds))
+}
+func (f *flood) bytes() uint64 { return f.packets() * (2*f.size + f.sizeMore) / 2 }
 
 // pings is an ICMP flood. ICMP has no ports, so that each source is one flow
 // from begin to end, which the active timeout cuts every minute: a collector

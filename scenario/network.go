@@ -72,6 +72,14 @@ func backupCloud() flow.Addr { return flow.AddrFrom4([4]byte{203, 0, 113, 80}) }
 func cameraCloud() flow.Addr { return flow.AddrFrom4([4]byte{203, 0, 113, 90}) }
 func thief() flow.Addr       { return flow.AddrFrom4([4]byte{198, 51, 100, 77}) }
 
+// prober is who scans from outside.
+func prober(v6 bool) flow.Addr {
+	if v6 {
+		return flow.Addr{0x20, 0x01, 0x0d, 0xb8, 0x5c, 15: 0x23}
+	}
+	return flow.AddrFrom4([4]byte{198, 51, 100, 23})
+}
+
 // The kinds of strangers; each has addresses of its own.
 const (
 	kindSite = iota + 1
@@ -88,6 +96,7 @@ const (
 	kindMaker
 	kindVendor
 	kindBackup
+	kindTarget
 )
 
 // stranger is external host number k of a kind: an address of the public

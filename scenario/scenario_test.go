@@ -82,7 +82,7 @@ func TestSameSeedSameRecords(t *testing.T) {
 // TestAnyMomentByItself: a jump gives what a run through all of it gives.
 func TestAnyMomentByItself(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"office", "syn-flood", "exfiltration", "shop-attack", "icmp-flood", "fleet", "load"} {
+	for _, name := range []string{"office", "syn-flood", "exfiltration", "shop-attack", "icmp-flood", "carpet6", "shifting-flood", "speed-test", "fleet", "load"} {
 		cfg := small(3)
 		cfg.Start, cfg.Duration = time.Date(2026, 3, 4, 0, 30, 0, 0, time.UTC), 3*time.Hour
 		cfg.AttackAt, cfg.AttackFor, cfg.AttackRate, cfg.LoadRate = 80*time.Minute, 10*time.Minute, 500, 20

@@ -127,7 +127,7 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 	if d == In && asked {
 		syns = packets
 	}
-	h.ring.spread(d, first, last, amount{bytes, packets, syns})
+	h.ring.spread(d, max(p.start, oldest*1e9), p.end, amount{bytes, packets, syns})
 	s := &h.ring.slots[first%RingSeconds]
 	s.flows[d] += int32(p.flows)
 	if asked {

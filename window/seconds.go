@@ -53,13 +53,16 @@ type amount struct{ bytes, packets, syns int64 }
 // make a spike of the ends of many slow flows.
 const grain = 1 << 10
 
-// spread adds a flow over the seconds first..last, both inside the ring. The
-// remainder of the division goes to the last second, so nothing is lost.
-func (r *ring) spread(d Direction, first, last int64, v amount) {
+// spread adds a flow over the seconds that it overlaps, all inside the ring: to the
+// first and the last according to their part of it, else flows that are all cut at
+// one moment would meet in one second of twice their rate. What rounding leaves
+// over goes to the last second, so nothing is lost. Times are Unix nanoseconds.
+func (r *ring) spread(d Direction, start, end int64, v amount) {
+	const second = int64(1e9)
+	first, last := start/second, end/second
 	bytes, packets, syns := v.bytes, v.packets*grain, v.syns*grain
-	n := last - first + 1
 	a, b, after := &r.slots[first%RingSeconds], &r.slots[last%RingSeconds], &r.slots[(last+1)%RingSeconds]
-	if n == 1 {
+	if first == last {
 		a.bytes[d] += bytes
 		a.packets[d] += packets
 		after.bytes[d] -= bytes
@@ -70,25 +73,53 @@ func (r *ring) spread(d Direction, first, last int64, v amount) {
 		}
 		return
 	}
-	rate, rest := bytes/n, bytes%n
-	a.bytes[d] += rate
-	b.bytes[d] += rest
-	after.bytes[d] -= rate + rest
-	rate, rest = packets/n, packets%n
-	a.packets[d] += rate
-	b.packets[d] += rest
-	after.packets[d] -= rate + rest
-	if syns != 0 {
-		rate, rest = syns/n, syns%n
-		a.syns += rate
-		b.syns += rest
-		after.syns -= rate + rest
+	lead := (first+1)*second - start
+	if lead == second && end == last*second {
+		lead /= 2 // stamps in whole seconds: both ends lie anywhere in theirs
 	}
+	// A hair less than the true share, so that the last second never owes anything.
+	each := (1 - 1e-15) / float64(end-start)
+	s := shares{begin: float64(lead) * each, full: float64(second) * each, between: last - first - 1}
+	next := &r.slots[(first+1)%RingSeconds]
+	begin, full, rest := s.of(bytes)
+	a.bytes[d] += begin
+	next.bytes[d] += full - begin
+	b.bytes[d] += rest - full
+	after.bytes[d] -= rest
+	begin, full, rest = s.of(packets)
+	a.packets[d] += begin
+	next.packets[d] += full - begin
+	b.packets[d] += rest - full
+	after.packets[d] -= rest
+	if syns != 0 {
+		begin, full, rest = s.of(syns)
+		a.syns += begin
+		next.syns += full - begin
+		b.syns += rest - full
+		after.syns -= rest
+	}
+}
+
+// shares is how a flow divides among its seconds: the part of the first, that of a
+// whole one, and how many whole ones lie between first and last.
+type shares struct {
+	begin, full float64
+	between     int64
+}
+
+// of divides a volume; rest is for the last second. Products are rounded each on
+// its own, so that they are the same on every machine.
+func (s *shares) of(v int64) (begin, full, rest int64) {
+	begin, full = int64(float64(v)*s.begin), int64(float64(v)*s.full)
+	if s.between == 0 {
+		full = 0
+	}
+	return begin, full, v - begin - full*s.between
 }
 
 // touch reads what spread changes.
 func (r *ring) touch(first, last int64) uint64 {
-	return uint64(r.slots[first%RingSeconds].asked[In] + r.slots[last%RingSeconds].asked[In] + r.slots[(last+1)%RingSeconds].asked[In])
+	return uint64(r.slots[first%RingSeconds].asked[In] + r.slots[(first+1)%RingSeconds].asked[In] + r.slots[last%RingSeconds].asked[In] + r.slots[(last+1)%RingSeconds].asked[In])
 }
 
 // Seconds is a device's recent past laid out for judging: index i is the second

@@ -40,13 +40,13 @@ func TestReplace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put("head\n" + beginMark + "old\n" + endMark + "tail\n")
-	got, err := replace(page, "new\n")
-	if want := "head\n" + beginMark + "new\n" + endMark + "tail\n"; err != nil || string(got) != want {
+	put("head\n" + marksOf(falseAlerts).begin + "old\n" + marksOf(falseAlerts).end + "tail\n")
+	got, before, err := replace(page, falseAlerts, "new\n")
+	if want := "head\n" + marksOf(falseAlerts).begin + "new\n" + marksOf(falseAlerts).end + "tail\n"; err != nil || string(got) != want || before != "old\n" {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
-	put("head\n" + beginMark + "no end\n")
-	if _, err := replace(page, "new\n"); err == nil {
+	put("head\n" + marksOf(falseAlerts).begin + "no end\n")
+	if _, _, err := replace(page, falseAlerts, "new\n"); err == nil {
 		t.Error("a page without its second marker is written")
 	}
 }
@@ -98,6 +98,81 @@ func TestWeeks(t *testing.T) {
 		d := scenario.Device{Since: start.Add(days(tc.since)), Until: start.Add(days(tc.until))}
 		if got := w.weeks(&d); got != tc.want {
 			t.Errorf("there from day %d to %d: %g weeks, want %g", tc.since, tc.until, got, tc.want)
+		}
+	}
+}
+
+// TestMatrix: what counts as right, as missed and as worse than before.
+func TestMatrix(t *testing.T) {
+	build := func(right bool, rank int) *matrix {
+		m := &matrix{}
+		m.event("capture alone", "syn_flood", "syn_flood", true, 1)
+		m.event("capture alone", "syn_flood", "udp_flood", right, 2)
+		m.event("capture alone", "syn_flood", "", false, 0)
+		m.quiet("scenario", "elephant", rank, []string{"syn_flood"})
+		return m
+	}
+	good, bad := build(true, -1), build(false, detect.High.Rank())
+	for _, want := range []string{"| syn_flood      | capture alone | 3      | 2           |                 | 1      | 2.0     |", "| elephant           | scenario | 1     | 1       |"} {
+		if !strings.Contains(good.text(), want) {
+			t.Errorf("no row %q in\n%s", want, good.text())
+		}
+	}
+	if !strings.Contains(bad.text(), "udp_flood 1") {
+		t.Errorf("what was named otherwise is not told:\n%s", bad.text())
+	}
+	if worse := good.worse(bad.text()); len(worse) != 0 {
+		t.Errorf("better counts as worse: %q", worse)
+	}
+	if worse := bad.worse(good.text()); len(worse) != 2 {
+		t.Errorf("worse rows are %q, want both", worse)
+	}
+	if worse := bad.worse(""); len(worse) != 1 { // alarms where nothing is known yet are alarms
+		t.Errorf("worse rows are %q, want the alarm", worse)
+	}
+}
+
+// TestConcerns: whose incident finds an event, and which is only beside it.
+func TestConcerns(t *testing.T) {
+	s, err := scenario.New("syn-flood", settings("syn-flood", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var truth scenario.Truth
+	for _, x := range s.Truth() {
+		if !x.MustNotAlert {
+			truth = x
+		}
+	}
+	said := func(change func(*incident.Incident)) incident.Incident {
+		i := incident.Incident{
+			ID: "1", Category: detect.DDoSAttack, Kind: "ddos", Vector: "syn_flood", Subject: truth.Subject.String(),
+			Severity: detect.High, Started: truth.Start, LastSeen: truth.End, Detected: truth.Start.Add(2 * time.Second),
+		}
+		change(&i)
+		return i
+	}
+	for name, tc := range map[string]struct {
+		incident      incident.Incident
+		right, missed int
+		other         string
+		alarms        int
+	}{
+		"right":       {said(func(*incident.Incident) {}), 1, 0, "", 0},
+		"one of many": {said(func(i *incident.Incident) { i.Vector, i.Vectors = "mixed", []string{"udp_flood", "syn_flood"} }), 1, 0, "", 0},
+		"misnamed":    {said(func(i *incident.Incident) { i.Vector = "ack_flood" }), 0, 0, "ack_flood", 0},
+		"too weak":    {said(func(i *incident.Incident) { i.Severity = detect.Medium }), 0, 0, "syn_flood of severity medium", 0},
+		"elsewhere":   {said(func(i *incident.Incident) { i.Subject = "10.20.0.99" }), 0, 1, "", 1},
+		"too late":    {said(func(i *incident.Incident) { i.Started = truth.End.Add(time.Minute) }), 0, 1, "", 1},
+	} {
+		m := &matrix{}
+		m.compare("syn-flood", s, []incident.Incident{tc.incident})
+		r := &m.attacks[0]
+		if r.right != tc.right || r.missed != tc.missed || tc.other != "" && r.others[tc.other] != 1 {
+			t.Errorf("%s: right %d, missed %d, others %v", name, r.right, r.missed, r.others)
+		}
+		if got := m.benign[0].alarms[1] + m.benign[0].alarms[2]; got != tc.alarms {
+			t.Errorf("%s: %d false alarms", name, got)
 		}
 	}
 }

@@ -3,7 +3,8 @@
 // Command accuracy measures how often the whole line behind the decoder alarms
 // when nothing is wrong: false alerts per device-week, on the scenario "fleet".
 // Days that only teach come first, then days that are judged. With -inject it
-// does something to a few devices and tells whether that was found. The same
+// does something to a few devices and tells whether that was found. With -data it
+// tells what labelled captures and all other scenarios were taken for. The same
 // flags print the same tables.
 package main
 
@@ -38,7 +39,16 @@ func main() {
 	asJSON := flag.Bool("json", false, "print JSON, with every false alert")
 	write := flag.String("write", "", "put the tables into this page, between its two markers, instead of printing them")
 	real := flag.Bool("recorded", false, "instead: judge the real series in the CSV files named as arguments, each as one device")
+	data := flag.String("data", "", "instead: a confusion matrix of the labelled captures in this folder and of all scenarios")
+	accept := flag.Bool("accept", false, "with -data: write the page although something became worse")
 	flag.Parse()
+	if *data != "" {
+		if err := confusion(os.Stdout, &o, *data, *write, *accept); err != nil {
+			fmt.Fprintln(os.Stderr, "accuracy:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if *real {
 		if err := recorded(os.Stdout, &o, flag.Args()); err != nil {
 			fmt.Fprintln(os.Stderr, "accuracy:", err)
@@ -64,7 +74,7 @@ func measure(out io.Writer, o *options, asJSON bool, page string) error {
 		return errors.New("at least one seed and one judged day are needed")
 	}
 	if page != "" { // tell it now, not after ten minutes
-		if _, err := replace(page, ""); err != nil {
+		if _, _, err := replace(page, falseAlerts, ""); err != nil {
 			return err
 		}
 	}
@@ -78,7 +88,7 @@ func measure(out io.Writer, o *options, asJSON bool, page string) error {
 	}
 	r.finish()
 	if page != "" {
-		text, err := replace(page, r.text())
+		text, _, err := replace(page, falseAlerts, r.text())
 		if err != nil {
 			return err
 		}
@@ -116,22 +126,27 @@ func progress(seed uint64) func(day, of int) {
 	}
 }
 
-// The markers between which a page holds the tables.
-const (
-	beginMark = "<!-- false-alerts: written by `make false-alerts`, do not edit -->\n"
-	endMark   = "<!-- false-alerts: end -->\n"
-)
+// marks are the lines between which a page holds what a make target writes.
+type marks struct{ begin, end string }
 
-// replace returns the page with text between its markers.
-func replace(page, text string) ([]byte, error) {
+func marksOf(target string) marks {
+	return marks{"<!-- " + target + ": written by `make " + target + "`, do not edit -->\n", "<!-- " + target + ": end -->\n"}
+}
+
+const falseAlerts = "false-alerts"
+
+// replace returns the page with text between the marks of a target, and what was
+// there before.
+func replace(page, target, text string) (now []byte, before string, err error) {
 	old, err := os.ReadFile(page) //nolint:gosec // the caller names the page
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	head, rest, begins := strings.Cut(string(old), beginMark)
-	_, tail, ends := strings.Cut(rest, endMark)
+	m := marksOf(target)
+	head, rest, begins := strings.Cut(string(old), m.begin)
+	before, tail, ends := strings.Cut(rest, m.end)
 	if !begins || !ends {
-		return nil, fmt.Errorf("%s has no lines %q and %q", page, strings.TrimSpace(beginMark), strings.TrimSpace(endMark))
+		return nil, "", fmt.Errorf("%s has no lines %q and %q", page, strings.TrimSpace(m.begin), strings.TrimSpace(m.end))
 	}
-	return []byte(head + beginMark + text + endMark + tail), nil
+	return []byte(head + m.begin + text + m.end + tail), before, nil
 }

@@ -24,7 +24,24 @@ func main() {
 	seconds := flag.Int("seconds", 10, "length of one run")
 	runs := flag.Int("runs", 3, "runs of each; the median is printed")
 	long := flag.Duration("soak", 0, "instead: run tidewatch alone for so long under 20 000 flows/s")
+	delay := flag.Bool("delay", false, "instead: how long after the first datagram of an attack its incident is there")
+	exports := flag.String("exports", "v5,v9,ipfix,sflow:400,sflow:1000", "with -delay: how the attacks are exported, and at which sampling")
+	times := flag.String("times", "1.1,1.5,2,10", "with -delay: how strong they are, in limits")
+	sources := flag.Int("sources", 500, "with -delay: how many send at once, each a flow a second")
+	phases := flag.Int("phases", 4, "with -delay: how many of each, that begin at so many points of a second")
 	flag.Parse()
+	if *delay {
+		d, err := delaysOf(*exports, *times, max(*sources, 1), max(*phases, 1))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(2)
+		}
+		if err := delayBench(os.Stdout, *binary, d); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if *long > 0 {
 		if err := soak(os.Stdout, *binary, 20_000, *long); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"tidewatch/test/repeat"
+)
+
+const accuracy = "accuracy"
+
+// confusion judges the captures of a folder and the scenarios, and prints the matrix
+// or writes it into a page. It is an error when a row became worse than the page says.
+func confusion(out io.Writer, o *options, data, page string, accept bool) error {
+	var seeds []uint64
+	for seed := o.first; seed < o.first+uint64(o.seeds); seed++ {
+		seeds = append(seeds, seed)
+	}
+	var m matrix
+	if err := m.captures(context.Background(), data); err != nil {
+		return err
+	}
+	if err := m.scenarios(seeds); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("Scenarios with seeds %d to %d. Repeated captures: %s.\n\n%s", seeds[0], seeds[len(seeds)-1], repeat.Mix, m.text())
+	if page == "" {
+		_, err := io.WriteString(out, text)
+		return err
+	}
+	now, before, err := replace(page, accuracy, text)
+	if err != nil {
+		return err
+	}
+	if worse := m.worse(before); len(worse) > 0 && !accept {
+		return fmt.Errorf("worse than %s says, which is left as it was (-accept writes it):\n%s", page, strings.Join(worse, "\n"))
+	}
+	return os.WriteFile(page, now, 0o644) //nolint:gosec // a page of the project, for everybody
+}

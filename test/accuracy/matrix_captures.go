@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tidewatch/app"
+	"tidewatch/decode"
+	"tidewatch/evaluate"
+	"tidewatch/flow"
+	"tidewatch/flowfile"
+	"tidewatch/test/repeat"
+)
+
+// short is below how long a capture is also judged repeated: less than two of the
+// horizons that floods are judged over.
+const short = 10 * time.Second
+
+// captures judges what the labels in a folder name, each alone, then floods that are
+// too short for that repeated over ordinary traffic.
+func (m *matrix) captures(ctx context.Context, dir string) error {
+	path := filepath.Join(dir, "labels.tsv")
+	r, err := app.Evaluate(ctx, path, nil, func(internal []string) (*app.Config, *app.AnalyzeOptions, error) {
+		cfg, err := configFor(internal)
+		return cfg, &app.AnalyzeOptions{KeepInternal: len(internal) > 0}, err
+	})
+	if err != nil {
+		return err
+	}
+	m.scored("capture alone", r)
+	f, err := os.Open(path) //nolint:gosec // the caller names the folder
+	if err != nil {
+		return err
+	}
+	labels, err := evaluate.ReadLabels(f)
+	_ = f.Close()
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	var floods []evaluate.Label
+	var results []evaluate.Result
+	for i := range labels {
+		if l := &labels[i]; l.Class == "ddos" && l.Duration < short && len(l.Who) == 1 {
+			res, err := repeated(filepath.Join(dir, filepath.FromSlash(l.Path)), l)
+			if err != nil {
+				return fmt.Errorf("%s: %w", l.Path, err)
+			}
+			floods, results = append(floods, *l), append(results, *res)
+		}
+	}
+	if r, err = evaluate.Score(results, floods); err != nil {
+		return err
+	}
+	m.scored("capture repeated", r)
+	return nil
+}
+
+// configFor is the default configuration for these own networks.
+func configFor(internal []string) (*app.Config, error) {
+	cfg := app.DefaultConfig()
+	cfg.Timezone = "UTC"
+	for i, text := range internal {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			cfg.Enrich.Internal = nil
+		}
+		cfg.Enrich.Internal = append(cfg.Enrich.Internal, p)
+	}
+	return &cfg, nil
+}
+
+// repeated judges a capture laid end to end.
+func repeated(path string, l *evaluate.Label) (*evaluate.Result, error) {
+	r, err := flowfile.Open(path, app.Formats(), "", flowfile.Options{DecodeConfig: decode.DefaultConfig()})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }()
+	capture := flow.NewBatch(1 << 14)
+	for err == nil {
+		_, err = r.Read(capture)
+	}
+	if !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	victim := l.Who[0]
+	cfg, err := configFor([]string{netip.PrefixFrom(victim, victim.BitLen()).String()})
+	if err != nil {
+		return nil, err
+	}
+	e, err := app.NewEngine(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	mixed, start := repeat.Over(capture, victim, repeat.Onset(capture, victim))
+	e.Process(mixed)
+	e.Drain()
+	return &evaluate.Result{Path: l.Path, Incidents: e.Incidents(), Devices: 1, Attack: time.Unix(0, start)}, nil
+}
+
+// scored takes the scores of captures.
+func (m *matrix) scored(source string, r *evaluate.Report) {
+	for i := range r.Captures {
+		c := &r.Captures[i]
+		switch {
+		case !c.Ran:
+		case c.Expect == evaluate.ExpectAttack:
+			truth, named := c.Class, ""
+			right := c.OK
+			if len(c.VectorExpected) > 0 {
+				truth, right = strings.Join(c.VectorExpected, " or "), c.OK && c.VectorRight
+			}
+			if c.Incident != "" {
+				if named = c.Vector; named == "" {
+					named = c.Class
+				}
+				if !c.OK {
+					named += " (told too often)"
+				}
+			}
+			m.event(source, truth, named, right, c.SecondsToDetect)
+		case c.Expect == evaluate.ExpectQuiet:
+			rank := c.Severity.Rank()
+			if c.OK && len(c.Alerts) == 0 {
+				rank = -1
+			}
+			m.quiet(source, c.Class+": "+c.Subtype, rank, nil)
+		}
+	}
+}
