@@ -17,7 +17,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [45]phrase {
+func phrases() [46]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o arrived; %e is the limit"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
@@ -30,6 +30,7 @@ func phrases() [45]phrase {
 		{"small_packets", "the mean packet had %o; less than %e counts as small"},
 		{"volume_anomaly", "%o arrived; %e is usual at that hour"},
 		{"reflection", "%o of the packets came from the port of one service that reflects"},
+		{"spread_targets", "it goes to %o, of which none stands out; %e or more are a whole prefix"},
 		{"unanswered", "%o of the packets got no answer; up to %e is usual"},
 		{"upload_volume", "%o went out; %e is the limit"},
 		{"off_hours", "%o of it went out at night; %e is the limit"},

@@ -16,6 +16,9 @@
 //   - busy devices (seconds): Config.MaxHot; a newcomer takes the place of one
 //     that is four times quieter, else it has minutes only. When 64 newcomers in
 //     one second found none, only busier ones look for one until the next.
+//   - blocks of addresses: Config.MaxPrefixes; at the bound a newcomer takes the
+//     place of the quieter of two, whose count of the running ten seconds is lost.
+//   - prefixes with seconds: Config.MaxHotPrefixes; as with busy devices.
 //   - uploading devices: Config.MaxUploads; the longest idle is forgotten.
 //   - devices with contacts: Config.MaxContacts; a newcomer must wait for the hour's end.
 //   - seconds reach back RingSeconds; an older share of a flow goes to minutes,

@@ -24,18 +24,19 @@ import (
 
 // Config holds the limits. The defaults are those of mission row C5.
 type Config struct {
-	MinPPS      float64 `yaml:"min_pps"`      // packets/s of attack traffic below which no packet-rate gate holds
-	MinConns    float64 `yaml:"min_conns"`    // unanswered connections/s, likewise
-	Sources     uint64  `yaml:"sources"`      // more sources than this add weight
-	Ports       uint64  `yaml:"ports"`        // as few addressed ports as this add weight
-	SmallPacket float64 `yaml:"small_packet"` // a mean packet smaller than this (bytes) adds weight
-	Sigma       float64 `yaml:"sigma"`        // deviations above the device's past that count as abnormal
-	Score       float64 `yaml:"score"`        // findings below this score are not reported
+	MinPPS      float64      `yaml:"min_pps"`      // packets/s of attack traffic below which no packet-rate gate holds
+	MinConns    float64      `yaml:"min_conns"`    // unanswered connections/s, likewise
+	Sources     uint64       `yaml:"sources"`      // more sources than this add weight
+	Ports       uint64       `yaml:"ports"`        // as few addressed ports as this add weight
+	SmallPacket float64      `yaml:"small_packet"` // a mean packet smaller than this (bytes) adds weight
+	Sigma       float64      `yaml:"sigma"`        // deviations above the device's past that count as abnormal
+	Score       float64      `yaml:"score"`        // findings below this score are not reported
+	Prefix      PrefixConfig `yaml:"prefix"`
 }
 
 // DefaultConfig suits an access network behind a 1 to 10 Gbit/s uplink.
 func DefaultConfig() Config {
-	return Config{MinPPS: 10_000, MinConns: 100, Sources: 100, Ports: 3, SmallPacket: 100, Sigma: 3, Score: 0.6}
+	return Config{MinPPS: 10_000, MinConns: 100, Sources: 100, Ports: 3, SmallPacket: 100, Sigma: 3, Score: 0.6, Prefix: defaultPrefix()}
 }
 
 // Validate reports the first limit that makes no sense.
@@ -46,7 +47,7 @@ func (c Config) Validate() error {
 	if c.Score < 0 || c.Score > 1 {
 		return errors.New("score must lie between 0 and 1")
 	}
-	return nil
+	return c.Prefix.validate()
 }
 
 // Past tells what is normal for a device.
