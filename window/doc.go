@@ -11,8 +11,9 @@
 //
 // What is bounded, and what is lost then (each loss has a counter in Losses):
 //
-//   - devices: Config.MaxDevices; at the bound the longest idle of a sample is
-//     forgotten, or the newcomer is ignored when none was idle for ten minutes.
+//   - devices: Config.MaxDevices; at the bound of a sample one is forgotten
+//     that was met within ten minutes and never sent anything, else the longest idle; the
+//     newcomer is ignored when none was idle for ten minutes.
 //   - busy devices (seconds): Config.MaxHot; a newcomer takes the place of one
 //     that is four times quieter, else it has minutes only. When 64 newcomers in
 //     one second found none, only busier ones look for one until the next.

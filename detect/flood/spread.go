@@ -40,10 +40,10 @@ func (c *PrefixConfig) validate() error {
 	return nil
 }
 
-// noise is how many unanswered packets a second each public IPv4 address gets from
-// strangers who scan the Internet, at the most: telescopes of 2^23 and more unused
-// addresses see 0.1 (Wustrow et al., IMC 2010, and CAIDA's figures since), and five
-// times that on their worst days. IPv6 is too large to be scanned.
+// noise is how many unanswered packets a second each public IPv4 address may get from
+// strangers who scan all of them. Telescopes see 0.04 on an average day (CAIDA: 4e13
+// packets in two years for 2^24 addresses, arXiv 2108.06653) to 0.09 (Merit: 41 500 a
+// second for 475 000); five times that is no attack. IPv6 is too large to be scanned.
 const noise = 0.5
 
 // prefixLimits are the floors raised by what strangers send to any network of that size,
