@@ -115,6 +115,10 @@ bench-parts: ## time and allocations of decoder, windows, file readers; BENCH= s
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -count $(COUNT) \
 		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
 
+.PHONY: bench-spoofed
+bench-spoofed: ## memory and time under ten million made-up sources, and destinations; other attacks must be found meanwhile
+	@go test -run '^$$' -bench '^BenchmarkSpoofed$$' -benchtime 1x -timeout 30m ./app
+
 .PHONY: bench-serve
 bench-serve: packages build ## CPU of serve per flow, beside nfcapd under the same load; BENCHARGS= adds flags
 	@go run ./test/bench $(BENCHARGS)

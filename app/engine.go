@@ -43,6 +43,7 @@ type Engine struct {
 	ticks    ticks
 	planned  *schedule.View      // what the schedule says of findings
 	hurt     map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
+	attacked attackedNets        // likewise of devices in it
 	scratch  struct {
 		findings []detect.Finding
 		events   []incident.Event
@@ -63,7 +64,7 @@ const maxHurt = 65_536
 // NewEngine wires a line. sink gets every change of an incident, in order; it
 // must not block for long and must not call the engine.
 func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
-	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}, seed: cfg.Window.Seed}
+	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}, attacked: attackedNets{}, seed: cfg.Window.Seed}
 	var err error
 	if e.enrich, err = enrich.New(cfg.Enrich); err != nil {
 		return nil, err
@@ -261,6 +262,9 @@ func (e *Engine) hurts(f *detect.Finding) {
 	a := flow.AddrFrom(f.Subject.Addr())
 	if !f.Subject.IsSingleIP() {
 		a = baseline.NetworkKey(f.Subject)
+		if f.Category == detect.DDoSAttack {
+			e.attacked.note(f, e.now)
+		}
 	}
 	if _, known := e.hurt[a]; !known && len(e.hurt) >= maxHurt {
 		for other, until := range e.hurt { // forget those that are over
@@ -279,7 +283,8 @@ func (e *Engine) hurts(f *detect.Finding) {
 // attack, or the exporter that tells of it was down. Shards call it side by
 // side; nothing writes to what it reads meanwhile.
 func (e *Engine) spoiled(d window.Device, hour int64) (hurt, blind bool) {
-	return e.hurtIn(d.Addr(), hour), e.outages.Blind(d.Exporter(), hour*3600, (hour+1)*3600)
+	hurt = e.hurtIn(d.Addr(), hour) || e.attacked.around(d.Addr(), d.Network(), e.networks.totals.Networks, hour)
+	return hurt, e.outages.Blind(d.Exporter(), hour*3600, (hour+1)*3600)
 }
 
 // hurtIn reports whether a device, or the network under a key, was attacked in an hour.

@@ -100,6 +100,10 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		lost["hot_refused"] += l.HotRefused
 		lost["upload_forgotten"] += l.UploadsForgotten
 		lost["contacts_refused"] += l.ContactsRefused
+		lost["prefix_forgotten"] += l.PrefixesForgotten
+		lost["prefix_refused"] += l.PrefixesRefused
+		lost["hot_prefix_replaced"] += l.HotPrefixesReplaced
+		lost["hot_prefix_refused"] += l.HotPrefixesRefused
 		_, r = s.habits.Counts()
 		lost["habits_refused"] += r
 		lost["late"] += l.Late
@@ -109,6 +113,8 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 			spent[d.Name()] += s.spent[i].Seconds()
 		}
 	}
+	found["flood"] += m.e.networks.attacks
+	spent["flood"] += m.e.networks.looked.Seconds()
 	found["volume"] += m.e.networks.found
 	spent["volume"] += m.e.networks.spent.Seconds()
 	gauge(m.devices, float64(devices))

@@ -8,6 +8,7 @@ import (
 
 	"tidewatch/baseline"
 	"tidewatch/detect"
+	"tidewatch/detect/flood"
 	"tidewatch/detect/volume"
 	"tidewatch/flow"
 	"tidewatch/schedule"
@@ -21,10 +22,13 @@ type networks struct {
 	past     *baseline.Store
 	planned  *schedule.View
 	detector *volume.Networks
+	attacked *flood.Prefixes
 	windows  []*window.Window // of all shards at this tick
 	spoilt   []spoilt         // by network, of the hour that closed
 	found    uint64           // findings
 	spent    time.Duration
+	attacks  uint64 // findings about prefixes that are attacked
+	looked   time.Duration
 }
 
 // spoilt is what of a network's hour must not be learned.
@@ -66,7 +70,10 @@ func newNetworks(cfg *Config, layout *window.Networks, planned *schedule.View, i
 	if n.past, err = baseline.New(bcfg); err != nil {
 		return nil, err
 	}
-	n.detector, err = volume.NewNetworks(cfg.Volume, n, inside)
+	if n.detector, err = volume.NewNetworks(cfg.Volume, n, inside); err != nil {
+		return nil, err
+	}
+	n.attacked, err = flood.NewPrefixes(&cfg.Flood, n)
 	return n, err
 }
 
@@ -117,15 +124,19 @@ func lastOf(p netip.Prefix) flow.Addr {
 	return a
 }
 
-// tickNetworks closes the minute of the networks with that of the shards: it is judged
+// tickNetworks looks for attacks on prefixes, each second. It closes the minute of the networks with that of the shards: it is judged
 // after single devices, which may explain it, and an hour is learned after that.
 func (e *Engine) tickNetworks(found []detect.Finding) []detect.Finding {
+	n := e.networks
+	n.gather(e.shards)
+	if !e.lesson {
+		found = n.guard(found)
+	}
 	e.inside.hear(found, e.now)
 	if !e.shards[0].window.Minute {
 		return found
 	}
-	n := e.networks
-	n.close(e.shards)
+	n.totals.Close(n.windows)
 	if !e.lesson {
 		found = n.judge(found)
 	}
@@ -136,13 +147,21 @@ func (e *Engine) tickNetworks(found []detect.Finding) []detect.Finding {
 	return found
 }
 
-// close takes the minute that closed in all shards.
-func (n *networks) close(shards []*shard) {
+// gather takes the windows of all shards at this tick.
+func (n *networks) gather(shards []*shard) {
 	n.windows = n.windows[:0]
 	for _, s := range shards {
 		n.windows = append(n.windows, s.window)
 	}
-	n.totals.Close(n.windows)
+}
+
+// guard appends attacks on prefixes.
+func (n *networks) guard(out []detect.Finding) []detect.Finding {
+	before, start := len(out), time.Now()
+	out = n.attacked.Detect(n.windows, out)
+	n.attacks += uint64(len(out) - before)
+	n.looked += time.Since(start)
+	return out
 }
 
 // judge appends what the networks show.

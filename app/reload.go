@@ -57,6 +57,9 @@ func (e *Engine) Reconfigure(cfg *Config) error {
 	if err := e.networks.detector.Configure(cfg.Volume); err != nil {
 		return err
 	}
+	if err := e.networks.attacked.Configure(&cfg.Flood); err != nil {
+		return err
+	}
 	for _, s := range e.shards {
 		for _, d := range s.detectors {
 			if _, err := configure(d, cfg); err != nil {

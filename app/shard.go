@@ -55,6 +55,7 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	wcfg.MaxDevices, wcfg.MaxHot, wcfg.MaxUploads = part(wcfg.MaxDevices, of), part(wcfg.MaxHot, of), part(wcfg.MaxUploads, of)
 	s := &shard{index: index, of: of, who: deps.who, planned: deps.planned.View(), shared: map[flow.Addr]*sharedHour{}}
 	wcfg.MaxContacts, wcfg.Networks = part(wcfg.MaxContacts, of), deps.layout
+	wcfg.MaxHotPrefixes = part(wcfg.MaxHotPrefixes, of)
 	s.spoilt = make([]spoilt, deps.layout.Len())
 	bcfg := cfg.Baseline
 	bcfg.Holiday = s.planned.Holiday

@@ -63,6 +63,7 @@ type entry struct {
 	heard   time.Time // last abnormal moment reported after a person closed it
 	unseen  bool      // restored, and not reported by this run
 	gone    bool      // to be removed
+	inner   bool      // told that parts of it are over limits of their own
 }
 
 // New returns an empty book, or an error when the configuration makes no sense.

@@ -52,7 +52,7 @@ func (b *Book) take(in *detect.Finding) {
 	case e != nil && e.inc.State.Active():
 		b.update(e, &f)
 	case e != nil && b.hush(e, &f):
-	case b.fold(&f):
+	case b.fold(&f), b.within(&f):
 	case e != nil:
 		b.reopen(e, &f)
 	default:

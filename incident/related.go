@@ -76,6 +76,7 @@ func (b *Book) absorb() {
 		if p.pending.rank() < Escalated.rank() || !explains(p.key.category) || !p.inc.State.Active() {
 			continue
 		}
+		b.gather(p)
 		for _, group := range [...]string{"", "silence"} {
 			child := b.byKey[key{detect.BaselineAnomaly, group, p.key.subject}]
 			if child == nil || !child.inc.State.Active() || child.inc.Severity.Rank() > p.inc.Severity.Rank() ||
@@ -88,6 +89,10 @@ func (b *Book) absorb() {
 }
 
 func (b *Book) adopt(p, child *entry) {
+	part := "the " + spoken(child.inc.Kind) + " anomaly " + child.inc.ID
+	if child.key.category == p.key.category {
+		part = "the attack on " + child.inc.Subject + " (" + child.inc.ID + ")"
+	}
 	for i := range child.inc.Indicators {
 		n := child.inc.Indicators[i].Indicator
 		n.Weight = 0
@@ -96,7 +101,7 @@ func (b *Book) adopt(p, child *entry) {
 	if len(p.inc.Children) < maxChildren && !slices.Contains(p.inc.Children, child.inc.ID) {
 		p.inc.Children = append(p.inc.Children, child.inc.ID)
 	}
-	p.note(b, Related, "the "+spoken(child.inc.Kind)+" anomaly "+child.inc.ID+" is part of this", nil)
+	p.note(b, Related, part+" is part of this", nil)
 	child.inc.Parent = p.inc.ID
 	b.stats.Absorbed++
 	b.end(child, ReasonAbsorbed, "part of "+p.inc.ID)

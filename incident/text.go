@@ -17,7 +17,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [47]phrase {
+func phrases() [48]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -32,6 +32,7 @@ func phrases() [47]phrase {
 		{"small_packets", "the mean packet had %o; less than %e counts as small"},
 		{"volume_anomaly", "%o arrived; %e is usual at that hour"},
 		{"reflection", "%o of the packets came from the port of one service that reflects"},
+		{"spread_targets", "it goes to %o, of which none stands out; %e or more are a whole prefix"},
 		{"unanswered", "%o of the packets got no answer; up to %e is usual"},
 		{"upload_volume", "%o went out; %e is the limit"},
 		{"off_hours", "%o of it went out at night; %e is the limit"},

@@ -16,20 +16,22 @@ const RingSeconds = 320
 
 // Config bounds a Tracker. Raising a bound costs memory as stated.
 type Config struct {
-	MaxDevices  int            `yaml:"max_devices"`  // about 0.8 KiB each
-	MaxHot      int            `yaml:"max_hot"`      // devices with one-second bins: about 46 KiB each, up to 60 KiB under attack
-	MaxUploads  int            `yaml:"max_uploads"`  // devices whose uploads are followed: about 7 KiB each
-	MaxContacts int            `yaml:"max_contacts"` // devices whose peers and services of the hour are listed: about 4 KiB each
-	HotPackets  uint64         `yaml:"hot_packets"`  // packets in one minute from which a device gets one-second bins
-	HotFlows    uint64         `yaml:"hot_flows"`    // flows in one minute, likewise
-	Critical    []netip.Prefix `yaml:"critical"`     // networks and addresses whose devices always have one-second bins
-	Networks    *Networks      `yaml:"-"`            // networks whose devices are summed; nil: the site alone
-	Seed        flow.Seed      `yaml:"-"`            // keys the hashes
+	MaxDevices     int            `yaml:"max_devices"`      // about 0.8 KiB each
+	MaxHot         int            `yaml:"max_hot"`          // devices with one-second bins: about 46 KiB each, up to 60 KiB under attack
+	MaxUploads     int            `yaml:"max_uploads"`      // devices whose uploads are followed: about 7 KiB each
+	MaxContacts    int            `yaml:"max_contacts"`     // devices whose peers and services of the hour are listed: about 4 KiB each
+	MaxPrefixes    int            `yaml:"max_prefixes"`     // blocks of addresses (/24 of IPv4, /48 of IPv6) whose packets are counted: 32 bytes each
+	MaxHotPrefixes int            `yaml:"max_hot_prefixes"` // blocks and networks with one-second bins: about 55 KiB each, up to 80 KiB under attack
+	HotPackets     uint64         `yaml:"hot_packets"`      // packets in one minute from which a device gets one-second bins
+	HotFlows       uint64         `yaml:"hot_flows"`        // flows in one minute, likewise
+	Critical       []netip.Prefix `yaml:"critical"`         // networks and addresses whose devices always have one-second bins
+	Networks       *Networks      `yaml:"-"`                // networks whose devices are summed; nil: the site alone
+	Seed           flow.Seed      `yaml:"-"`                // keys the hashes
 }
 
 // DefaultConfig suits 10 000 active devices in about 350 MiB.
 func DefaultConfig() Config {
-	return Config{MaxDevices: 1 << 20, MaxHot: 4096, MaxUploads: 16384, MaxContacts: 16384, HotPackets: 200, HotFlows: 30}
+	return Config{MaxDevices: 1 << 20, MaxHot: 4096, MaxUploads: 16384, MaxContacts: 16384, MaxPrefixes: 16384, MaxHotPrefixes: 256, HotPackets: 200, HotFlows: 30}
 }
 
 // Validate reports the first bound that makes no sense.
@@ -45,6 +47,10 @@ func (c Config) Validate() error {
 		return errors.New("critical holds something that is no network")
 	case c.MaxContacts < 1 || c.MaxContacts > 1<<24:
 		return errors.New("max_contacts must lie between 1 and 16777216")
+	case c.MaxPrefixes < 2 || c.MaxPrefixes > 1<<24:
+		return errors.New("max_prefixes must lie between 2 and 16777216")
+	case c.MaxHotPrefixes < 1 || c.MaxHotPrefixes > 1<<16:
+		return errors.New("max_hot_prefixes must lie between 1 and 65536")
 	case c.HotPackets < 1 || c.HotFlows < 1:
 		return errors.New("hot_packets and hot_flows must be at least 1")
 	}

@@ -11,11 +11,15 @@
 //
 // What is bounded, and what is lost then (each loss has a counter in Losses):
 //
-//   - devices: Config.MaxDevices; at the bound the longest idle of a sample is
-//     forgotten, or the newcomer is ignored when none was idle for ten minutes.
+//   - devices: Config.MaxDevices; at the bound of a sample one is forgotten
+//     that was met within ten minutes and never sent anything, else the longest idle; the
+//     newcomer is ignored when none was idle for ten minutes.
 //   - busy devices (seconds): Config.MaxHot; a newcomer takes the place of one
 //     that is four times quieter, else it has minutes only. When 64 newcomers in
 //     one second found none, only busier ones look for one until the next.
+//   - blocks of addresses: Config.MaxPrefixes; at the bound a newcomer takes the
+//     place of the quieter of two, whose count of the running ten seconds is lost.
+//   - prefixes with seconds: Config.MaxHotPrefixes; as with busy devices.
 //   - uploading devices: Config.MaxUploads; the longest idle is forgotten.
 //   - devices with contacts: Config.MaxContacts; a newcomer must wait for the hour's end.
 //   - seconds reach back RingSeconds; an older share of a flow goes to minutes,

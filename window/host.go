@@ -112,10 +112,29 @@ type piece struct {
 
 // add books one flow at second now (the newest known second).
 func (h *Host) add(d Direction, p *piece, now int64) {
+	s := h.book(d, p, now)
+	if s == nil {
+		return
+	}
+	if p.last-p.first >= heldSeconds {
+		h.held.add(d, p, now)
+	}
+	if d == Out {
+		if s.flows[Out] > sendingFlows || p.packets >= rankBig {
+			h.sent.add(p, now)
+		}
+	} else if h.lively(p, now) {
+		h.sketch(p, now)
+	}
+}
+
+// book books the volume of one flow, and returns the second it began in; nil when the
+// ring does not reach back to it.
+func (h *Host) book(d Direction, p *piece, now int64) *second {
 	oldest := now - RingSeconds + 2
 	first, last := max(p.first, oldest), p.last
 	if last < oldest {
-		return
+		return nil
 	}
 	bytes, packets := int64(p.bytes), int64(p.packets)
 	if first != p.first { // the share before the ring went to the minutes
@@ -135,19 +154,10 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 	}
 	h.book10(d, p, now)
 	h.rate = p.rate
-	if last-p.first >= heldSeconds {
-		h.held.add(d, p, now)
-	}
-	if d == Out {
-		if s.flows[Out] > sendingFlows || p.packets >= rankBig {
-			h.sent.add(p, now)
-		}
-	} else if h.lively(p, now) {
-		h.sketch(p, now)
-	}
 	h.dirty = true
 	h.revised = min(h.revised, first)
 	h.touched = max(h.touched, last)
+	return s
 }
 
 // A device is lively in a second from so many inbound flows or packets on. Who

@@ -28,13 +28,21 @@ func (t *Tracker) slot(h uint64, a *flow.Addr) int32 {
 	return i
 }
 
-// forget drops the longest idle of a sample of devices.
+// forget drops one of a sample of devices: the first that seems to be nobody, else the
+// longest idle.
 func (t *Tracker) forget() bool {
 	worst, oldest := int32(-1), t.now-idleDev
 	for range sample {
 		t.hands.dev = (t.hands.dev + 1) % int(t.dev.n)
 		d := t.dev.at(int32(t.hands.dev))
-		if t.dev.live(d) && d.touched < oldest {
+		if !t.dev.live(d) {
+			continue
+		}
+		if t.nobody(d) {
+			worst = int32(t.hands.dev)
+			break
+		}
+		if d.touched < oldest {
 			worst, oldest = int32(t.hands.dev), d.touched
 		}
 	}
@@ -44,6 +52,21 @@ func (t *Tracker) forget() bool {
 	t.dropDevice(worst)
 	t.losses.DevicesForgotten++
 	return true
+}
+
+// nobody reports whether an address may be made up: it was met within ten minutes,
+// never sent anything, is not busy, and had no traffic in this second. A flood of
+// made-up destinations gives up its own places and takes no others.
+func (t *Tracker) nobody(d *device) bool {
+	if d.born < t.now-idleDev || d.touched >= t.now || d.hot >= 0 || d.now.Packets[Out] > 0 || t.keeps(d) {
+		return false
+	}
+	for i := range d.minutes {
+		if d.minutes[i].Packets[Out] > 0 {
+			return false
+		}
+	}
+	return d.hours[0].Packets[Out]+d.hours[1].Packets[Out] == 0
 }
 
 func (t *Tracker) dropDevice(i int32) {

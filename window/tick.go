@@ -72,6 +72,7 @@ func (t *Tracker) Next(limit int64) {
 			h.ring.leave(t.now + 1)
 		}
 	}
+	t.prefixes.nextSecond(t.now)
 }
 
 // openMinute stores the minute that ended, clears the one to come and gives idle state back.
@@ -103,6 +104,7 @@ func (t *Tracker) openMinute() {
 	for _, u := range t.ups {
 		u.dirty = false
 	}
+	t.coolPrefixes(false)
 	t.openContacts()
 }
 
@@ -121,6 +123,7 @@ func (t *Tracker) Jump(now int64) {
 			t.cool(int32(i))
 		}
 	}
+	t.coolPrefixes(true)
 	for i, c := range t.contacts {
 		if c.used {
 			t.estrange(int32(i))

@@ -26,13 +26,17 @@ type Losses struct {
 	HotReplaced, HotRefused          uint64 // one-second bins full
 	UploadsForgotten                 uint64
 	ContactsRefused                  uint64 // samples of contacts of devices that found no room
+	PrefixesForgotten                uint64 // counts of the running ten seconds that gave way to another block's
+	PrefixesRefused                  uint64 // flows whose block found no place beside followed ones
+	HotPrefixesReplaced              uint64 // followed prefixes full
+	HotPrefixesRefused               uint64
 	Late                             uint64 // flows that ended before the open minutes
 	LateBytes                        uint64 // of those, not in minutes any more
 	Clamped                          uint64 // flows whose times were cut to arrival time
 }
 
 // Counts are the sizes of a tracker's tables.
-type Counts struct{ Devices, Hot, Uploads int }
+type Counts struct{ Devices, Hot, Uploads, HotPrefixes int }
 
 // Tracker keeps the windows of one shard.
 type Tracker struct {
@@ -47,6 +51,7 @@ type Tracker struct {
 	upFree   []int32
 	hands    struct{ dev, hot, up int }
 	vain     vain
+	prefixes prefixCounts
 	rare     prevalence
 
 	contacts []*Contacts
@@ -72,6 +77,7 @@ func New(cfg Config) (*Tracker, error) {
 	}
 	t := &Tracker{cfg: cfg, nets: make([]netSums, cfg.Networks.Len()), rare: newPrevalence(), common: newPrevalence(), critical: criticalOf(cfg.Critical)}
 	t.dev.table = newTable(cfg.Seed)
+	t.prefixes = newPrefixes(&cfg)
 	t.win.t = t
 	return t, nil
 }
@@ -81,15 +87,15 @@ func (t *Tracker) Losses() Losses { return t.losses }
 
 // Counts returns how full the tables are.
 func (t *Tracker) Counts() Counts {
-	return Counts{Devices: t.dev.count(), Hot: len(t.hot) - len(t.hotIdx), Uploads: len(t.ups) - len(t.upFree)}
+	return Counts{Devices: t.dev.count(), Hot: len(t.hot) - len(t.hotIdx), Uploads: len(t.ups) - len(t.upFree), HotPrefixes: t.prefixes.live}
 }
 
 // Now is the newest second known.
 func (t *Tracker) Now() int64 { return t.now }
 
-// Idle reports whether no device has one-second bins, so that seconds without
-// records need no tick.
-func (t *Tracker) Idle() bool { return len(t.hot) == len(t.hotIdx) }
+// Idle reports whether no device and no prefix has one-second bins, so that seconds
+// without records need no tick.
+func (t *Tracker) Idle() bool { return len(t.hot) == len(t.hotIdx) && t.prefixes.live == 0 }
 
 // Add books the records [from,to) of b. Their Received lies in the running
 // second, now; marks and sampling are already applied. When owner is not nil it
@@ -140,6 +146,7 @@ func (t *Tracker) addBlock(b *flow.Batch, from, n int, owner func(hash uint64) b
 			t.book(In, w.in[i], p, p.mark&flow.SrcInternal != 0)
 		}
 	}
+	t.bookPrefixes(n, owner)
 }
 
 // cut takes one record out of the batch and clamps its times: no flow ends

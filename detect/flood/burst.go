@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"tidewatch/detect"
 	"tidewatch/flow"
 	"tidewatch/window"
 )
@@ -64,7 +65,7 @@ type volume struct{ packets, bytes, flows float64 }
 // of packets all day, and its burst would begin with the day; then by all.
 func (d *Detector) judge(w *window.Window, h *window.Host, dir window.Direction) (c burst, ok bool) {
 	l := d.limits(h.Addr, w.At(), dir)
-	d.goesOn(w, h, dir, &l)
+	d.goesOn(w, detect.HostSubject(h.Addr), dir, &l)
 	if dir == window.Out && !d.few(h, dir) {
 		return c, false // many targets: a service, or a scan
 	}

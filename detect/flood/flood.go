@@ -36,13 +36,14 @@ type Config struct {
 	SmallPacket float64       `yaml:"small_packet"` // a mean packet smaller than this (bytes) adds weight
 	Sigma       float64       `yaml:"sigma"`        // deviations above the device's past that count as abnormal
 	Score       float64       `yaml:"score"`        // findings below this score are not reported
+	Prefix      PrefixConfig  `yaml:"prefix"`
 }
 
 // DefaultConfig suits an access network behind a 1 to 10 Gbit/s uplink.
 func DefaultConfig() Config {
 	return Config{
 		MinPPS: 10_000, MinConns: 100, OutPPS: 10_000, OutConns: 1000, Stop: 0.7,
-		Sources: 100, Ports: 3, SmallPacket: 100, Sigma: 3, Score: 0.6,
+		Sources: 100, Ports: 3, SmallPacket: 100, Sigma: 3, Score: 0.6, Prefix: defaultPrefix(),
 	}
 }
 
@@ -57,7 +58,7 @@ func (c *Config) Validate() error {
 	if c.Score < 0 || c.Score > 1 {
 		return errors.New("score must lie between 0 and 1")
 	}
-	return nil
+	return c.Prefix.validate()
 }
 
 // Past tells what is normal for a device.
@@ -70,7 +71,7 @@ type Detector struct {
 	cfg     Config
 	ladder  *ladder
 	past    Past
-	running map[running]int64 // the tick that found each last; as many as there are busy devices at most
+	running map[running]int64 // the tick that found each last; as many as there are busy devices, or prefixes that are followed, at most
 	s       window.Seconds
 	x       [window.RingSeconds + 1]float64 // sums of the signal
 	top     []window.Entry
@@ -118,7 +119,7 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 			}
 			if c, ok := d.judge(w, h, dir); ok {
 				if f := d.finding(w, h, &c); f.Score >= d.cfg.Score {
-					d.remember(w, h, dir)
+					d.remember(w, f.Subject, dir)
 					out = append(out, f)
 				}
 			}

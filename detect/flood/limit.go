@@ -158,6 +158,7 @@ type limits struct {
 	learned    float64 // packets/s that the past explains; 0 = it says nothing
 	usual      float64 // packets/s of the busiest five minutes, 99 of 100 days
 	hold       int
+	stop       float64 // share of them below which an attack is over
 	bytes      baseline.Normal
 	known      bool
 	basis      detect.Baseline
@@ -173,7 +174,7 @@ const (
 
 func (d *Detector) limits(addr flow.Addr, at time.Time, dir window.Direction) limits {
 	own := d.ladder.of(addr.Netip())
-	l := limits{pps: own.pps[dir], floor: own.pps[dir], conns: own.conns[dir], hold: own.hold, basis: detect.NoBaseline()}
+	l := limits{pps: own.pps[dir], floor: own.pps[dir], conns: own.conns[dir], hold: own.hold, stop: own.stop, basis: detect.NoBaseline()}
 	if d.past == nil {
 		return l
 	}
@@ -204,8 +205,8 @@ func (l *limits) learn(n *baseline.Normal, sigma, unit float64) {
 
 // running is an attack that was found lately.
 type running struct {
-	addr flow.Addr
-	dir  window.Direction
+	on  netip.Prefix
+	dir window.Direction
 }
 
 // memory is for how many seconds after its last second over a limit an attack
@@ -215,18 +216,18 @@ const memory = 60
 
 // goesOn lowers the limits to the stop level while an attack goes on, so that one
 // that sways about its limit does not end with each sway.
-func (d *Detector) goesOn(w *window.Window, h *window.Host, dir window.Direction, l *limits) {
-	if last, ok := d.running[running{h.Addr, dir}]; ok && w.Now-last <= memory {
-		stop := d.ladder.of(h.Addr.Netip()).stop
-		l.pps, l.conns = stop*l.pps, stop*l.conns
+func (d *Detector) goesOn(w *window.Window, on netip.Prefix, dir window.Direction, l *limits) {
+	if last, ok := d.running[running{on, dir}]; ok && w.Now-last <= memory {
+		l.pps, l.conns = l.stop*l.pps, l.stop*l.conns
 	}
 }
 
-// remember notes attacks under way, and forgets the others once a minute.
-func (d *Detector) remember(w *window.Window, h *window.Host, dir window.Direction) {
-	d.running[running{h.Addr, dir}] = w.Now
+// remember notes an attack under way.
+func (d *Detector) remember(w *window.Window, on netip.Prefix, dir window.Direction) {
+	d.running[running{on, dir}] = w.Now
 }
 
+// forget drops those that are over, once a minute.
 func (d *Detector) forget(w *window.Window) {
 	if !w.Minute {
 		return
@@ -255,7 +256,7 @@ type Limit struct {
 func (d *Detector) Limit(addr flow.Addr, at time.Time, dir window.Direction) Limit {
 	own, l := d.ladder.of(addr.Netip()), d.limits(addr, at, dir)
 	return Limit{
-		PPS: l.pps, Conns: l.conns, Stop: own.stop, Hold: l.hold, Floor: l.floor, Learned: l.learned, Usual: l.usual, Group: own.from,
+		PPS: l.pps, Conns: l.conns, Stop: l.stop, Hold: l.hold, Floor: l.floor, Learned: l.learned, Usual: l.usual, Group: own.from,
 		Basis: baseline.Basis(l.basis),
 	}
 }
