@@ -93,7 +93,9 @@ func (x *inside) sum(of *excesses, m baseline.Measure, low bool) {
 				continue
 			}
 			a := d.Addr()
-			if at, told := x.told[a]; !told || at <= e.now-toldFor {
+			at, told := x.told[a]
+			told = told && at > e.now-toldFor || e.attacked.around(a, d.Network(), e.networks.totals.Networks, e.now/3600)
+			if !told {
 				if p := e.planned.Over(a, from, until, "volume"); !p.NoAlert && p.Expect <= 1 {
 					continue
 				}
