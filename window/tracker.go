@@ -126,6 +126,7 @@ func (t *Tracker) addBlock(b *flow.Batch, from, n int, owner func(hash uint64) b
 		}
 	}
 	t.touchDevices(n)
+	forgotten := t.losses.DevicesForgotten
 	for i := range n {
 		p := &w.pieces[i]
 		w.out[i], w.in[i] = -1, -1
@@ -135,6 +136,9 @@ func (t *Tracker) addBlock(b *flow.Batch, from, n int, owner func(hash uint64) b
 		if w.wanted[i]&flow.DstInternal != 0 {
 			w.in[i] = t.slot(p.dstHash, p.dst)
 		}
+	}
+	if t.losses.DevicesForgotten != forgotten {
+		t.dropStrangers(n)
 	}
 	t.touchBins(n)
 	for i := range n {
@@ -147,6 +151,23 @@ func (t *Tracker) addBlock(b *flow.Batch, from, n int, owner func(hash uint64) b
 		}
 	}
 	t.bookPrefixes(n, owner)
+}
+
+// dropStrangers leaves out the records whose device was forgotten for one of a later
+// record of the block: its place is another's now.
+func (t *Tracker) dropStrangers(n int) {
+	w := &t.block
+	for i := range n {
+		p := &w.pieces[i]
+		if j := w.out[i]; j >= 0 && t.dev.at(j).addr != *p.src {
+			w.out[i] = -1
+			t.losses.DevicesRefused++
+		}
+		if j := w.in[i]; j >= 0 && t.dev.at(j).addr != *p.dst {
+			w.in[i] = -1
+			t.losses.DevicesRefused++
+		}
+	}
 }
 
 // cut takes one record out of the batch and clamps its times: no flow ends
