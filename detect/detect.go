@@ -165,6 +165,8 @@ type Finding struct {
 	Baseline   Baseline
 	Metrics    Metrics
 	Top        Top
+	Evidence   []Flow  // some of the flows; at most 20
+	Filter     *Filter // what would drop them; nil: not known
 }
 
 // HostSubject is the subject of a finding about one address.
