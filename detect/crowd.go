@@ -37,6 +37,10 @@ const (
 	// each; a source that is there sends more than one flow (CESNET NEMEA hoststats:
 	// "probably spoofed" when there are fewer flows than twice the sources).
 	spoofedFlows = 2
+	shortFlow    = 2 // packets on average
+	// grown is how many times as much as usual must arrive for what goes back to say
+	// anything about the attack rather than about the traffic beside it.
+	grown = 1.5
 	// someFlows is the least number of connections, or packets, that a ratio is told of.
 	someFlows = 30
 )
@@ -50,7 +54,7 @@ func Crowd(h *window.Host, from, to int64, classes Classes, out []Indicator) []I
 	c := crowd{h: h, from: from, recent: max(from, to-recentSeconds), to: to, out: out}
 	if h.Rate() == 1 {
 		c.who(classes)
-		c.spoofing()
+		c.spoofing(classes)
 		c.completion(classes)
 	}
 	c.response()
@@ -72,13 +76,7 @@ func round(v float64) float64 { return math.Round(v*1e4) / 1e4 }
 
 // who looks at a sample of the sources: are they new, from where, and alike?
 func (c *crowd) who(classes Classes) {
-	before := c.h.SourcesBefore(c.from)
-	var now []window.Source
-	for _, s := range c.h.Sources(c.from) {
-		if classes.Has(s.Class) {
-			now = append(now, s)
-		}
-	}
+	now, before := c.h.Sources(c.from, uint32(classes)), c.h.SourcesBefore(c.from)
 	if len(now) < fewSources {
 		return
 	}
@@ -169,11 +167,18 @@ func alike(sources []window.Source) (float64, bool) {
 	return float64(most) / float64(max(len(sources), 1)), len(sources) > 0
 }
 
-// spoofing divides all flows by all sources.
-func (c *crowd) spoofing() {
-	var flows uint64
-	for _, v := range c.h.Classes(window.In, c.recent, c.to) {
+// spoofing divides all flows by all sources. It says nothing of flows of many
+// packets: whoever sends a second one under an address keeps to it.
+func (c *crowd) spoofing(classes Classes) {
+	var flows, attack, packets uint64
+	for class, v := range c.h.Classes(window.In, c.recent, c.to) {
 		flows += v.Flows
+		if classes.Has(flow.Class(class)) {
+			attack, packets = attack+v.Flows, packets+v.Packets
+		}
+	}
+	if packets > shortFlow*attack {
+		return
 	}
 	if sources, _ := c.h.Distinct(c.recent, c.to); sources >= fewSources {
 		c.add("flows_per_source", float64(flows)/float64(sources), spoofedFlows, "flows")
@@ -208,7 +213,8 @@ func (c *crowd) response() {
 			packets[dir] += v.Packets
 		}
 	}
-	if packets[window.In] == 0 {
+	usual := float64(o.Packets[window.In]) / float64(o.Minutes) / 60
+	if float64(packets[window.In])/float64(c.to-c.recent+1) < grown*usual {
 		return
 	}
 	ratio := func(p [2]uint64) float64 { return float64(p[window.Out]) / float64(p[window.In]) }

@@ -111,6 +111,7 @@ func NoBaseline() Baseline { return Baseline{Level: "none"} }
 type Metrics struct {
 	BitsPerSecond        float64 `json:"bits_per_second,omitempty"`
 	PeakBitsPerSecond    float64 `json:"peak_bits_per_second,omitempty"`
+	PeakAttackBits       float64 `json:"peak_attack_bits_per_second,omitempty"` // of the traffic that nobody asked for alone
 	PacketsPerSecond     float64 `json:"packets_per_second,omitempty"`
 	PeakPacketsPerSecond float64 `json:"peak_packets_per_second,omitempty"`
 	FlowsPerSecond       float64 `json:"flows_per_second,omitempty"`

@@ -175,6 +175,7 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 func (e *entry) merge(f *detect.Finding) {
 	m, n, before := &e.inc.Metrics, &f.Metrics, e.totals.before(f.Started)
 	m.PeakBitsPerSecond = max(m.PeakBitsPerSecond, n.PeakBitsPerSecond, n.BitsPerSecond)
+	m.PeakAttackBits = max(m.PeakAttackBits, n.PeakAttackBits)
 	m.PeakPacketsPerSecond = max(m.PeakPacketsPerSecond, n.PeakPacketsPerSecond, n.PacketsPerSecond)
 	m.PeakFlowsPerSecond = max(m.PeakFlowsPerSecond, n.PeakFlowsPerSecond, n.FlowsPerSecond)
 	m.Bytes = max(m.Bytes, before.bytes+n.Bytes)

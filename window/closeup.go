@@ -10,7 +10,7 @@ import (
 // closeup is what is kept of a device that was once lively beyond counts: samples of
 // its inbound flows and of who sends them, and which sources it knows. From it
 // detectors tell an attack from a crowd, and what would be hit by a filter. It is
-// allocated at the first lively second of a device, about 28 KiB, and given back
+// allocated at the first lively second of a device, about 34 KiB, and given back
 // with its seconds.
 //
 // Each minute has a picture: the running one, the one before, and the newest in
@@ -31,12 +31,13 @@ type closeup struct {
 type picture struct {
 	minute  int64 // 0: none
 	sums    Ordinary
-	sources sources
+	sources [2]sources // of whole connections, and of all else: customers must not hide who floods
 	flows   [strata]reservoir
 }
 
 // Ordinary is what a device had in some minutes.
 type Ordinary struct {
+	Minutes         int
 	Packets         [2]uint64 // by Direction
 	Asked, Sessions uint64    // inbound flows of SYN alone, and of whole connections
 }
@@ -70,7 +71,7 @@ func (x *closeups) give(h *Host) {
 // add notes one inbound flow.
 func (c *closeup) add(p *piece, now int64) {
 	n := &c.pictures[c.now]
-	n.sources.add(p, uint8(now%60), &c.known)
+	n.sources[sourcesOf(p.class)].add(p, uint8(now%60), &c.known)
 	if p.class == flow.TCPSession { // only who completes connections is there under that address
 		c.known.learn(p.srcHash)
 	}
@@ -82,7 +83,7 @@ func (c *closeup) add(p *piece, now int64) {
 
 // touch reads what add changes.
 func (c *closeup) touch(p *piece) uint64 {
-	sum := uint64(c.pictures[c.now].sources[p.srcHash>>26%buckets].key) + uint64(c.least[0])
+	sum := uint64(c.pictures[c.now].sources[sourcesOf(p.class)][p.srcHash>>26%buckets].key) + uint64(c.least[0])
 	if p.class == flow.TCPSession {
 		sum += c.known.fresh[uint32(p.srcHash)%knownBits/64]
 	}
@@ -151,6 +152,7 @@ func (h *Host) Ordinary(from int64) (sum Ordinary, ok bool) {
 	}
 	for _, p := range h.near.earlier(from) {
 		ok = true
+		sum.Minutes++
 		sum.Packets[In] += p.sums.Packets[In]
 		sum.Packets[Out] += p.sums.Packets[Out]
 		sum.Asked += p.sums.Asked

@@ -68,7 +68,7 @@ func TestSources(t *testing.T) {
 				}
 			})
 		})
-		got := only(t, tr).Sources(0)
+		got := only(t, tr).Sources(0, 1<<flow.TCPSession)
 		fat := 0
 		for _, s := range got {
 			if s.ASN != 0 {
@@ -110,7 +110,7 @@ func TestKnown(t *testing.T) {
 			}
 		})
 		come()
-		known, all := 0, only(t, tr).Sources(tr.now)
+		known, all := 0, only(t, tr).Sources(tr.now, ^uint32(0))
 		for _, s := range all {
 			if s.Known {
 				known++

@@ -20,6 +20,13 @@ const buckets = 64
 // most with all 64.
 type sources [buckets]sourceSlot
 
+func sourcesOf(c flow.Class) int {
+	if c == flow.TCPSession {
+		return 0
+	}
+	return 1
+}
+
 type sourceSlot struct {
 	key   uint32 // 0: empty
 	asn   uint32
@@ -61,40 +68,43 @@ type Source struct {
 	key uint32
 }
 
-// Sources samples those who sent to the device since the Unix second from, in the
-// running minute and the one before: at most 64, each source as likely as any other.
-func (h *Host) Sources(from int64) []Source {
+// Sources samples those who sent flows of some classes (a set of bits 1<<class) to
+// the device since the Unix second from, in the running minute and the one before:
+// at most 64, each source as likely as any other.
+func (h *Host) Sources(from int64, classes uint32) []Source {
 	if h.near == nil {
 		return nil
 	}
 	c := h.near
-	return union64(from, &c.pictures[c.before], &c.pictures[c.now])
+	return sampled(from, classes, &c.pictures[c.before], &c.pictures[c.now])
 }
 
-// SourcesBefore samples likewise who sent in the minutes known of the time before
-// the Unix second from.
+// SourcesBefore samples likewise who sent anything in the minutes known of the time
+// before the Unix second from.
 func (h *Host) SourcesBefore(from int64) []Source {
 	if h.near == nil {
 		return nil
 	}
-	return union64(0, h.near.earlier(from)...)
+	return sampled(0, ^uint32(0), h.near.earlier(from)...)
 }
 
-// union64 takes the smallest of each bucket of several pictures.
-func union64(from int64, pictures ...*picture) (out []Source) {
+// sampled takes the smallest of each bucket of several pictures, the earlier first.
+func sampled(from int64, classes uint32, pictures ...*picture) (out []Source) {
 	for b := range buckets {
 		var best Source
 		for _, p := range pictures {
-			e := &p.sources[b]
-			if e.key == 0 || 60*p.minute+int64(e.at) < from || best.key != 0 && e.key > best.key {
-				continue
+			for i := range p.sources {
+				e := &p.sources[i][b]
+				if e.key == 0 || classes>>e.class&1 == 0 || 60*p.minute+int64(e.at) < from || best.key != 0 && e.key > best.key {
+					continue
+				}
+				s := Source{e.addr, e.asn, uint64(e.flows), e.size, e.class, e.known, e.key}
+				if best.key == s.key && best.Addr == s.Addr {
+					s.Flows += best.Flows
+					s.Known = s.Known && best.Known // what it was when it came
+				}
+				best = s
 			}
-			s := Source{e.addr, e.asn, uint64(e.flows), e.size, e.class, e.known, e.key}
-			if best.key == s.key && best.Addr == s.Addr {
-				s.Flows += best.Flows
-				s.Known = s.Known && best.Known
-			}
-			best = s
 		}
 		if best.key != 0 {
 			out = append(out, best)

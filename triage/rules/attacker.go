@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -44,7 +45,8 @@ const amplification = "_amplification"
 // attackerBits is the bandwidth that the attacker needs: what arrives at the peak,
 // divided by the factor of the service that amplifies it. It is 0, for unknown, when
 // there is no factor, and when several vectors of which one amplifies are not told
-// apart by their shares. Usual traffic is in what arrives, so it is an upper bound.
+// apart by their shares. Where the detector does not tell the attack's own bits apart,
+// usual traffic is in what arrives and it is an upper bound.
 func attackerBits(inc *incident.Incident) float64 {
 	vectors := inc.Vectors
 	if inc.Vector != "mixed" {
@@ -63,7 +65,7 @@ func attackerBits(inc *incident.Incident) float64 {
 		}
 		by = all[at].value
 	}
-	return math.Round(inc.Metrics.PeakBitsPerSecond / by)
+	return math.Round(cmp.Or(inc.Metrics.PeakAttackBits, inc.Metrics.PeakBitsPerSecond) / by)
 }
 
 const (
@@ -77,13 +79,13 @@ const (
 // of what own devices send.
 func botnet(inc *incident.Incident) *bool {
 	spread, ok := read(inc, "source_dispersion")
-	perSource, counted := read(inc, "flows_per_source")
+	perSource, short := read(inc, "flows_per_source") // told of short flows alone
 	alike, seen := read(inc, "flow_similarity")
-	if !ok || !counted || !seen || strings.HasSuffix(inc.Vector, amplification) {
+	if !ok || !seen || strings.HasSuffix(inc.Vector, amplification) {
 		return nil
 	}
 	is := inc.Metrics.Sources >= botnetSources && spread.observed >= dispersed &&
-		perSource.observed >= perSource.expected && alike.observed >= similar
+		!(short && perSource.observed < perSource.expected) && alike.observed >= similar
 	return &is
 }
 

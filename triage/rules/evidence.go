@@ -18,7 +18,7 @@ func evidence() [9]rule {
 		{"unanswered", func(reading) float64 { return -1.5 }, "what a device wants it answers"},
 		{"incomplete_connections", func(r reading) float64 {
 			switch {
-			case r.observed >= 0.5 && r.observed > 2*r.expected:
+			case r.observed >= 0.2 && r.observed > 5*r.expected:
 				return -2
 			case r.observed <= 0.1:
 				return 2
@@ -29,11 +29,11 @@ func evidence() [9]rule {
 			switch {
 			case r.observed < r.expected:
 				return -1
-			case r.observed >= 2*r.expected:
+			case r.observed >= 2*r.expected && r.observed <= 30:
 				return 1
 			}
 			return 0
-		}, "a person's browser opens several connections; forged addresses are used once"},
+		}, "a person's browser opens several connections, not one every other second; forged addresses are used once"},
 		{"new_sources", func(r reading) float64 {
 			switch {
 			case r.observed >= 0.8 && r.observed > 2*r.expected:
