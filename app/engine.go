@@ -30,6 +30,7 @@ type Engine struct {
 	mu       sync.Mutex
 	enrich   *enrich.Enricher
 	exporter func(uint32) netip.Addr // nil: nobody knows
+	geo      *enrich.Geo             // nil: nobody knows
 	outages  *outage.Watch
 	shards   []*shard
 	networks *networks
@@ -78,6 +79,9 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 	}
 	e.book.Judge(rules.Assess)
 	e.exporter = cfg.Enrich.Exporter
+	if e.geo, err = enrich.OpenGeo(cfg.Enrich.Geo); err != nil {
+		return nil, fmt.Errorf("networks.%w", err)
+	}
 	if cfg.Shards < 1 || cfg.Shards > 256 {
 		return nil, fmt.Errorf("shards must lie between 1 and 256, not %d", cfg.Shards)
 	}
@@ -267,6 +271,7 @@ func (e *Engine) describe(f *detect.Finding) {
 		a := flow.AddrFrom(f.Subject.Addr())
 		e.owner(a).windows.Suspect(a)
 	}
+	place(e.geo, &f.Top)
 	if e.exporter == nil {
 		return
 	}

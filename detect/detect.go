@@ -145,6 +145,7 @@ type Top struct {
 	Destinations []Share `json:"destinations,omitempty"`
 	Ports        []Share `json:"ports,omitempty"`
 	ASNs         []Share `json:"asns,omitempty"`
+	Countries    []Share `json:"countries,omitempty"` // of the sources, or else destinations, listed here
 }
 
 // Finding is what one detector saw about one subject at one tick.

@@ -36,10 +36,26 @@ type Assessment struct {
 	Error      string          `json:"error,omitempty" doc:"why there is no better judgement"`
 }
 
-// Judge makes the book have each incident assessed before it is told of. assess is
-// asked in flow time and must be quick and pure; nil is no assessment. Call it before
-// the first Apply.
+// Judge makes the book have incidents assessed whenever more is learned of them.
+// assess must be quick and pure; it returns nil for what it does not judge. Call Judge
+// before the first Apply.
 func (b *Book) Judge(assess func(*Incident) *Assessment) { b.assess = assess }
+
+// assess judges an incident of which more was learned. Another verdict is told, at
+// most as often as growing peaks are.
+func (e *entry) assess(b *Book) {
+	if b.assess == nil {
+		return
+	}
+	before, now := e.inc.Assessment, b.assess(&e.inc)
+	if before != nil && now != nil && before.Verdict != now.Verdict && e.pending == "" {
+		if b.now.Sub(e.written) < b.cfg.UpdateGap {
+			return // the old one stands until it can be told
+		}
+		e.note(b, Updated, "now judged "+string(now.Verdict)+", before "+string(before.Verdict), nil)
+	}
+	e.inc.Assessment = now
+}
 
 func (a *Assessment) clone() *Assessment {
 	if a == nil {

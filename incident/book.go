@@ -291,9 +291,6 @@ func (b *Book) emit(out []Event) []Event {
 	for _, e := range b.entries {
 		if e.pending != "" {
 			e.inc.Updated, e.written = b.now, b.now
-			if b.assess != nil {
-				e.inc.Assessment = b.assess(&e.inc)
-			}
 			out = append(out, Event{At: b.now, Type: e.pending, Incident: e.inc.Clone()})
 			e.pending = ""
 		}

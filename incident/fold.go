@@ -217,6 +217,7 @@ func (e *entry) merge(f *detect.Finding) {
 		{&t.Destinations, f.Top.Destinations},
 		{&t.Ports, f.Top.Ports},
 		{&t.ASNs, f.Top.ASNs},
+		{&t.Countries, f.Top.Countries},
 	} {
 		if len(l.from) > 0 {
 			*l.to = slices.Clone(l.from[:min(len(l.from), maxTop)])

@@ -188,6 +188,6 @@ func (i *Incident) Clone() Incident {
 func cloneTop(t *detect.Top) detect.Top {
 	return detect.Top{
 		Sources: slices.Clone(t.Sources), Destinations: slices.Clone(t.Destinations),
-		Ports: slices.Clone(t.Ports), ASNs: slices.Clone(t.ASNs),
+		Ports: slices.Clone(t.Ports), ASNs: slices.Clone(t.ASNs), Countries: slices.Clone(t.Countries),
 	}
 }

@@ -176,7 +176,7 @@ func TestProgramLinksNoTestCode(t *testing.T) {
 	for _, p := range goList(t, "-deps", "./cmd/...") {
 		for _, no := range []string{
 			"testing", "github.com/netsampler/goflow2", "github.com/google/go-cmp", "pgregory.net/rapid",
-			"go.uber.org/goleak", "tidewatch/test",
+			"go.uber.org/goleak", "github.com/maxmind/mmdbwriter", "tidewatch/test",
 		} {
 			if p.ImportPath == no || strings.HasPrefix(p.ImportPath, no+"/") {
 				t.Errorf("the program links %s, which is for tests only", p.ImportPath)
