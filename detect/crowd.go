@@ -87,8 +87,11 @@ func (c *crowd) who(classes Classes) {
 		}
 		return 0
 	}
-	if chance := c.h.KnownByChance(); known && chance > 0 && chance <= fullMemory {
-		c.add("new_sources", strangers(now, chance), strangers(before, chance), "share")
+	if chance := c.h.KnownByChance(); chance > 0 && chance <= fullMemory {
+		share, ok := strangers(now, chance)
+		if usually, also := strangers(before, chance); ok && also {
+			c.add("new_sources", share, usually, "share")
+		}
 	}
 	v, _ := spread(now)
 	c.add("source_dispersion", v, usual(spread), "share")
@@ -101,14 +104,17 @@ func (c *crowd) who(classes Classes) {
 
 // strangers is the share of sources that the device never dealt with, corrected for
 // those that are taken for known by chance.
-func strangers(sources []window.Source, chance float64) float64 {
-	n := 0
+func strangers(sources []window.Source, chance float64) (share float64, ok bool) {
+	n, all := 0, 0
 	for i := range sources {
-		if !sources[i].Known {
-			n++
+		if sources[i].Sure {
+			all++
+			if !sources[i].Known {
+				n++
+			}
 		}
 	}
-	return min(1, float64(n)/float64(len(sources))/(1-chance))
+	return min(1, float64(n)/float64(max(all, 1))/(1-chance)), all >= fewSources
 }
 
 // spread is the entropy of the networks that sources come from (/24, of IPv6 /48), as

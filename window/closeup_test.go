@@ -125,6 +125,34 @@ func TestKnown(t *testing.T) {
 	}
 }
 
+// A device with very many customers remembers those with the smallest hashes, which
+// are those that a sample of many holds.
+func TestKnownOfMany(t *testing.T) {
+	tr := newTracker(t, nil)
+	tr.Jump(t0 / 60 * 60)
+	seconds(tr, 480, func() {
+		n := int(tr.now % 60 * 1000)
+		visit(tr, false, n, n+1000, nil) // 60 000 customers come each minute
+	})
+	visit(tr, false, 0, 60_000, nil)
+	h := only(t, tr)
+	if chance := h.KnownByChance(); chance > 0.5 {
+		t.Errorf("a stranger is known in %.2f", chance)
+	}
+	known, sure := 0, 0
+	for _, s := range h.Sources(tr.now, 1<<flow.TCPSession) {
+		if s.Sure {
+			sure++
+			if s.Known {
+				known++
+			}
+		}
+	}
+	if sure < 32 || known < sure*9/10 {
+		t.Errorf("%d of %d are known", known, sure)
+	}
+}
+
 // While a device is under suspicion, the minutes before stay what they were.
 func TestUsualIsKept(t *testing.T) {
 	tr := newTracker(t, nil)

@@ -64,6 +64,7 @@ type Source struct {
 	Size  uint16 // mean packet of its newest flow in bytes
 	Class flow.Class
 	Known bool // the device had dealings with it; see KnownByChance
+	Sure  bool // if it had, that would be remembered
 
 	key uint32
 }
@@ -76,7 +77,7 @@ func (h *Host) Sources(from int64, classes uint32) []Source {
 		return nil
 	}
 	c := h.near
-	return sampled(from, classes, &c.pictures[c.before], &c.pictures[c.now])
+	return sampled(&c.known, from, classes, &c.pictures[c.before], &c.pictures[c.now])
 }
 
 // SourcesBefore samples likewise who sent anything in the minutes known of the time
@@ -85,11 +86,11 @@ func (h *Host) SourcesBefore(from int64) []Source {
 	if h.near == nil {
 		return nil
 	}
-	return sampled(0, ^uint32(0), h.near.earlier(from)...)
+	return sampled(&h.near.known, 0, ^uint32(0), h.near.earlier(from)...)
 }
 
 // sampled takes the smallest of each bucket of several pictures, the earlier first.
-func sampled(from int64, classes uint32, pictures ...*picture) (out []Source) {
+func sampled(k *known, from int64, classes uint32, pictures ...*picture) (out []Source) {
 	for b := range buckets {
 		var best Source
 		for _, p := range pictures {
@@ -98,7 +99,10 @@ func sampled(from int64, classes uint32, pictures ...*picture) (out []Source) {
 				if e.key == 0 || classes>>e.class&1 == 0 || 60*p.minute+int64(e.at) < from || best.key != 0 && e.key > best.key {
 					continue
 				}
-				s := Source{e.addr, e.asn, uint64(e.flows), e.size, e.class, e.known, e.key}
+				s := Source{
+					Addr: e.addr, ASN: e.asn, Flows: uint64(e.flows), Size: e.size, Class: e.class,
+					Known: e.known, Sure: k.remembers(uint64(e.key) << 32), key: e.key,
+				}
 				if best.key == s.key && best.Addr == s.Addr {
 					s.Flows += best.Flows
 					s.Known = s.Known && best.Known // what it was when it came
