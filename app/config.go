@@ -63,7 +63,7 @@ type Config struct {
 	Incident     incident.Config  `yaml:"incident"`
 	Feedback     feedback.Config  `yaml:"feedback"`
 	API          api.Config       `yaml:"api"`
-	MaxIncidents int              `yaml:"max_incidents"` // incidents kept on disk, about 5 KiB each; the oldest that are over go first
+	MaxIncidents int              `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 }
 
 // SamplingRule is the sampling rate of the exporters in a prefix.

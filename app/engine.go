@@ -18,6 +18,7 @@ import (
 	"tidewatch/flow"
 	"tidewatch/incident"
 	"tidewatch/schedule"
+	"tidewatch/triage/rules"
 	"tidewatch/window"
 )
 
@@ -28,6 +29,8 @@ import (
 type Engine struct {
 	mu       sync.Mutex
 	enrich   *enrich.Enricher
+	exporter func(uint32) netip.Addr // nil: nobody knows
+	geo      *enrich.Geo             // nil: nobody knows
 	outages  *outage.Watch
 	shards   []*shard
 	networks *networks
@@ -74,6 +77,11 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 	}
 	if e.book, err = incident.New(&cfg.Incident); err != nil {
 		return nil, err
+	}
+	e.book.Judge(rules.Assess)
+	e.exporter = cfg.Enrich.Exporter
+	if e.geo, err = enrich.OpenGeo(cfg.Enrich.Geo); err != nil {
+		return nil, fmt.Errorf("networks.%w", err)
 	}
 	if cfg.Shards < 1 || cfg.Shards > 256 {
 		return nil, fmt.Errorf("shards must lie between 1 and 256, not %d", cfg.Shards)
@@ -236,6 +244,7 @@ func (e *Engine) fold(at time.Time, found []detect.Finding) {
 		if f.Score >= suspicion {
 			e.promote(f)
 		}
+		e.describe(f)
 	}
 	events := e.book.Apply(at, found, e.scratch.events[:0])
 	e.scratch.events = events
@@ -254,6 +263,30 @@ func (e *Engine) promote(f *detect.Finding) {
 	}
 	a := flow.AddrFrom(f.Subject.Addr())
 	e.owner(a).windows.Promote(a)
+}
+
+// describe completes what a detector knows about an attack, and has the attacked
+// device keep what was usual before.
+func (e *Engine) describe(f *detect.Finding) {
+	switch {
+	case f.Category != detect.DDoSAttack:
+	case f.Subject.IsSingleIP():
+		a := flow.AddrFrom(f.Subject.Addr())
+		e.owner(a).windows.Suspect(a)
+	default:
+		for _, s := range e.shards {
+			s.windows.SuspectPrefix(f.Subject)
+		}
+	}
+	place(e.geo, &f.Top)
+	if e.exporter == nil {
+		return
+	}
+	for i := range f.Evidence {
+		if a := e.exporter(f.Evidence[i].Via); a.IsValid() {
+			f.Evidence[i].Exporter = a.String()
+		}
+	}
 }
 
 // hurts keeps the hours of an attacked device out of its baseline, the next

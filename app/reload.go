@@ -16,6 +16,7 @@ import (
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/detect/webflood"
+	"tidewatch/enrich"
 	"tidewatch/identity"
 	"tidewatch/schedule"
 	"tidewatch/telemetry"
@@ -27,7 +28,7 @@ import (
 func (c *Config) adopt(next *Config) *Config {
 	out := *c
 	out.Log.Level = next.Log.Level
-	out.Enrich.Internal = next.Enrich.Internal
+	out.Enrich.Internal, out.Enrich.Geo = next.Enrich.Internal, next.Enrich.Geo
 	out.Flood, out.Exfil, out.Volume = next.Flood, next.Exfil, next.Volume
 	out.Peers, out.Ports, out.Upload, out.OffHours = next.Peers, next.Ports, next.Upload, next.OffHours
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
@@ -134,6 +135,17 @@ func (s *Server) reread(now *Config) (*schedule.Schedule, *identity.Table) {
 	return planned, who
 }
 
+// reopen is reread for databases of countries; ok is false for what stays as it was.
+func (s *Server) reopen(now *Config) (geo *enrich.Geo, ok bool) {
+	geo, err := enrich.OpenGeo(now.Enrich.Geo)
+	if err != nil {
+		s.log.Error("databases of countries not reloaded, the old ones go on", "error", inLine(err))
+		now.Enrich.Geo = s.cfg.Enrich.Geo
+		return nil, false
+	}
+	return geo, true
+}
+
 func (s *Server) takeUp(load func() (*Config, error)) error {
 	next, err := load()
 	if err != nil {
@@ -144,7 +156,8 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 		return err
 	}
 	planned, who := s.reread(now)
-	next.Schedule, next.Identity = now.Schedule, now.Identity // no restart would help
+	geo, located := s.reopen(now)
+	next.Schedule, next.Identity, next.Enrich.Geo = now.Schedule, now.Identity, now.Enrich.Geo // no restart would help
 	changed, err := config.Diff(s.cfg, now)
 	if err != nil {
 		return err
@@ -163,6 +176,9 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 	}
 	if who != nil {
 		s.engine.Identify(who)
+	}
+	if located {
+		s.engine.Locate(geo)
 	}
 	if err := telemetry.SetLevel(&s.level, now.Log); err != nil {
 		return err

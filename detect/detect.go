@@ -111,6 +111,7 @@ func NoBaseline() Baseline { return Baseline{Level: "none"} }
 type Metrics struct {
 	BitsPerSecond        float64 `json:"bits_per_second,omitempty"`
 	PeakBitsPerSecond    float64 `json:"peak_bits_per_second,omitempty"`
+	PeakAttackBits       float64 `json:"peak_attack_bits_per_second,omitempty"` // of the traffic that nobody asked for alone
 	PacketsPerSecond     float64 `json:"packets_per_second,omitempty"`
 	PeakPacketsPerSecond float64 `json:"peak_packets_per_second,omitempty"`
 	FlowsPerSecond       float64 `json:"flows_per_second,omitempty"`
@@ -144,6 +145,7 @@ type Top struct {
 	Destinations []Share `json:"destinations,omitempty"`
 	Ports        []Share `json:"ports,omitempty"`
 	ASNs         []Share `json:"asns,omitempty"`
+	Countries    []Share `json:"countries,omitempty"` // of the sources, or else destinations, listed here
 }
 
 // Finding is what one detector saw about one subject at one tick.
@@ -165,6 +167,8 @@ type Finding struct {
 	Baseline   Baseline
 	Metrics    Metrics
 	Top        Top
+	Evidence   []Flow  // some of the flows; at most 20
+	Filter     *Filter // what would drop them; nil: not known
 }
 
 // HostSubject is the subject of a finding about one address.

@@ -20,6 +20,10 @@ type Config struct {
 	// Boundary are the exporters, by source address, that see all traffic between
 	// inside and outside. Naming them counts such traffic there and nowhere else.
 	Boundary []netip.Prefix `yaml:"boundary"`
+	// Geo are files in MaxMind's format (.mmdb) that tell countries, AS numbers or both of
+	// the heaviest peers of what is found; they are asked in this order, held in
+	// memory, and read anew with the configuration.
+	Geo []string `yaml:"geo"`
 	// MaxFlows bounds the table that tells duplicates apart, 16 bytes each; it is
 	// rounded up to a power of two. Raise it when the overwritten counter moves.
 	MaxFlows int `yaml:"max_flows"`
@@ -50,7 +54,7 @@ func DefaultConfig() Config {
 }
 
 // Validate names the first setting that cannot be meant.
-func (c Config) Validate() error {
+func (c Config) Validate() error { //nolint:gocritic // copied once, at the start
 	if len(c.Internal) == 0 {
 		return errors.New("internal must name at least one network")
 	}

@@ -40,8 +40,9 @@ type Book struct {
 	widths  [129]int32 // open prefix incidents by length, so that a host finds the prefix around it
 	active  int        // entries whose incident goes on, the overflow incident included
 	stats   Stats
-	sorted  []*detect.Finding // memory to work in
-	victims []*entry          // what may be evicted in this tick, best last; nil = not yet computed
+	assess  func(*Incident) *Assessment // nil: nobody
+	sorted  []*detect.Finding           // memory to work in
+	victims []*entry                    // what may be evicted in this tick, best last; nil = not yet computed
 	planned bool
 }
 

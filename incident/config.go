@@ -49,7 +49,7 @@ type Config struct {
 	FoldWithin    time.Duration `yaml:"fold_within"`    // an anomaly that begins at most this long before an attack, or after its end, belongs to it
 	UpdateEvery   time.Duration `yaml:"update_every"`   // an incident under way is written out at least this often
 	UpdateGap     time.Duration `yaml:"update_gap"`     // growing peaks are noted at most this often; raising it makes timelines shorter
-	MaxOpen       int           `yaml:"max_open"`       // incidents held at once, about 10 KiB each; what does not fit is counted in one overflow incident
+	MaxOpen       int           `yaml:"max_open"`       // incidents held at once, about 15 KiB each; what does not fit is counted in one overflow incident
 	MaxTimeline   int           `yaml:"max_timeline"`   // entries of one timeline; the oldest updates give way
 }
 

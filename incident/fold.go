@@ -163,7 +163,12 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 	e.merge(f)
 	e.observeVectors(f, b.now)
 	for i := range f.Indicators {
-		inc.indicate(&f.Indicators[i])
+		n := &f.Indicators[i]
+		if n.Weight == 0 && !fading(&inc.Metrics, &f.Metrics) {
+			inc.inform(n)
+			continue
+		}
+		inc.indicate(n)
 	}
 }
 
@@ -171,6 +176,7 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 func (e *entry) merge(f *detect.Finding) {
 	m, n, before := &e.inc.Metrics, &f.Metrics, e.totals.before(f.Started)
 	m.PeakBitsPerSecond = max(m.PeakBitsPerSecond, n.PeakBitsPerSecond, n.BitsPerSecond)
+	m.PeakAttackBits = max(m.PeakAttackBits, n.PeakAttackBits)
 	m.PeakPacketsPerSecond = max(m.PeakPacketsPerSecond, n.PeakPacketsPerSecond, n.PacketsPerSecond)
 	m.PeakFlowsPerSecond = max(m.PeakFlowsPerSecond, n.PeakFlowsPerSecond, n.FlowsPerSecond)
 	m.Bytes = max(m.Bytes, before.bytes+n.Bytes)
@@ -194,9 +200,14 @@ func (e *entry) merge(f *detect.Finding) {
 		}
 	}
 	e.totals.add(f.Last, m)
-	// The last breath of an attack says little about who made it.
-	if 2*n.PacketsPerSecond < m.PeakPacketsPerSecond && 2*n.BitsPerSecond < m.PeakBitsPerSecond {
+	if fading(m, n) {
 		return
+	}
+	if len(f.Evidence) > 0 {
+		e.inc.Evidence = f.Evidence
+	}
+	if f.Filter != nil {
+		e.inc.Filter = &TrafficFilter{*f.Filter, filterText(f.Filter)}
 	}
 	t := &e.inc.Top
 	for _, l := range [...]struct {
@@ -207,11 +218,18 @@ func (e *entry) merge(f *detect.Finding) {
 		{&t.Destinations, f.Top.Destinations},
 		{&t.Ports, f.Top.Ports},
 		{&t.ASNs, f.Top.ASNs},
+		{&t.Countries, f.Top.Countries},
 	} {
 		if len(l.from) > 0 {
 			*l.to = slices.Clone(l.from[:min(len(l.from), maxTop)])
 		}
 	}
+}
+
+// fading reports whether a finding tells of the last breath of an attack, which says
+// little about who made it.
+func fading(m, n *detect.Metrics) bool {
+	return 2*n.PacketsPerSecond < m.PeakPacketsPerSecond && 2*n.BitsPerSecond < m.PeakBitsPerSecond
 }
 
 // largest returns the value further from zero; deviations have a sign.
@@ -242,6 +260,17 @@ func (i *Incident) indicate(n *detect.Indicator) {
 		return
 	}
 	*have = Indicator{*n, indicatorText(n)}
+}
+
+// inform takes the newest reading of an indicator that weighs nothing: it describes,
+// and later ones are told from more flows.
+func (i *Incident) inform(n *detect.Indicator) {
+	at := slices.IndexFunc(i.Indicators, func(have Indicator) bool { return have.Name == n.Name })
+	if at < 0 || i.Indicators[at].Weight > 0 {
+		i.indicate(n)
+		return
+	}
+	i.Indicators[at] = Indicator{*n, indicatorText(n)}
 }
 
 // rename notes another kind of the same cause. The kind is that of the most

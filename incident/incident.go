@@ -79,6 +79,9 @@ type Incident struct {
 	Baseline   detect.Baseline `json:"baseline"`
 	Metrics    detect.Metrics  `json:"metrics"`
 	Top        detect.Top      `json:"top"`
+	Evidence   []detect.Flow   `json:"evidence,omitempty" doc:"some of the flows, at most 20"`
+	Filter     *TrafficFilter  `json:"filter,omitempty" doc:"shortest combination of fields, beside the subject as destination, that most of the attack has and little of the minutes before"`
+	Assessment *Assessment     `json:"assessment,omitempty" doc:"what it is judged to be; never changes score and severity"`
 	Actions    []Action        `json:"actions" nullable:"false"`
 
 	Previous string   `json:"previous,omitempty" doc:"id of the last incident of the same cause and subject before this one, as far as it is known"`
@@ -179,12 +182,13 @@ func (i *Incident) Clone() Incident {
 	c.Timeline = append([]Entry{}, i.Timeline...)
 	c.Children = slices.Clone(i.Children)
 	c.Top = cloneTop(&i.Top)
+	c.Evidence, c.Assessment = slices.Clone(i.Evidence), i.Assessment.clone()
 	return c
 }
 
 func cloneTop(t *detect.Top) detect.Top {
 	return detect.Top{
 		Sources: slices.Clone(t.Sources), Destinations: slices.Clone(t.Destinations),
-		Ports: slices.Clone(t.Ports), ASNs: slices.Clone(t.ASNs),
+		Ports: slices.Clone(t.Ports), ASNs: slices.Clone(t.ASNs), Countries: slices.Clone(t.Countries),
 	}
 }

@@ -30,6 +30,7 @@ func (b *Book) live() {
 		if e.seen.Equal(b.now) {
 			e.settleVectors(b)
 			e.grew(b)
+			e.assess(b)
 		}
 		e.calm(b)
 		switch {

@@ -10,14 +10,15 @@ import (
 )
 
 // phrase is how an indicator reads: the observed quantity in a clause, then the
-// expected one. %o and %e stand for them, %d for the detail in quotes, %n without.
+// expected one. %o and %e stand for them, %d for the detail in quotes, %n without; %b is
+// what the minutes before had, when that is known.
 type phrase struct {
 	name, text string
 }
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [48]phrase {
+func phrases() [55]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -34,6 +35,13 @@ func phrases() [48]phrase {
 		{"reflection", "%o of the packets came from the port of one service that reflects"},
 		{"spread_targets", "it goes to %o, of which none stands out; %e or more are a whole prefix"},
 		{"unanswered", "%o of the packets got no answer; up to %e is usual"},
+		{"new_sources", "%o of the sources never had dealings with the device; in the minutes before it was %e"},
+		{"source_dispersion", "the networks that the sources lie in are spread to %o of the most that is possible%b"},
+		{"asn_dispersion", "the autonomous systems that the sources lie in are spread to %o of the most that is possible%b"},
+		{"flow_similarity", "%o of the sources send packets of the same size%b"},
+		{"flows_per_source", "each source sent %o on average; fewer than %e hint at forged addresses or at reflectors"},
+		{"incomplete_connections", "%o of the connections that were asked for did not come about%b"},
+		{"response_ratio", "the device sent %o for each that arrived; in the minutes before it was %e"},
 		{"upload_volume", "%o went out; %e is the limit"},
 		{"off_hours", "%o of it went out at night; %e is the limit"},
 		{"sustained_upload", "the upload lasted %o; %e is the limit"},
@@ -80,9 +88,13 @@ func indicatorText(i *detect.Indicator) string {
 	if unit != "s" && expected == number(i.Expected)+" "+unit {
 		expected = number(i.Expected) // the observed number has named the unit
 	}
+	before := ""
+	if i.Expected != 0 {
+		before = "; in the minutes before it was " + expected
+	}
 	for _, p := range phrases() {
 		if p.name == i.Name {
-			return strings.NewReplacer("%o", observed, "%e", expected, "%d", strconv.Quote(i.Detail), "%n", i.Detail).Replace(p.text)
+			return strings.NewReplacer("%b", before, "%o", observed, "%e", expected, "%d", strconv.Quote(i.Detail), "%n", i.Detail).Replace(p.text)
 		}
 	}
 	return spoken(i.Name) + " was " + observed + "; " + expected + " was expected"

@@ -24,6 +24,9 @@
 //   - devices with contacts: Config.MaxContacts; a newcomer must wait for the hour's end.
 //   - seconds reach back RingSeconds; an older share of a flow goes to minutes,
 //     older than eight minutes to hours, older than two hours to nothing but a counter.
+//   - devices that were once lively (over 10 inbound flows or 1 000 packets in a second)
+//     have a close-up beside their seconds; what it samples and forgets stands with
+//     closeup, sources, reservoir and known.
 //   - distinct counts are exact up to 16 and then estimates with an error of
 //     about 3.3 % (HyperLogLog, 1024 registers: 1.04/sqrt(1024)); top lists are
 //     Space-Saving summaries.

@@ -29,7 +29,7 @@ type Host struct {
 	dirty   bool
 	revised int64    // earliest second that changed since the last tick
 	touched int64    // last second that had traffic
-	since   int64    // Unix second from which its seconds are known
+	near    *closeup // nil until it was lively
 	arrived struct { // inbound in the running second
 		second, flows int64
 		packets       uint64
@@ -42,11 +42,13 @@ type Host struct {
 
 	Addr   flow.Addr
 	slices [sketch10]slice
-	tops   [2]tops  // the open minute and the one before
-	minute int64    // of tops[0]
-	sent   sentTo   // to whom it sends
-	held   held     // connections that others keep open at it
-	_      [48]byte // whole cache lines: hosts lie side by side
+	tops   [2]tops // the open minute and the one before
+	minute int64   // of tops[0]
+	sent   sentTo  // to whom it sends
+	held   held    // connections that others keep open at it
+	since  int64   // Unix second from which its seconds are known
+	nears  *closeups
+	_      [32]byte // whole cache lines: hosts lie side by side
 }
 
 type slice struct {
@@ -101,7 +103,7 @@ type piece struct {
 	bytes, packets, flows uint64
 	class                 flow.Class
 	mark                  flow.Mark
-	proto                 uint8
+	proto, flags          uint8
 	srcPort, dstPort      uint16
 	src, dst              *flow.Addr
 	srcHash, dstHash      uint64
@@ -123,8 +125,16 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 		if s.flows[Out] > sendingFlows || p.packets >= rankBig {
 			h.sent.add(p, now)
 		}
-	} else if h.lively(p, now) {
+		if h.near != nil && p.class == flow.UDP {
+			h.near.answered(p)
+		}
+		return
+	}
+	if h.lively(p, now) {
 		h.sketch(p, now)
+	}
+	if h.near != nil {
+		h.near.add(p, now)
 	}
 }
 
@@ -198,6 +208,9 @@ func (h *Host) sketch(p *piece, now int64) {
 		}
 	}
 	h.rank(p, now)
+	if h.near == nil { // once in a device's busy life
+		h.near = h.nears.take(now)
+	}
 }
 
 func portHash(proto uint8, port uint16) uint64 {

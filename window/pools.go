@@ -104,7 +104,10 @@ func (t *Tracker) heat(slot int32, packets uint64) int32 {
 	}
 	d := t.dev.at(slot)
 	d.hot = i
-	t.hot[i].start(d.addr, slot, t.now)
+	h := t.hot[i]
+	t.nears.give(h)
+	h.nears = &t.nears
+	h.start(d.addr, slot, t.now)
 	return i
 }
 
@@ -163,6 +166,7 @@ func (t *Tracker) cool(i int32) {
 	h := t.hot[i]
 	t.dev.at(h.dev).hot = -1
 	h.used, h.dirty = false, false
+	t.nears.give(h)
 	t.hotIdx = append(t.hotIdx, i)
 }
 

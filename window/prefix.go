@@ -32,11 +32,26 @@ func (x *Prefix) begin(net netip.Prefix, c *count, now int64) {
 func (x *Prefix) add(d Direction, p *piece, now int64) {
 	if p.class == flow.TCPSession {
 		x.book10(d, p, now)
+		if d == In && x.near != nil { // what a filter would hit
+			x.near.add(p, now)
+		}
 		return
 	}
-	if x.book(d, p, now) != nil && d == In && x.alive(p, now) {
+	if x.book(d, p, now) == nil {
+		return
+	}
+	if d == Out {
+		if x.near != nil && p.class == flow.UDP {
+			x.near.answered(p)
+		}
+		return
+	}
+	if x.alive(p, now) {
 		x.sketch(p, now)
 		x.spread.add(p, now)
+	}
+	if x.near != nil {
+		x.near.add(p, now)
 	}
 }
 

@@ -271,6 +271,8 @@ func (t *Tracker) followPrefix(c *count, prefix netip.Prefix) {
 	}
 	x.live++
 	c.followed = i + 1
+	t.nears.give(&x.followed[i].Host)
+	x.followed[i].nears = &t.nears
 	x.followed[i].begin(prefix, c, t.now)
 }
 
@@ -298,6 +300,7 @@ func (t *Tracker) coolPrefix(i int) {
 	x := &t.prefixes
 	x.followed[i].count.followed = 0
 	x.followed[i].used, x.followed[i].dirty = false, false
+	t.nears.give(&x.followed[i].Host)
 	x.free = append(x.free, int32(i))
 	x.live--
 }

@@ -99,12 +99,19 @@ func (t *Tracker) openMinute() {
 	for i, h := range t.hot {
 		if h.used && h.touched < t.now-idleHot && !t.keeps(t.dev.at(h.dev)) {
 			t.cool(int32(i))
+		} else if h.used && h.near != nil {
+			h.near.turn(h, next-1)
 		}
 	}
 	for _, u := range t.ups {
 		u.dirty = false
 	}
 	t.coolPrefixes(false)
+	for _, x := range t.prefixes.followed {
+		if x.used && x.near != nil {
+			x.near.turn(&x.Host, next-1)
+		}
+	}
 	t.openContacts()
 }
 

@@ -63,6 +63,9 @@ func (t *Tracker) touchBins(n int) {
 		}
 		if w.in[i] >= 0 {
 			sum += t.touchBin(w.in[i], &w.pieces[i])
+			if hot := t.dev.at(w.in[i]).hot; hot >= 0 && t.hot[hot].near != nil {
+				sum += t.hot[hot].near.touch(&w.pieces[i])
+			}
 		}
 	}
 	w.touched += sum

@@ -52,6 +52,7 @@ type Tracker struct {
 	hands    struct{ dev, hot, up int }
 	vain     vain
 	prefixes prefixCounts
+	nears    closeups
 	rare     prevalence
 
 	contacts []*Contacts
@@ -183,8 +184,8 @@ func (t *Tracker) cut(p *piece, b *flow.Batch, i int) {
 	p.start, p.end = max(p.start, 0), max(p.end, 0)
 	p.first, p.last = p.start/1e9, p.end/1e9
 	p.bytes, p.packets, p.flows = b.Bytes[i], b.Packets[i], 1
-	p.proto, p.mark = b.Proto[i], b.Mark[i]
-	p.class = flow.ClassOf(p.proto, b.TCPFlags[i], p.mark)
+	p.proto, p.flags, p.mark = b.Proto[i], b.TCPFlags[i], b.Mark[i]
+	p.class = flow.ClassOf(p.proto, p.flags, p.mark)
 	p.srcPort, p.dstPort = b.SrcPort[i], b.DstPort[i]
 	p.src, p.dst = &b.Src[i], &b.Dst[i]
 	p.srcAS = b.SrcAS[i]

@@ -60,3 +60,37 @@ func BenchmarkDetect(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFinding judges one flooded device, with all that is said about it.
+func BenchmarkFinding(b *testing.B) {
+	tr, err := window.New(window.DefaultConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	d, err := New(new(DefaultConfig()), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	tr.Jump(t0)
+	rows := flow.NewBatch(2000)
+	syn := traffic{proto: flow.ProtoTCP, flags: flow.SYN, flows: 2000, packets: 1, bytes: 60, sources: 2000, port: 443}
+	for sec := range int64(90) {
+		rows.Reset()
+		for i := range syn.flows {
+			r := syn.record(t0+sec, i)
+			rows.Append(&r)
+		}
+		tr.Add(rows, 0, rows.Len(), nil)
+		if sec < 89 {
+			tr.Tick()
+			tr.Next(t0 + sec + 1)
+		}
+	}
+	w := tr.Tick()
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(d.Detect(w, nil)) != 1 {
+			b.Fatal("no finding")
+		}
+	}
+}

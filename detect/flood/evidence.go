@@ -58,6 +58,10 @@ func (d *Detector) metrics(h *window.Host, c *burst) detect.Metrics {
 	if c.dir == window.In {
 		m.Sources, m.Ports = h.Distinct(d.s.First+int64(c.from), d.s.First+int64(c.to))
 	}
+	for i := range c.kinds {
+		m.PeakAttackBits += 8 * c.kinds[i].bytes
+	}
+	m.PeakAttackBits = min(m.PeakAttackBits, m.PeakBitsPerSecond) // the classes' bins reach beyond the burst
 	if packets > 0 {
 		m.MeanPacketBytes = float64(bytes) / float64(packets)
 	}

@@ -120,6 +120,9 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 			if c, ok := d.judge(w, h, dir); ok {
 				if f := d.finding(w, h, &c); f.Score >= d.cfg.Score {
 					d.remember(w, f.Subject, dir)
+					if dir == window.In {
+						f.Examine(h, c.classes())
+					}
 					out = append(out, f)
 				}
 			}

@@ -93,6 +93,7 @@ func (p *Prefixes) look(w *window.Window, x *window.Prefix) {
 		f.Metrics.Destinations = hosts
 	}
 	f.Top.Destinations, f.Metrics.TopDestinationShare = p.heaviest(x)
+	f.Examine(&x.Host, c.classes())
 	if f.Score < d.cfg.Score {
 		return
 	}

@@ -2,7 +2,10 @@
 
 package flood
 
-import "tidewatch/flow"
+import (
+	"tidewatch/detect"
+	"tidewatch/flow"
+)
 
 // signature is one kind of attack traffic: what it is called, which class of
 // flows it consists of, and how to tell it from traffic that somebody asked for.
@@ -100,4 +103,15 @@ func (c *burst) flows(v *[flow.NumClasses]volume, classes uint32) (n float64) {
 		}
 	}
 	return n
+}
+
+// classes are those that the attack consists of.
+func (c *burst) classes() (s detect.Classes) {
+	table := signatures()
+	for i := range c.kinds {
+		if c.kinds[i].packets > 0 {
+			s |= detect.ClassSet(table[i].class)
+		}
+	}
+	return s
 }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package incident
+
+import (
+	"slices"
+
+	"tidewatch/detect"
+)
+
+// Judgement is what an assessment comes to.
+type Judgement string
+
+// The judgements.
+const (
+	Threat     Judgement = "threat"
+	Legitimate Judgement = "legitimate"
+	Unclear    Judgement = "uncertain"
+)
+
+// Assessment is the judgement of an incident: by rules, or by a model. It explains
+// and never changes score, severity or state of the incident.
+type Assessment struct {
+	By         string          `json:"by" doc:"rules, or the model that judged"`
+	Verdict    Judgement       `json:"verdict" enum:"threat,legitimate,uncertain"`
+	Confidence float64         `json:"confidence" minimum:"0" maximum:"1" doc:"in the verdict"`
+	Likelihood float64         `json:"legitimate_likelihood" minimum:"0" maximum:"1" doc:"how likely it is wanted traffic: a campaign, a launch, a crowd"`
+	Severity   detect.Severity `json:"severity" enum:"low,medium,high,critical" doc:"in the light of the verdict"`
+	AttackType string          `json:"attack_type,omitempty"`
+	Reasons    []string        `json:"reasons,omitempty" doc:"what spoke for and against, strongest first"`
+	Legitimate string          `json:"legitimate_explanation,omitempty" doc:"what it would be if it were wanted"`
+	Cause      string          `json:"likely_cause,omitempty" enum:"attack,compromise,misconfiguration,failure,business"`
+	Botnet     *bool           `json:"likely_botnet,omitempty" doc:"many real sources in many networks that send alike; absent when it cannot be known"`
+	AttackerBs float64         `json:"estimated_attacker_bps,omitempty" doc:"bits per second that the attacker needs: what arrives at the peak, for an amplification divided by its factor; absent when no factor is published"`
+	Techniques []string        `json:"attack_techniques,omitempty" doc:"MITRE ATT&CK"`
+	Error      string          `json:"error,omitempty" doc:"why there is no better judgement"`
+}
+
+// Judge makes the book have incidents assessed whenever more is learned of them.
+// assess must be quick and pure; it returns nil for what it does not judge. Call Judge
+// before the first Apply.
+func (b *Book) Judge(assess func(*Incident) *Assessment) { b.assess = assess }
+
+// assess judges an incident of which more was learned. Another verdict is told, at
+// most as often as growing peaks are.
+func (e *entry) assess(b *Book) {
+	if b.assess == nil {
+		return
+	}
+	before, now := e.inc.Assessment, b.assess(&e.inc)
+	if before != nil && now != nil && before.Verdict != now.Verdict && e.pending == "" {
+		if b.now.Sub(e.written) < b.cfg.UpdateGap {
+			return // the old one stands until it can be told
+		}
+		e.note(b, Updated, "now judged "+string(now.Verdict)+", before "+string(before.Verdict), nil)
+	}
+	e.inc.Assessment = now
+}
+
+func (a *Assessment) clone() *Assessment {
+	if a == nil {
+		return nil
+	}
+	c := *a
+	c.Reasons, c.Techniques = slices.Clone(a.Reasons), slices.Clone(a.Techniques)
+	return &c
+}

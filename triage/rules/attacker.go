@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"tidewatch/incident"
+)
+
+// factor is by how much a service multiplies the bytes of who asks it.
+type factor struct {
+	service string
+	value   float64
+}
+
+// factors are those of US-CERT alert TA14-017A, of a published range the geometric
+// mean. Services that it does not list have none: nothing is guessed.
+func factors() [15]factor {
+	between := func(a, b float64) float64 { return math.Sqrt(a * b) }
+	return [...]factor{
+		{"dns", between(28, 54)},
+		{"ntp", 556.9},
+		{"snmp", 6.3},
+		{"netbios", 3.8},
+		{"ssdp", 30.8},
+		{"chargen", 358.8},
+		{"qotd", 140.3},
+		{"mdns", between(2, 10)},
+		{"rip", 131.24},
+		{"portmap", between(7, 28)},
+		{"ldap", between(46, 55)},
+		{"cldap", between(56, 70)},
+		{"tftp", 60},
+		{"memcached", between(10_000, 51_000)},
+		{"wsd", between(10, 500)},
+	}
+}
+
+const amplification = "_amplification"
+
+// attackerBits is the bandwidth that the attacker needs: what arrives at the peak,
+// divided by the factor of the service that amplifies it. It is 0, for unknown, when
+// there is no factor, and when several vectors of which one amplifies are not told
+// apart by their shares. Where the detector does not tell the attack's own bits apart,
+// usual traffic is in what arrives and it is an upper bound.
+func attackerBits(inc *incident.Incident) float64 {
+	vectors := inc.Vectors
+	if inc.Vector != "mixed" {
+		vectors = []string{inc.Vector}
+	}
+	by := 1.0
+	for _, v := range vectors {
+		service, ok := strings.CutSuffix(v, amplification)
+		if !ok {
+			continue
+		}
+		all := factors()
+		at := slices.IndexFunc(all[:], func(f factor) bool { return f.service == service })
+		if len(vectors) > 1 || at < 0 {
+			return 0
+		}
+		by = all[at].value
+	}
+	return math.Round(cmp.Or(inc.Metrics.PeakAttackBits, inc.Metrics.PeakBitsPerSecond) / by)
+}
+
+const (
+	botnetSources = 100 // fewer can be rented as servers
+	dispersed     = 0.8 // of the largest possible entropy of networks
+	similar       = 0.5 // share of sources that send packets of one size
+)
+
+// botnet reports whether many real sources in many networks send alike; nil when it
+// cannot be known: under sampling, of what reflects (the reflectors are no bots), and
+// of what own devices send.
+func botnet(inc *incident.Incident) *bool {
+	spread, ok := read(inc, "source_dispersion")
+	perSource, short := read(inc, "flows_per_source") // told of short flows alone
+	alike, seen := read(inc, "flow_similarity")
+	if !ok || !seen || strings.HasSuffix(inc.Vector, amplification) {
+		return nil
+	}
+	is := inc.Metrics.Sources >= botnetSources && spread.observed >= dispersed &&
+		!(short && perSource.observed < perSource.expected) && alike.observed >= similar
+	return &is
+}
+
+// techniques are those of MITRE ATT&CK: network floods, direct (T1498.001) and by
+// reflection (T1498.002), floods of the state that a system keeps (T1499.001), and
+// of what a service does (T1499.002).
+func techniques(inc *incident.Incident) (out []string) {
+	for _, v := range append(slices.Clone(inc.Vectors), inc.Vector) {
+		var id string
+		switch {
+		case v == "" || v == "mixed":
+			continue
+		case strings.HasSuffix(v, amplification):
+			id = "T1498.002"
+		case v == "http_flood", v == "slow_http", v == "dns_query_flood":
+			id = "T1499.002"
+		case v == "syn_flood", v == "ack_flood", v == "connection_exhaustion":
+			id = "T1499.001"
+		default:
+			id = "T1498.001"
+		}
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

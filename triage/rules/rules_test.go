@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"slices"
+	"testing"
+
+	"tidewatch/detect"
+	"tidewatch/incident"
+)
+
+// given is an attack with some readings: observed, expected.
+func given(vector string, readings map[string][2]float64) *incident.Incident {
+	inc := &incident.Incident{
+		Category: detect.DDoSAttack, Kind: "ddos", Vector: vector, Severity: detect.High, Score: 0.8,
+		Metrics: detect.Metrics{Sources: 2000, PeakBitsPerSecond: 1e9},
+	}
+	for _, e := range append(evidenceNames(), "source_dispersion") {
+		if r, ok := readings[e]; ok {
+			inc.Indicators = append(inc.Indicators, incident.Indicator{
+				Indicator: detect.Indicator{Name: e, Observed: r[0], Expected: r[1]}, Text: e,
+			})
+		}
+	}
+	return inc
+}
+
+func evidenceNames() (out []string) {
+	for _, e := range evidence() {
+		out = append(out, e.indicator)
+	}
+	return out
+}
+
+func TestAssess(t *testing.T) {
+	type readings = map[string][2]float64
+	yes, no := true, false
+	for name, tc := range map[string]struct {
+		vector    string
+		readings  readings
+		verdict   incident.Judgement
+		cause     string
+		botnet    *bool
+		bps       float64
+		technique string
+	}{
+		"spoofed SYN flood": {
+			"syn_flood", readings{
+				"unanswered": {1, 0.1}, "incomplete_connections": {0.97, 0.02}, "flows_per_source": {1.01, 2},
+				"new_sources": {1, 0.1}, "flow_similarity": {1, 0.2}, "source_dispersion": {1, 0.6},
+			}, incident.Threat, "attack", &no, 1e9, "T1499.001",
+		},
+		"botnet": {
+			"udp_flood", readings{
+				"unanswered": {1, 0.1}, "flows_per_source": {40, 2}, "new_sources": {1, 0.1}, "flow_similarity": {0.9, 0.2}, "source_dispersion": {0.97, 0.6},
+			}, incident.Threat, "attack", &yes, 1e9, "T1498.001",
+		},
+		"reflection": {
+			"ntp_amplification",
+			readings{"reflection": {1, 0}, "flows_per_source": {3, 2}, "source_dispersion": {1, 0}, "flow_similarity": {1, 0}},
+			incident.Threat, "attack", nil, 1_795_655, "T1498.002",
+		},
+		"reflection by a service without a published factor": {
+			"coap_amplification", readings{"reflection": {1, 0}}, incident.Threat, "attack", nil, 0, "T1498.002",
+		},
+		"crowd that the server still serves": {
+			"http_flood", readings{
+				"incomplete_connections": {0.05, 0.02}, "flows_per_source": {6, 2}, "new_sources": {0.5, 0.2},
+				"flow_similarity": {0.15, 0.2}, "response_ratio": {1.1, 1.2}, "source_dispersion": {0.7, 0.7},
+			}, incident.Legitimate, "business", &no, 1e9, "",
+		},
+		"customers at a server that died": {
+			"syn_flood", readings{
+				"incomplete_connections": {0.9, 0.02}, "flows_per_source": {8, 2}, "new_sources": {0.3, 0.2}, "flow_similarity": {0.4, 0.3}, "source_dispersion": {0.7, 0.7},
+			}, incident.Unclear, "", &no, 1e9, "T1499.001",
+		},
+		"nothing is known under sampling": {"udp_flood", nil, incident.Threat, "attack", nil, 1e9, "T1498.001"},
+		"flags that no stack sends":       {"xmas_flood", readings{"response_ratio": {1, 1}}, incident.Threat, "attack", nil, 1e9, "T1498.001"},
+	} {
+		inc := given(tc.vector, tc.readings)
+		a := Assess(inc)
+		if a.By != By || a.Verdict != tc.verdict || a.Cause != tc.cause || a.AttackerBs != tc.bps || a.Confidence < 0.3 {
+			t.Errorf("%s: %+v", name, *a)
+		}
+		if (a.Botnet == nil) != (tc.botnet == nil) || a.Botnet != nil && *a.Botnet != *tc.botnet {
+			t.Errorf("%s: botnet %v", name, a.Botnet)
+		}
+		if tc.technique == "" && a.Techniques != nil || tc.technique != "" && !slices.Contains(a.Techniques, tc.technique) {
+			t.Errorf("%s: techniques %v", name, a.Techniques)
+		}
+		if (a.Legitimate == "") != (a.Verdict == incident.Threat) {
+			t.Errorf("%s: explanation %q of a %s", name, a.Legitimate, a.Verdict)
+		}
+		if inc.Score != 0.8 || inc.Severity != detect.High {
+			t.Errorf("%s: an assessment changes no score", name)
+		}
+	}
+	if Assess(&incident.Incident{Category: detect.DataExfiltration}) != nil {
+		t.Error("there are no rules for theft")
+	}
+}
