@@ -28,6 +28,7 @@ const (
 type load struct {
 	datagrams [][]byte
 	records   []int // in each; those with templates hold fewer
+	next      int   // the one that is sent next
 	sequence  uint32
 }
 
@@ -86,11 +87,12 @@ func (l *load) send(conn net.Conn, flowsPerSecond int, d time.Duration) (int, er
 		due := int(float64(flowsPerSecond) / perDatagram * elapsed.Seconds())
 		unix := uint32(time.Now().Unix())
 		for ; sent < due; sent++ {
-			p := l.datagrams[sent%len(l.datagrams)]
+			p := l.datagrams[l.next]
 			binary.BigEndian.PutUint32(p[8:], unix)
 			binary.BigEndian.PutUint32(p[12:], l.sequence)
 			l.sequence++
-			flows += l.records[sent%len(l.datagrams)]
+			flows += l.records[l.next]
+			l.next = (l.next + 1) % len(l.datagrams)
 			if _, err := conn.Write(p); err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
 				return flows, fmt.Errorf("send: %w", err)
 			}
