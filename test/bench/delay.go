@@ -71,7 +71,7 @@ type outcome struct {
 
 // delayBench prints how fast tidewatch opens incidents.
 func delayBench(out io.Writer, binary string, d *delays) error {
-	l, err := newLoad(1)
+	l, err := newLoad()
 	if err != nil {
 		return err
 	}
@@ -159,6 +159,7 @@ func (d *delays) steady(ctx context.Context, addr string, l *load) (int, error) 
 	}
 	defer conn.Close()
 	flows := 0
+	l.next = 0 // the first datagram carries the templates
 	for ctx.Err() == nil {
 		n, err := l.send(conn, d.background, time.Second/2)
 		if flows += n; err != nil {

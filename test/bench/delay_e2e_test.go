@@ -38,7 +38,7 @@ func TestDelay(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	l, err := newLoad(1)
+	l, err := newLoad()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func main() {
 }
 
 func bench(out io.Writer, binary, rates string, seconds, runs int) error {
-	l, err := newLoad(1)
+	l, err := newLoad()
 	if err != nil {
 		return err
 	}

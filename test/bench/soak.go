@@ -16,7 +16,7 @@ import (
 // operator plans a machine by: CPU, memory, how long seconds take to be judged,
 // and lost datagrams.
 func soak(out io.Writer, binary string, rate int, d time.Duration) error {
-	l, err := newLoad(1)
+	l, err := newLoad()
 	if err != nil {
 		return err
 	}
