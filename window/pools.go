@@ -81,7 +81,7 @@ func (t *Tracker) heat(slot int32, packets uint64) int32 {
 	}
 	d := t.dev.at(slot)
 	d.hot = i
-	t.hot[i].start(d.addr, slot, t.now)
+	t.hot[i].start(d.addr, slot, t.now, t.begun)
 	return i
 }
 
