@@ -31,7 +31,9 @@ const (
 type Requests struct {
 	tens     [requestTens]requestTen
 	newest   int64
-	begun    int64 // second from which anything would have been seen
+	host     *Host
+	turn     [2]uint8 // by Direction: a request and its response may come in turns
+	begun    int64    // second from which anything would have been seen
 	floor    float32
 	requests usual // in ten seconds
 	sources  usual
@@ -43,14 +45,12 @@ type requestTen struct {
 	stamp    int64
 	requests uint64
 	bytes    uint64
-	sources  distinct
 	rows     [requestRows]uint16    // requests by hash of the source
 	sizes    [2][sizeClasses]uint32 // of requests and of responses
 }
 
 func (t *requestTen) reset(stamp int64) {
 	t.stamp, t.requests, t.bytes = stamp, 0, 0
-	t.sources.reset()
 	t.rows, t.sizes = [requestRows]uint16{}, [2][sizeClasses]uint32{}
 }
 
@@ -74,17 +74,17 @@ func (h *Host) request(p *piece, now int64) {
 			return
 		}
 		if h.web == nil {
-			h.web = &Requests{floor: requestsFloor, begun: h.watched}
+			h.web = &Requests{floor: requestsFloor, begun: h.watched, host: h}
 		}
-		h.web.add(p, bunch{p.last, 1, p.bytes}, now)
+		h.web.add(p, bunch{p.last, 1, p.bytes, p.packets}, now)
 	case p.dstPort == portDNS && p.srcPort != portDNS && p.proto == flow.ProtoUDP:
 		if h.dns == nil {
-			h.dns = &Requests{floor: queriesFloor, begun: h.watched}
+			h.dns = &Requests{floor: queriesFloor, begun: h.watched, host: h}
 		}
 		n := uint64(p.last/10 - p.first/10 + 1)
 		for k := uint64(max(0, int64(n)-requestTens)); k < n; k++ {
 			if q := part(p.packets, k, n); q > 0 {
-				h.dns.add(p, bunch{p.first + 10*int64(k), q, q * (p.bytes / max(p.packets, 1))}, now)
+				h.dns.add(p, bunch{p.first + 10*int64(k), q, q * (p.bytes / max(p.packets, 1)), 1}, now)
 			}
 		}
 	}
@@ -100,7 +100,14 @@ func (h *Host) answer(p *piece) {
 		return
 	}
 	if t := h.web.at(p.last / 10); t != nil {
-		t.sizes[Out][sizeClass(p.bytes, p.packets, p.src)]++
+		n := uint32(1)
+		if t.requests > requestsAll {
+			if h.web.turn[Out]++; h.web.turn[Out]%requestsEvery != 0 {
+				return
+			}
+			n = requestsEvery
+		}
+		t.sizes[Out][sizeClass(p.bytes, p.packets, p.src)] += n
 	}
 }
 
@@ -116,11 +123,18 @@ func sizeClass(bytes, packets uint64, a *flow.Addr) int {
 	return min(4*(n-7)+int(bytes>>(n-3)&3), sizeClasses-1)
 }
 
-// bunch is some requests that ended in a second.
+// bunch is some requests that ended in a second, of so many packets each.
 type bunch struct {
-	at       int64
-	n, bytes uint64
+	at                int64
+	n, bytes, packets uint64
 }
+
+// requestsAll is how many requests in ten seconds are all booked; of more each fourth
+// is, fourfold.
+const (
+	requestsAll   = 4096
+	requestsEvery = 4
+)
 
 // add books requests of a source.
 func (r *Requests) add(p *piece, x bunch, now int64) {
@@ -131,12 +145,17 @@ func (r *Requests) add(p *piece, x bunch, now int64) {
 	if t == nil {
 		return // told too late to be counted: the rate is at least what is counted
 	}
+	if t.requests > requestsAll {
+		if r.turn[In]++; r.turn[In]%requestsEvery != 0 {
+			return
+		}
+		x.n, x.bytes = requestsEvery*x.n, requestsEvery*x.bytes
+	}
 	t.requests += x.n
 	t.bytes += x.bytes
-	t.sources.add(p.srcHash)
 	row := &t.rows[p.srcHash>>54]
 	*row = uint16(min(uint64(*row)+x.n, 1<<16-1))
-	t.sizes[In][sizeClass(x.bytes/x.n, max(p.packets/x.n, 1), p.src)] += uint32(x.n)
+	t.sizes[In][sizeClass(x.bytes/x.n, x.packets, p.src)] += uint32(x.n)
 }
 
 // at is a ten that is kept, else nil.
@@ -170,9 +189,8 @@ func (r *Requests) advance(t int64) {
 // learn follows what is usual by a ten that is known.
 func (r *Requests) learn(t *requestTen, young bool) {
 	r.requests.follow(float32(t.requests), r.floor, young)
-	var u union
-	u.add(&t.sources)
-	r.sources.follow(float32(u.estimate()), r.floor, young)
+	sources, _ := r.host.Distinct(10*t.stamp, 10*t.stamp+9)
+	r.sources.follow(float32(sources), r.floor, young)
 	for d := range t.sizes {
 		for i, n := range &t.sizes[d] {
 			r.sizes[d][i].follow(float32(n), r.floor, young)

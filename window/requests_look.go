@@ -2,12 +2,14 @@
 
 package window
 
+import "tidewatch/flow"
+
 // Asked is what was asked of a service in ten seconds, and usually.
 type Asked struct {
 	Begin    int64   // Unix second
 	Requests float64 // in ten seconds
 	Bytes    float64
-	Sources  float64
+	Sources  float64 // of all that the device received
 	// Usual and UsualSources is what ten seconds had before: followed so slowly that
 	// they double in an hour at most.
 	Usual, UsualSources float64
@@ -18,6 +20,21 @@ func (h *Host) Web() *Requests { return h.web }
 
 // DNS is what is asked of the device's name server, nil when that is little.
 func (h *Host) DNS() *Requests { return h.dns }
+
+const (
+	namesUsual  = 10 // questions in ten seconds that only a name server gets for long
+	namesAnswer = 20 // of so many questions it answers one, however busy
+)
+
+// NameServer reports whether a device is one, as far as the seconds from..to tell: it
+// was asked before, or it answers. Anything else that is sent to port 53 of a device
+// is no question.
+func (h *Host) NameServer(from, to int64) bool {
+	if h.dns == nil {
+		return false
+	}
+	return h.dns.requests >= namesUsual || namesAnswer*h.Class(Out, flow.UDP, from, to).Packets >= h.Class(In, flow.UDP, from, to).Packets
+}
 
 // Tens is how many tens of seconds are kept: the running one and those before.
 const Tens = requestTens
@@ -38,9 +55,8 @@ func (r *Requests) Asked(at int64) Asked {
 	if t == nil {
 		return a
 	}
-	var u union
-	u.add(&t.sources)
-	a.Requests, a.Bytes, a.Sources = float64(t.requests), float64(t.bytes), float64(u.estimate())
+	sources, _ := r.host.Distinct(a.Begin, a.Begin+9)
+	a.Requests, a.Bytes, a.Sources = float64(t.requests), float64(t.bytes), float64(sources)
 	return a
 }
 

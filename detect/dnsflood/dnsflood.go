@@ -115,7 +115,7 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 // flood tells whether what a server was asked in ten seconds is too much.
 func (d *Detector) flood(w *window.Window, h *window.Host, a *window.Asked) bool {
 	least := max(d.cfg.MinQueries*ten, d.cfg.Growth*a.Usual)
-	if sure(a.Requests, h.Rate()) < least || a.Bytes > querySize*a.Requests {
+	if sure(a.Requests, h.Rate()) < least || a.Bytes > querySize*a.Requests || !h.NameServer(a.Begin, a.Begin+ten-1) {
 		return false
 	}
 	if h.New(w.Now) && silence(h, a) < unanswered {

@@ -112,19 +112,20 @@ func TestQueries(t *testing.T) {
 		all   []questions
 		found bool
 	}{
-		"names that do not exist, answered":            {[]questions{usual, attack}, true},
-		"too many to answer":                           {[]questions{usual, with(attack, func(q *questions) { q.answered = false })}, true},
-		"by a few machines":                            {[]questions{usual, with(attack, func(q *questions) { q.sources = 20; q.long = true })}, true},
-		"sampled":                                      {[]questions{with(usual, func(q *questions) { q.rate, q.sampling = 1, 100 }), with(attack, func(q *questions) { q.rate, q.sampling = 40, 100 })}, true},
-		"from the first second on, too many to answer": {[]questions{with(attack, func(q *questions) { q.from, q.answered = 0, false })}, true},
-		"a resolver of thousands":                      {[]questions{resolver}, false},
-		"its users ask again three times":              {[]questions{resolver, with(resolver, func(q *questions) { q.rate, q.from, q.answered = 3*q.rate, attackAt, false })}, false},
-		"and it starts with the collector":             {[]questions{with(attack, func(q *questions) { q.from = 0 })}, false},
-		"a name server is asked five times as often":   {[]questions{usual, with(attack, func(q *questions) { q.rate = 400 })}, false},
-		"the answers to a resolver":                    {[]questions{usual, with(attack, func(q *questions) { q.resolverAnswer = true })}, false},
-		"amplification to the port of names":           {[]questions{usual, with(attack, func(q *questions) { q.srcPort, q.bytes, q.answered = 53, 1400, false })}, false},
-		"large datagrams to the port of names":         {[]questions{usual, with(attack, func(q *questions) { q.bytes, q.answered = 1200, false })}, false},
-		"a few samples prove nothing":                  {[]questions{with(usual, func(q *questions) { q.rate, q.sampling, q.from, q.to = 11, 1000, attackAt, attackAt+2 })}, false},
+		"names that do not exist, answered":               {[]questions{usual, attack}, true},
+		"too many to answer":                              {[]questions{usual, with(attack, func(q *questions) { q.answered = false })}, true},
+		"by a few machines":                               {[]questions{usual, with(attack, func(q *questions) { q.sources = 20; q.long = true })}, true},
+		"sampled":                                         {[]questions{with(usual, func(q *questions) { q.rate, q.sampling = 1, 100 }), with(attack, func(q *questions) { q.rate, q.sampling = 40, 100 })}, true},
+		"from the first second on, too many to answer":    {[]questions{with(attack, func(q *questions) { q.from, q.answered = 0, false }), with(attack, func(q *questions) { q.from, q.rate = 0, 300 })}, true},
+		"a flood of datagrams to port 53 of a web server": {[]questions{with(attack, func(q *questions) { q.answered = false })}, false},
+		"a resolver of thousands":                         {[]questions{resolver}, false},
+		"its users ask again three times":                 {[]questions{resolver, with(resolver, func(q *questions) { q.rate, q.from, q.answered = 3*q.rate, attackAt, false })}, false},
+		"and it starts with the collector":                {[]questions{with(attack, func(q *questions) { q.from = 0 })}, false},
+		"a name server is asked five times as often":      {[]questions{usual, with(attack, func(q *questions) { q.rate = 400 })}, false},
+		"the answers to a resolver":                       {[]questions{usual, with(attack, func(q *questions) { q.resolverAnswer = true })}, false},
+		"amplification to the port of names":              {[]questions{usual, with(attack, func(q *questions) { q.srcPort, q.bytes, q.answered = 53, 1400, false })}, false},
+		"large datagrams to the port of names":            {[]questions{usual, with(attack, func(q *questions) { q.bytes, q.answered = 1200, false })}, false},
+		"a few samples prove nothing":                     {[]questions{with(usual, func(q *questions) { q.rate, q.sampling, q.from, q.to = 11, 1000, attackAt, attackAt+2 })}, false},
 	} {
 		for _, v6 := range []bool{false, true} {
 			for i := range tc.all {

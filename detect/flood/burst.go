@@ -55,6 +55,7 @@ type burst struct {
 	reflector port
 	reflected float64 // share of UDP packets from the reflector's port
 	service   float64 // share of SYN-ACKs from the ports of services
+	questions bool    // most of the UDP is questions to a name server
 	fragments float64 // fragments per second
 }
 
