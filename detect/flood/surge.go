@@ -3,6 +3,8 @@
 package flood
 
 import (
+	"slices"
+
 	"tidewatch/flow"
 	"tidewatch/window"
 )
@@ -40,6 +42,9 @@ func (d *Detector) surge(h *window.Host, c *burst) (at int, ok bool) {
 	s := &d.s
 	if c.dir != window.In || h.Rate() > 1 {
 		return 0, false // under sampling flow counts mean nothing
+	}
+	if float64(slices.Max(s.Asked[window.In][:s.N])) <= c.limits.conns {
+		return 0, false // no mean is over a limit that no second reached
 	}
 	whole := max(0, int(h.Since()-s.First)+1)
 	var usual rates2
