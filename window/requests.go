@@ -96,7 +96,7 @@ func connected(p *piece) bool { return p.class == flow.TCPSession || p.class == 
 
 // answer books the size of a web server's response.
 func (h *Host) answer(p *piece) {
-	if h.web == nil || p.proto != flow.ProtoTCP || !webPort(p.srcPort) || !connected(p) {
+	if p.proto != flow.ProtoTCP || !webPort(p.srcPort) || !connected(p) || h.web == nil { // in this order: the flow is at hand, the host is not
 		return
 	}
 	if t := h.web.at(p.last / 10); t != nil {
