@@ -18,7 +18,9 @@ import (
 	"tidewatch/collect"
 	"tidewatch/config"
 	"tidewatch/decode"
+	"tidewatch/detect/dnsflood"
 	"tidewatch/detect/exfil"
+	"tidewatch/detect/exhaustion"
 	"tidewatch/detect/flood"
 	"tidewatch/detect/offhours"
 	"tidewatch/detect/outage"
@@ -40,30 +42,32 @@ import (
 // Config composes the configurations of all parts. Every key is documented
 // where its part lives, and in docs/reference/configuration.md.
 type Config struct {
-	DataDir      string           `yaml:"data_dir"` // where incidents and templates are kept
-	Timezone     string           `yaml:"timezone"` // the site's zone: "Local", "UTC" or an IANA name
-	Shards       int              `yaml:"shards"`   // how many goroutines share the devices; one is best below four cores
-	Log          telemetry.Config `yaml:"log"`
-	Collect      collect.Config   `yaml:"collect"`
-	Sampling     []SamplingRule   `yaml:"sampling"` // rates of exporters that do not tell theirs, or tell them wrong
-	Enrich       enrich.Config    `yaml:"networks"`
-	Identity     identity.Config  `yaml:"identity"`
-	Window       window.Config    `yaml:"window"`
-	Baseline     baseline.Config  `yaml:"baseline"`
-	Schedule     schedule.Config  `yaml:"schedule"`
-	Flood        flood.Config     `yaml:"flood"`
-	WebFlood     webflood.Config  `yaml:"webflood"`
-	Exfil        exfil.Config     `yaml:"exfil"`
-	Volume       volume.Config    `yaml:"volume"`
-	Outage       outage.Config    `yaml:"outage"`
-	Peers        peers.Config     `yaml:"peers"`
-	Ports        ports.Config     `yaml:"ports"`
-	Upload       upload.Config    `yaml:"upload"`
-	OffHours     offhours.Config  `yaml:"offhours"`
-	Incident     incident.Config  `yaml:"incident"`
-	Feedback     feedback.Config  `yaml:"feedback"`
-	API          api.Config       `yaml:"api"`
-	MaxIncidents int              `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
+	DataDir      string            `yaml:"data_dir"` // where incidents and templates are kept
+	Timezone     string            `yaml:"timezone"` // the site's zone: "Local", "UTC" or an IANA name
+	Shards       int               `yaml:"shards"`   // how many goroutines share the devices; one is best below four cores
+	Log          telemetry.Config  `yaml:"log"`
+	Collect      collect.Config    `yaml:"collect"`
+	Sampling     []SamplingRule    `yaml:"sampling"` // rates of exporters that do not tell theirs, or tell them wrong
+	Enrich       enrich.Config     `yaml:"networks"`
+	Identity     identity.Config   `yaml:"identity"`
+	Window       window.Config     `yaml:"window"`
+	Baseline     baseline.Config   `yaml:"baseline"`
+	Schedule     schedule.Config   `yaml:"schedule"`
+	Flood        flood.Config      `yaml:"flood"`
+	WebFlood     webflood.Config   `yaml:"webflood"`
+	DNSFlood     dnsflood.Config   `yaml:"dnsflood"`
+	Exhaustion   exhaustion.Config `yaml:"exhaustion"`
+	Exfil        exfil.Config      `yaml:"exfil"`
+	Volume       volume.Config     `yaml:"volume"`
+	Outage       outage.Config     `yaml:"outage"`
+	Peers        peers.Config      `yaml:"peers"`
+	Ports        ports.Config      `yaml:"ports"`
+	Upload       upload.Config     `yaml:"upload"`
+	OffHours     offhours.Config   `yaml:"offhours"`
+	Incident     incident.Config   `yaml:"incident"`
+	Feedback     feedback.Config   `yaml:"feedback"`
+	API          api.Config        `yaml:"api"`
+	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 }
 
 // SamplingRule is the sampling rate of the exporters in a prefix.
@@ -79,7 +83,8 @@ func DefaultConfig() Config {
 		DataDir: "./data", Timezone: "Local", Shards: 1,
 		Log: telemetry.DefaultConfig(), Collect: collect.DefaultConfig(), Enrich: enrich.DefaultConfig(), Identity: identity.DefaultConfig(),
 		Window: window.DefaultConfig(), Baseline: baseline.DefaultConfig(), Schedule: schedule.DefaultConfig(),
-		Flood: flood.DefaultConfig(), WebFlood: webflood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
+		Flood: flood.DefaultConfig(), WebFlood: webflood.DefaultConfig(),
+		DNSFlood: dnsflood.DefaultConfig(), Exhaustion: exhaustion.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
 		Outage: outage.DefaultConfig(),
 		Peers:  peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
@@ -144,6 +149,8 @@ func (c *Config) Validate() error {
 		{"schedule", c.Schedule.Validate()},
 		{"flood", c.Flood.Validate()},
 		{"webflood", c.WebFlood.Validate()},
+		{"dnsflood", c.DNSFlood.Validate()},
+		{"exhaustion", c.Exhaustion.Validate()},
 		{"exfil", c.Exfil.Validate()},
 		{"volume", c.Volume.Validate()},
 		{"outage", c.Outage.Validate()},

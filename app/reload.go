@@ -8,7 +8,9 @@ import (
 
 	"tidewatch/config"
 	"tidewatch/detect"
+	"tidewatch/detect/dnsflood"
 	"tidewatch/detect/exfil"
+	"tidewatch/detect/exhaustion"
 	"tidewatch/detect/flood"
 	"tidewatch/detect/offhours"
 	"tidewatch/detect/peers"
@@ -30,6 +32,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Log.Level = next.Log.Level
 	out.Enrich.Internal, out.Enrich.Geo = next.Enrich.Internal, next.Enrich.Geo
 	out.Flood, out.Exfil, out.Volume = next.Flood, next.Exfil, next.Volume
+	out.WebFlood, out.DNSFlood, out.Exhaustion = next.WebFlood, next.DNSFlood, next.Exhaustion
 	out.Peers, out.Ports, out.Upload, out.OffHours = next.Peers, next.Ports, next.Upload, next.OffHours
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	out.Schedule, out.Identity = next.Schedule, next.Identity
@@ -78,6 +81,10 @@ func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 		return true, d.Configure(&cfg.Flood)
 	case *webflood.Detector:
 		return true, d.Configure(cfg.WebFlood)
+	case *dnsflood.Detector:
+		return true, d.Configure(cfg.DNSFlood)
+	case *exhaustion.Detector:
+		return true, d.Configure(cfg.Exhaustion)
 	case *exfil.Detector:
 		ecfg := cfg.Exfil
 		ecfg.Zone = cfg.zone()

@@ -116,8 +116,29 @@ func TestShopAttack(t *testing.T) {
 		}
 		if len(floods) != 1 || !slices.Contains(floods[0].Vectors, "syn_flood") || !slices.Contains(floods[0].Vectors, "slow_http") {
 			t.Errorf("%d incidents, want one of SYN flood and slow requests; truth %+v", len(floods), truth)
+			continue
+		}
+		if late := floods[0].Detected.Sub(begin(truth, "syn_flood")); late > 30*time.Second {
+			t.Errorf("open %v after the first flow", late)
+		}
+		for _, line := range floods[0].Timeline {
+			switch line.Event {
+			case incident.ResolvedEvent, incident.Reopened:
+				t.Errorf("%s after %v, while the attack goes on", line.Event, line.At.Sub(floods[0].Started))
+			case incident.VectorChanged:
+				// Exporters tell of a connection that is still open after a minute.
+				if late := line.At.Sub(begin(truth, "slow_http")); late > 2*time.Minute {
+					t.Errorf("slow requests named %v after they began", late)
+				}
+			default:
+			}
 		}
 	}
+}
+
+// begin is when an attack of a vector begins.
+func begin(truth []scenario.Truth, vector string) time.Time {
+	return truth[slices.IndexFunc(truth, func(w scenario.Truth) bool { return w.Vector == vector })].Start
 }
 
 // learned is when the baselines have eight samples of each hour of the day.

@@ -7,7 +7,9 @@ import (
 
 	"tidewatch/baseline"
 	"tidewatch/detect"
+	"tidewatch/detect/dnsflood"
 	"tidewatch/detect/exfil"
+	"tidewatch/detect/exhaustion"
 	"tidewatch/detect/flood"
 	"tidewatch/detect/offhours"
 	"tidewatch/detect/peers"
@@ -102,11 +104,19 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	webFloods, err := webflood.New(cfg.WebFlood)
+	webFloods, err := webflood.New(cfg.WebFlood, past)
 	if err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, webFloods, uploads, volumes, newPeers, newPorts, ratios, offHours}
+	dnsFloods, err := dnsflood.New(cfg.DNSFlood, past)
+	if err != nil {
+		return nil, err
+	}
+	exhausted, err := exhaustion.New(cfg.Exhaustion)
+	if err != nil {
+		return nil, err
+	}
+	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }

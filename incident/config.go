@@ -53,12 +53,13 @@ type Config struct {
 	MaxTimeline   int           `yaml:"max_timeline"`   // entries of one timeline; the oldest updates give way
 }
 
-// DefaultConfig suits exporters with active timeouts of up to a minute. A device
-// that beacons or steals slowly pauses for an hour without having stopped.
+// DefaultConfig suits exporters with active timeouts of up to a minute. What an
+// attack turned to is known that much later at the earliest, and slow requests must
+// then gather, so that one which changes is not over for two minutes. A device that beacons or steals slowly pauses for an hour without having stopped.
 func DefaultConfig() Config {
 	return Config{
 		QuietAfter: Quiet{
-			DDoS: time.Minute, Exfiltration: time.Hour, CommandControl: 2 * time.Hour,
+			DDoS: 2 * time.Minute, Exfiltration: time.Hour, CommandControl: 2 * time.Hour,
 			Reconnaissance: 15 * time.Minute, Anomaly: 15 * time.Minute, Operational: 5 * time.Minute,
 		},
 		ReopenWithin:  5 * time.Minute,

@@ -62,6 +62,7 @@ func volume(from, to, score float64) detect.Finding {
 func newBook(tb testing.TB, change func(*Config)) *Book {
 	tb.Helper()
 	cfg := DefaultConfig()
+	cfg.QuietAfter.DDoS = time.Minute // that of the stories told here
 	if change != nil {
 		change(&cfg)
 	}

@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [55]phrase {
+func phrases() [67]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -29,7 +29,19 @@ func phrases() [55]phrase {
 		{"focused_targets", "%o of what the device sends goes to at most three addresses"},
 		{"held_connections", "%o were held open by requests that do not end; %e is the limit"},
 		{"connections_per_source", "each source holds %o open; %e is the limit"},
-		{"held_growth", "%o are held open; ten minutes before it was %e"},
+		{"held_growth", "%o are held open; %e is usual"},
+		{"request_rate", "%o arrive that are neither people's nor usual; %e is the limit"},
+		{"requests_per_source", "each of their sources makes %o; %e is what one person may make"},
+		{"request_growth", "%o arrive; %e is usual"},
+		{"similar_requests", "%o of the requests beyond the usual have the same size within two fifths; from %e on they are a script's"},
+		{"similar_responses", "%o of the responses beyond the usual have the same size within two fifths; from %e on the same is asked again and again"},
+		{"source_network", "%o of the packets come from one network, %n"},
+		{"query_rate", "%o arrive; %e is the limit"},
+		{"query_growth", "%o arrive; %e is usual"},
+		{"queries_unanswered", "%o of the questions get no answer; up to %e are left by no name server in order"},
+		{"idle_connections", "%o are held open with nothing going on; %e is the limit"},
+		{"idle_growth", "%o are held open idle; %e is usual"},
+		{"handshake_only", "%o of the new connections stop after the handshake; up to %e is usual"},
 		{"small_packets", "the mean packet had %o; less than %e counts as small"},
 		{"volume_anomaly", "%o arrived; %e is usual at that hour"},
 		{"reflection", "%o of the packets came from the port of one service that reflects"},

@@ -17,7 +17,7 @@ const RingSeconds = 320
 // Config bounds a Tracker. Raising a bound costs memory as stated.
 type Config struct {
 	MaxDevices     int            `yaml:"max_devices"`      // about 0.8 KiB each
-	MaxHot         int            `yaml:"max_hot"`          // devices with one-second bins: about 46 KiB each, up to 60 KiB under attack, and 38 KiB more of those that were lively
+	MaxHot         int            `yaml:"max_hot"`          // devices with one-second bins: about 46 KiB each, up to 60 KiB under attack, 38 KiB more of those that were lively, 18 KiB of a busy web or name server
 	MaxUploads     int            `yaml:"max_uploads"`      // devices whose uploads are followed: about 7 KiB each
 	MaxContacts    int            `yaml:"max_contacts"`     // devices whose peers and services of the hour are listed: about 4 KiB each
 	MaxPrefixes    int            `yaml:"max_prefixes"`     // blocks of addresses (/24 of IPv4, /48 of IPv6) whose packets are counted: 32 bytes each

@@ -42,13 +42,19 @@ type Host struct {
 
 	Addr   flow.Addr
 	slices [sketch10]slice
-	tops   [2]tops // the open minute and the one before
-	minute int64   // of tops[0]
-	sent   sentTo  // to whom it sends
-	held   held    // connections that others keep open at it
-	since  int64   // Unix second from which its seconds are known
+	tops   [2]tops   // the open minute and the one before
+	minute int64     // of tops[0]
+	sent   sentTo    // to whom it sends
+	held   held      // requests that others keep open at it
+	idle   held      // connections likewise, see HeldIdle
+	web    *Requests // what is asked of its web server; nil: nothing worth following was
+	dns    *Requests // likewise of its name server
 	nears  *closeups
-	_      [32]byte // whole cache lines: hosts lie side by side
+
+	since   int64 // Unix second from which its seconds are known
+	watched int64 // Unix second from which anything of it would have been seen
+
+	_ [32]byte // whole cache lines: hosts lie side by side
 }
 
 type slice struct {
@@ -77,7 +83,8 @@ func (t *tops) reset() {
 }
 
 // start makes the slot ready for a device at second now.
-func (h *Host) start(addr flow.Addr, dev int32, now int64) {
+func (h *Host) start(addr flow.Addr, dev int32, now, watched int64) {
+	h.watched = watched
 	h.Addr, h.dev, h.used, h.dirty, h.since, h.touched = addr, dev, true, false, now, now
 	h.revised = now
 	h.ring.reset()
@@ -93,7 +100,10 @@ func (h *Host) start(addr flow.Addr, dev int32, now int64) {
 	}
 	h.minute, h.ranked = now/60, 0
 	h.sent.reset(now)
-	h.held.reset()
+	h.held.reset(watched)
+	h.idle.reset(watched)
+	h.web.reset(watched)
+	h.dns.reset(watched)
 }
 
 // piece is the part of one flow that a tracker adds, its times already clamped.
@@ -119,7 +129,7 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 		return
 	}
 	if p.last-p.first >= heldSeconds {
-		h.held.add(d, p, now)
+		h.hold(d, p, now)
 	}
 	if d == Out {
 		if s.flows[Out] > sendingFlows || p.packets >= rankBig {
@@ -128,10 +138,12 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 		if h.near != nil && p.class == flow.UDP {
 			h.near.answered(p)
 		}
+		h.answer(p)
 		return
 	}
 	if h.lively(p, now) {
 		h.sketch(p, now)
+		h.request(p, now)
 	}
 	if h.near != nil {
 		h.near.add(p, now)
@@ -161,6 +173,9 @@ func (h *Host) book(d Direction, p *piece, now int64) *second {
 	s.flows[d] += int32(p.flows)
 	if asked {
 		s.asked[d] += int32(p.flows)
+		if p.class == flow.TCPSynAck {
+			h.open(d, p, now)
+		}
 	}
 	h.book10(d, p, now)
 	h.rate = p.rate

@@ -107,7 +107,7 @@ func (t *Tracker) heat(slot int32, packets uint64) int32 {
 	h := t.hot[i]
 	t.nears.give(h)
 	h.nears = &t.nears
-	h.start(d.addr, slot, t.now)
+	h.start(d.addr, slot, t.now, t.begun)
 	return i
 }
 

@@ -24,7 +24,7 @@ type Prefix struct {
 
 // begin makes the place ready for a prefix.
 func (x *Prefix) begin(net netip.Prefix, c *count, now int64) {
-	x.start(flow.AddrFrom(net.Addr()), -1, now)
+	x.start(flow.AddrFrom(net.Addr()), -1, now, now)
 	x.Net, x.count, x.lively = net, c, now
 	x.spread.reset(net.Bits() < blockBits(net))
 }

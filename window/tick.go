@@ -137,7 +137,7 @@ func (t *Tracker) Jump(now int64) {
 		}
 	}
 	t.dirtyHot = t.dirtyHot[:0]
-	t.now = max(now, 1)
+	t.now, t.begun = max(now, 1), 0
 }
 
 // Far reports whether second s lies so far ahead that Jump is called for.

@@ -43,6 +43,7 @@ type Tracker struct {
 	cfg      Config
 	critical *bart.Lite // nil: no network is
 	now      int64      // newest second ticked or seen in a batch
+	begun    int64      // first second with records since the start or a long silence
 	dev      devices
 	nets     []netSums // by network, of the newest closed minute
 	hot      []*Host
@@ -102,6 +103,9 @@ func (t *Tracker) Idle() bool { return len(t.hot) == len(t.hotIdx) && t.prefixes
 // second, now; marks and sampling are already applied. When owner is not nil it
 // tells for the hash of an address whether it belongs to this shard.
 func (t *Tracker) Add(b *flow.Batch, from, to int, owner func(hash uint64) bool) {
+	if t.begun == 0 {
+		t.begun = t.now
+	}
 	for ; from < to; from += block {
 		t.addBlock(b, from, min(block, to-from), owner)
 	}

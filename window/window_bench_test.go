@@ -110,3 +110,37 @@ func BenchmarkAddQuiet(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWeb books connections to busy web servers and their responses: what is
+// followed of requests comes on top.
+func BenchmarkWeb(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprintf("%d servers", n), func(b *testing.B) {
+			tr := newTracker(b, nil)
+			r := rand.New(rand.NewPCG(1, 1))
+			batches := make([]*flow.Batch, 4096)
+			for i := range batches {
+				batches[i] = flow.NewBatch(24)
+				for range 12 {
+					x := rec(t0, t0, 8, 900+uint64(r.IntN(900)))
+					x.Proto, x.DstPort, x.SrcPort, x.TCPFlags = flow.ProtoTCP, 443, uint16(32768+r.IntN(20000)), flow.SYN|flow.ACK|flow.PSH|flow.FIN
+					x.Dst = flow.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(n))})
+					x.Src = flow.AddrFrom4([4]byte{192, 0, byte(r.Uint32()), byte(r.Uint32())})
+					batches[i].Append(&x)
+					x.Src, x.Dst, x.SrcPort, x.DstPort, x.Mark = x.Dst, x.Src, x.DstPort, x.SrcPort, flow.SrcInternal
+					batches[i].Append(&x)
+				}
+			}
+			for _, x := range batches {
+				tr.Add(x, 0, 24, nil)
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				tr.Add(batches[i%len(batches)], 0, 24, nil)
+				i++
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(i*24), "ns/flow")
+		})
+	}
+}

@@ -22,6 +22,7 @@ type horizon struct {
 func horizons() [3]horizon { return [3]horizon{{1, 3}, {5, 1}, {60, 1}} }
 
 const (
+	known    = 90   // seconds after its end for which is known whole what a burst was made of and by whom: later it would only blur
 	lull     = 3    // seconds under the signal that do not end a burst
 	edge     = 0.1  // share of the peak from which a second belongs to a burst
 	z99      = 2.33 // one-sided 99 % quantile of the normal distribution
@@ -51,9 +52,11 @@ type burst struct {
 	byConns   bool                    // the unanswered-connections gate holds
 	pps       float64                 // attack packets per second over the horizon that fired
 	conns     float64
+	surging   float64 // unanswered connections per second of a surge; 0 = none
 	reflector port
 	reflected float64 // share of UDP packets from the reflector's port
 	service   float64 // share of SYN-ACKs from the ports of services
+	questions bool    // most of the UDP is questions to a name server
 	fragments float64 // fragments per second
 }
 
@@ -62,20 +65,22 @@ type volume struct{ packets, bytes, flows float64 }
 
 // judge looks for a burst that reaches into the revised seconds and passes a gate:
 // first by unanswered connections alone, since a busy service is over every limit
-// of packets all day, and its burst would begin with the day; then by all.
+// of packets all day, and its burst would begin with the day; then by all. Between
+// the two it looks for what changed within seconds, see surge.
 func (d *Detector) judge(w *window.Window, h *window.Host, dir window.Direction) (c burst, ok bool) {
 	l := d.limits(h.Addr, w.At(), dir)
 	d.goesOn(w, detect.HostSubject(h.Addr), dir, &l)
 	if dir == window.Out && !d.few(h, dir) {
 		return c, false // many targets: a service, or a scan
 	}
-	for _, packets := range [...]bool{false, true} {
+	for look := range looks {
 		c = burst{dir: dir, limits: l}
-		at, over := d.signal(h, &c, packets)
+		at, over := d.look(look, h, &c)
 		if !over {
 			continue
 		}
-		if d.extent(&c, at); c.seconds() < l.hold {
+		d.extent(&c, at)
+		if c.seconds() < l.hold || d.s.N-1-c.to > known {
 			continue
 		}
 		d.split(h, &c)
@@ -129,6 +134,16 @@ func (d *Detector) signal(h *window.Host, c *burst, packets bool) (at int, ok bo
 		}
 	}
 	return at, ok
+}
+
+// looks is in how many ways seconds are looked at.
+const looks = 3
+
+func (d *Detector) look(n int, h *window.Host, c *burst) (at int, ok bool) {
+	if n == 1 {
+		return d.surge(h, c)
+	}
+	return d.signal(h, c, n == 2)
 }
 
 func (d *Detector) value(i int) float64 { return d.x[i+1] - d.x[i] }

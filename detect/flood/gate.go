@@ -20,6 +20,10 @@ func (d *Detector) gates(h *window.Host, c *burst) bool {
 			continue
 		}
 		attack += k.packets / s.times
+		if c.surges(s) {
+			k.asked, k.open = max(k.asked, c.surging), true
+			continue
+		}
 		conns := d.sure(k.asked, h.Rate(), c.seconds())
 		// A busy service always has some unanswered connections: a fifth of the answered ones is no sign.
 		k.open = s.conns && conns > max(c.limits.conns, k.answered/5) ||

@@ -46,6 +46,12 @@ func raw(proto uint8, flows, packets, bytes, sources int) traffic {
 // shop is what must never be found, and what must not hide an attack.
 func shop() traffic { return answered(tcp(whole, 500, 8).sized(300), 10, whole) }
 
+func questions(n int) traffic {
+	x := raw(flow.ProtoUDP, n, 1, 80, n)
+	x.port = 53
+	return x
+}
+
 func fragments(x traffic) traffic {
 	x.mark, x.srcPort, x.port = flow.Fragment, 0, 0
 	return x
@@ -112,6 +118,9 @@ func TestVectors(t *testing.T) {
 		"fragments without TCP headers":    {[]traffic{fragments(tcp(0, 5000, 2).sized(1400)), fragments(tcp(0, 5000, 2).sized(1400))}, "fragment_flood"},
 		"amplification, mostly fragments":  {[]traffic{{proto: flow.ProtoUDP, flows: 600, packets: 10, bytes: 1480, sources: 600, srcPort: 53, port: 4444}, fragments(raw(flow.ProtoUDP, 600, 30, 1400, 600))}, "dns_amplification"},
 		"file service over UDP, fragments": {[]traffic{answered(fragments(raw(flow.ProtoUDP, 10, 2000, 1400, 2)), 400, 0)}, ""},
+
+		"questions, of which few are answered":      {[]traffic{questions(12_000), answered(questions(1500), 1, 0)}, "dns_query_flood"},
+		"the same at a device that answers nothing": {[]traffic{questions(12_000)}, "udp_flood"},
 
 		"isakmp amplification":              {[]traffic{{proto: flow.ProtoUDP, flows: 600, packets: 1, bytes: 200, sources: 600, srcPort: 4500, port: 4444}}, "isakmp_amplification"},
 		"three vectors":                     {[]traffic{tcp(flow.SYN, 9000, 1), tcp(flow.ACK, 9000, 1), raw(flow.ProtoUDP, 300, 30, 500, 300)}, "mixed"},

@@ -82,6 +82,7 @@ func (d *Detector) services(h *window.Host, c *burst) {
 	if c.reflected < 0.5 {
 		c.reflector = port{}
 	}
+	c.questions = udp > 0 && d.toNames(h, c)
 }
 
 // vectors names the kinds that are left, strongest first.
@@ -126,6 +127,9 @@ func (c *burst) name(s *signature, total float64) string {
 	case flow.UDP:
 		if c.reflector.name != "" { // large answers come in fragments
 			return c.reflector.name + "_amplification"
+		}
+		if c.questions && 2*c.fragments < total {
+			return "dns_query_flood"
 		}
 	case flow.TCPSyn, flow.TCPAck, flow.TCPRst, flow.TCPFin, flow.TCPXmas, flow.TCPNull, flow.TCPSession:
 		return s.vector // a header that shows flags is no later fragment

@@ -35,7 +35,7 @@ func play(t *testing.T, all ...clients) (out []detect.Finding) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig())
+	d, err := New(DefaultConfig(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestSlowRequests(t *testing.T) {
 		if !tc.found {
 			continue
 		}
-		f := out[len(out)-1]
+		f := out[0]
 		if f.Vector != "slow_http" || f.Kind != "ddos" || f.Severity.Rank() < detect.High.Rank() || f.Started.Unix() != t0+60*11 {
 			t.Errorf("%s: %+v", name, f)
 		}
@@ -132,7 +132,7 @@ func TestQuietAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig())
+	d, err := New(DefaultConfig(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
