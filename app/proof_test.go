@@ -3,7 +3,6 @@
 package app
 
 import (
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -44,12 +43,6 @@ func proven() []claim {
 		{"outbound-flood6", []string{"syn_flood"}},
 		{"mixed-flood", []string{"syn_flood", "udp_flood"}},
 		{"mixed-flood6", []string{"syn_flood", "udp_flood"}},
-	}
-}
-
-// awaited lists those that no detector finds yet; TIDEWATCH_ACCURACY=1 tries them.
-func awaited() []claim {
-	return []claim{
 		{"carpet", []string{"udp_flood"}},
 		{"carpet6", []string{"udp_flood"}},
 		{"http-flood", []string{"http_flood"}},
@@ -68,11 +61,7 @@ const exported = 17 * time.Second
 // Each attack is one incident, about the right host or network and with all of its
 // vectors, and is open within two seconds of its first flows.
 func TestAttacks(t *testing.T) {
-	claims := proven()
-	if os.Getenv("TIDEWATCH_ACCURACY") == "1" {
-		claims = append(claims, awaited()...)
-	}
-	for _, c := range claims {
+	for _, c := range proven() {
 		t.Run(c.scenario, func(t *testing.T) {
 			floods, acts := attackOn(t, c.scenario, 2*time.Minute)
 			subject := acts[0].Subject.String()
@@ -121,21 +110,14 @@ func innocent() []lookAlike {
 		{"backup-window", 0},
 		{"backup-window", 50 * time.Second},
 		{"flash-crowd", 5 * time.Minute},
+		{"port-scan", 2 * time.Minute},
+		{"port-scan6", 2 * time.Minute},
 	}
-}
-
-// suspected lists those that raise an alarm still; TIDEWATCH_ACCURACY=1 tries them.
-func suspected() []lookAlike {
-	return []lookAlike{{"port-scan", 2 * time.Minute}, {"port-scan6", 2 * time.Minute}}
 }
 
 // What only looks like an attack gives none above low.
 func TestLookAlikes(t *testing.T) {
-	all := innocent()
-	if os.Getenv("TIDEWATCH_ACCURACY") == "1" {
-		all = append(all, suspected()...)
-	}
-	for _, tc := range all {
+	for _, tc := range innocent() {
 		floods, acts := attackOn(t, tc.scenario, tc.lasts)
 		if len(acts) == 0 || !acts[0].MustNotAlert {
 			t.Errorf("%s: the truth is %+v", tc.scenario, acts)

@@ -18,11 +18,12 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [67]phrase {
+func phrases() [68]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
 		{"packet_rate_learned", "the limit is the configuration's; its past explains up to %e"},
+		{"rate_excess", "that is %o times the limit; from %e times on it counts"},
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
 		{"unique_sources", "%o sent it; more than %e counts as many"},
 		{"focused_ports", "only %o addressed; up to %e count as few"},

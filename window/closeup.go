@@ -3,6 +3,7 @@
 package window
 
 import (
+	"math"
 	"net/netip"
 
 	"tidewatch/flow"
@@ -22,8 +23,9 @@ type closeup struct {
 	// One cache line that every flow reads.
 	least              [strata]float64 // what a priority must exceed to enter the running picture's samples
 	suspected          int64           // last Unix second of suspicion; see Tracker.Suspect
+	largest            [2]uint32       // no source with a larger key enters the running picture
 	now, before, usual uint8           // places of the pictures
-	_                  [29]byte
+	_                  [21]byte
 
 	pictures [3]picture
 	known    known
@@ -59,6 +61,7 @@ func (x *closeups) take(now int64) (c *closeup) {
 	}
 	c.now, c.before, c.usual = 0, 1, 2
 	c.pictures[0].minute = now / 60
+	c.largest = [2]uint32{math.MaxUint32, math.MaxUint32}
 	return c
 }
 
@@ -73,7 +76,9 @@ func (x *closeups) give(h *Host) {
 // add notes one inbound flow.
 func (c *closeup) add(p *piece, now int64) {
 	n := &c.pictures[c.now]
-	n.sources[sourcesOf(p.class)].add(p, uint8(now%60), &c.known)
+	if k := sourcesOf(p.class); keyOf(p) <= c.largest[k] && n.sources[k].add(p, uint8(now%60), &c.known) {
+		c.largest[k] = n.sources[k].largest()
+	}
 	if p.class == flow.TCPSession { // only who completes connections is there under that address
 		c.known.learn(p.srcHash)
 	}
@@ -85,7 +90,10 @@ func (c *closeup) add(p *piece, now int64) {
 
 // touch reads what add changes.
 func (c *closeup) touch(p *piece) uint64 {
-	sum := uint64(c.pictures[c.now].sources[sourcesOf(p.class)][p.srcHash>>26%buckets].key) + uint64(c.least[0])
+	sum := uint64(c.now)
+	if k := sourcesOf(p.class); keyOf(p) <= c.largest[k] {
+		sum += uint64(c.pictures[c.now].sources[k][p.srcHash>>26%buckets].key)
+	}
 	if p.class == flow.TCPSession {
 		sum += c.known.fresh[uint32(p.srcHash)%knownBits/64]
 	}
@@ -113,7 +121,7 @@ func (c *closeup) turn(h *Host, minute int64) {
 	}
 	c.before, c.now = c.now, free
 	c.pictures[free] = picture{minute: minute + 1}
-	c.least = [strata]float64{}
+	c.least, c.largest = [strata]float64{}, [2]uint32{math.MaxUint32, math.MaxUint32}
 }
 
 // Suspect tells that a device is under attack, as of now: what is learned of it is

@@ -38,9 +38,25 @@ type sourceSlot struct {
 	addr  flow.Addr
 }
 
-// add notes a flow that was received in a second of the minute.
-func (s *sources) add(p *piece, at uint8, k *known) {
-	key := uint32(p.srcHash>>32) | 1
+// keyOf is what a source is sampled by, never 0.
+func keyOf(p *piece) uint32 { return uint32(p.srcHash>>32) | 1 }
+
+// largest is the largest key of all buckets: of a device with many sources nearly all
+// have a larger one, and are done with. While a bucket is empty any key may enter.
+func (s *sources) largest() (key uint32) {
+	for i := range s {
+		if s[i].key == 0 {
+			return math.MaxUint32
+		}
+		key = max(key, s[i].key)
+	}
+	return key
+}
+
+// add notes a flow that was received in a second of the minute. It reports whether
+// its source is new in the sample.
+func (s *sources) add(p *piece, at uint8, k *known) (fresh bool) {
+	key := keyOf(p)
 	e := &s[p.srcHash>>26%buckets]
 	switch {
 	case e.key == key && e.addr == *p.src:
@@ -48,12 +64,14 @@ func (s *sources) add(p *piece, at uint8, k *known) {
 			e.flows++
 		}
 	case e.key == 0 || key < e.key:
+		fresh = true
 		*e = sourceSlot{key: key, addr: *p.src, flows: 1, known: k.has(p.srcHash)}
 	default:
-		return
+		return false
 	}
 	e.asn, e.class, e.at = p.srcAS, p.class, at
 	e.size = uint16(min(p.bytes/max(p.packets, 1), math.MaxUint16))
+	return fresh
 }
 
 // Source is one of a sample of those who sent to a device.

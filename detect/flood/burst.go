@@ -12,14 +12,14 @@ import (
 )
 
 // A horizon is an average over some seconds that must exceed its limit by a
-// factor: a huge attack fires within a second, one slightly over the line
-// within five, one that pulses within a minute.
+// factor: a huge attack fires within a second, one half over the line within two, one
+// slightly over it within five, one that pulses within a minute.
 type horizon struct {
 	seconds int
 	factor  float64
 }
 
-func horizons() [3]horizon { return [3]horizon{{1, 3}, {5, 1}, {60, 1}} }
+func horizons() [4]horizon { return [4]horizon{{1, 3}, {2, 1.25}, {5, 1}, {60, 1}} }
 
 const (
 	known    = 90   // seconds after its end for which is known whole what a burst was made of and by whom: later it would only blur

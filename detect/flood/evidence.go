@@ -87,6 +87,13 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 			add("packet_rate_learned", c.pps, l.learned, "packets/s", 0)
 		}
 	}
+	switch excess := c.pps / c.limits.pps; {
+	case !c.byRate:
+	case excess >= 10:
+		add("rate_excess", excess, 3, "ratio", 0.4)
+	case excess >= 3:
+		add("rate_excess", excess, 3, "ratio", 0.2)
+	}
 	if c.byConns {
 		add("connection_rate", c.conns, c.limits.conns, "connections/s", 0.3)
 	}
@@ -97,7 +104,7 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 		share := d.onTargets(h)
 		add("focused_targets", share, 0, "share", 0.2)
 		m.TopDestinationShare = share
-	} else if m.Ports <= d.cfg.Ports {
+	} else if m.Ports <= d.cfg.Ports && (m.Ports > 0 || !c.ported()) { // of 0 nothing is known
 		add("focused_ports", float64(m.Ports), float64(d.cfg.Ports), "ports", 0.2)
 	}
 	// Of the attack alone: a shop's pages do not make its SYNs larger.
@@ -122,6 +129,18 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 	if !c.blind && d.atMost(answered, h.Rate(), c.seconds()) < asked/10 {
 		add("unanswered", 1-answered/asked, 0.1, "share", 0.2)
 	}
+}
+
+// ported reports whether most of the attack is of protocols that have ports.
+func (c *burst) ported() bool {
+	var ported, all float64
+	for i, s := range signatures() {
+		all += c.kinds[i].packets
+		if s.class == flow.UDP || s.class.IsTCP() {
+			ported += c.kinds[i].packets
+		}
+	}
+	return 2*ported > all
 }
 
 // meanPacket is the mean size of the attack's packets in bytes.

@@ -28,6 +28,7 @@ func (d *Detector) gates(h *window.Host, c *burst) bool {
 		// A busy service always has some unanswered connections: a fifth of the answered ones is no sign.
 		k.open = s.conns && conns > max(c.limits.conns, k.answered/5) ||
 			s.class == flow.UDP && c.reflected >= 0.8 && conns > c.limits.conns
+		k.open = k.open && !d.scanned(h, c, s, k)
 	}
 	over := d.sure(attack, h.Rate(), c.seconds()) > c.limits.pps*0.999
 	for i := range c.kinds {
@@ -44,4 +45,23 @@ func (d *Detector) gates(h *window.Host, c *burst) bool {
 		}
 	}
 	return c.byRate || c.byConns
+}
+
+const (
+	// floodSyns is from how many unanswered connections/s on to one device they hurt it,
+	// whatever they are meant for. Scanners that do not want to be told keep below.
+	floodSyns = 1000
+	// scanPorts is how many ports each source must try: who floods a service knocks at one.
+	scanPorts = 10
+)
+
+// scanned reports whether connections that nothing answers are a scan of the device's
+// ports: few sources, each of which tries many ports once or a few times.
+func (d *Detector) scanned(h *window.Host, c *burst, s *signature, k *kind) bool {
+	if s.class != flow.TCPSyn || c.dir == window.Out || h.Rate() > 1 || k.asked >= floodSyns {
+		return false
+	}
+	from, to := c.recent(d.s.First)
+	sources, ports := h.Distinct(from, to)
+	return ports > scanPorts*max(sources, 1) && scanPorts*float64(ports) > k.asked*float64(to-from+1)
 }
