@@ -34,7 +34,7 @@ func TestCarpetIsOneIncident(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := flow.NewBatch(4096)
-			for s := range int64(150) {
+			for s := range int64(210) {
 				at := (1_700_000_000 + s) * second
 				add := func(r flow.Record) {
 					r.Received, r.Start, r.End, r.Sampling = at+second/2, at, at+second/4, 1

@@ -129,7 +129,7 @@ func TestLookAlikes(t *testing.T) {
 }
 
 // An attack that pauses for 20 s is one incident that is never resolved between
-// its pulses; it is resolved when a minute has passed after its last flows were
+// its pulses; it is resolved when its quiet time has passed after its last flows were
 // exported; and the one an hour later is another that names it.
 func TestPulsingFlood(t *testing.T) {
 	floods, acts := attackOn(t, "pulsing-flood", 160*time.Second) // ends with a pulse

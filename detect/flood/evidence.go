@@ -78,24 +78,25 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 		f.Score = detect.Plus(f.Score, weight)
 	}
 	m := &f.Metrics
+	l := &c.limits
 	if c.byRate {
-		add("packet_rate", c.pps, c.limits.pps, "packets/s", 0.4)
-		switch l := &c.limits; { // the other one of floor and past
+		add("packet_rate", c.pps, l.alarm, "packets/s", 0.4)
+		switch { // the other one of floor and past
 		case l.learned > l.floor:
 			add("packet_rate_floor", c.pps, l.floor, "packets/s", 0)
 		case l.learned > 0:
 			add("packet_rate_learned", c.pps, l.learned, "packets/s", 0)
 		}
 	}
-	switch excess := c.pps / c.limits.pps; {
+	switch excess := c.pps / l.alarm; {
 	case !c.byRate:
 	case excess >= 10:
-		add("rate_excess", excess, 3, "ratio", 0.4)
+		add("rate_excess", excess, 3, "", 0.4)
 	case excess >= 3:
-		add("rate_excess", excess, 3, "ratio", 0.2)
+		add("rate_excess", excess, 3, "", 0.2)
 	}
 	if c.byConns {
-		add("connection_rate", c.conns, c.limits.conns, "connections/s", 0.3)
+		add("connection_rate", c.conns, l.alarmConns, "connections/s", 0.3)
 	}
 	if m.Sources > d.cfg.Sources {
 		add("unique_sources", float64(m.Sources), float64(d.cfg.Sources), "addresses", 0.3)

@@ -20,7 +20,7 @@ func (d *Detector) gates(h *window.Host, c *burst) bool {
 			continue
 		}
 		attack += k.packets / s.times
-		if c.surges(s) {
+		if c.surges(s) && !d.scanned(h, c, s, k) {
 			k.asked, k.open = max(k.asked, c.surging), true
 			continue
 		}

@@ -153,7 +153,9 @@ func (g *Group) validate() error {
 // limits are the floors raised by what the device's past explains, and lowered
 // while an attack goes on.
 type limits struct {
-	pps, conns float64
+	pps, conns float64 // from which on an attack is found, or goes on
+	alarm      float64 // packets/s from which on one is found
+	alarmConns float64 // likewise of unanswered connections/s
 	floor      float64 // packets/s that the configuration demands
 	learned    float64 // packets/s that the past explains; 0 = it says nothing
 	usual      float64 // packets/s of the busiest five minutes, 99 of 100 days
@@ -217,6 +219,7 @@ const memory = 60
 // goesOn lowers the limits to the stop level while an attack goes on, so that one
 // that sways about its limit does not end with each sway.
 func (d *Detector) goesOn(w *window.Window, on netip.Prefix, dir window.Direction, l *limits) {
+	l.alarm, l.alarmConns = l.pps, l.conns
 	if last, ok := d.running[running{on, dir}]; ok && w.Now-last <= memory {
 		l.pps, l.conns = l.stop*l.pps, l.stop*l.conns
 	}
