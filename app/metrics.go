@@ -100,6 +100,9 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		lost["hot_refused"] += l.HotRefused
 		lost["upload_forgotten"] += l.UploadsForgotten
 		lost["contacts_refused"] += l.ContactsRefused
+		lost["probes_forgotten"] += l.ProbesForgotten
+		lost["probes_refused"] += l.ProbesRefused
+		lost["tries_spared"] += l.TriesSpared
 		_, r = s.habits.Counts()
 		lost["habits_refused"] += r
 		lost["late"] += l.Late

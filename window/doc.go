@@ -18,6 +18,10 @@
 //     one second found none, only busier ones look for one until the next.
 //   - uploading devices: Config.MaxUploads; the longest idle is forgotten.
 //   - devices with contacts: Config.MaxContacts; a newcomer must wait for the hour's end.
+//   - devices with attempts in vain: Config.MaxProbes, and as many that others outside
+//     try; the longest idle of a sample is forgotten, or the newcomer refused when none
+//     was idle for ten minutes. Of each the most tried ports and peers are kept, eight of
+//     a span; the rest is sketched (6.5 %).
 //   - seconds reach back RingSeconds; an older share of a flow goes to minutes,
 //     older than eight minutes to hours, older than two hours to nothing but a counter.
 //   - distinct counts are exact up to 16 and then estimates with an error of

@@ -100,6 +100,7 @@ type piece struct {
 	start, end            int64 // Unix nanoseconds
 	bytes, packets, flows uint64
 	class                 flow.Class
+	trial                 Trial
 	mark                  flow.Mark
 	proto                 uint8
 	srcPort, dstPort      uint16

@@ -89,7 +89,7 @@ func (t *Tracker) openMinute() {
 			d.hours[t.win.Closed&1] = hour{}
 		}
 		if hourOpens {
-			d.upHour = 0
+			d.upHour, d.tried = 0, [2]uint8{}
 			if d.touched < t.now-idleKeep {
 				t.dropDevice(i)
 			}
@@ -103,7 +103,11 @@ func (t *Tracker) openMinute() {
 	for _, u := range t.ups {
 		u.dirty = false
 	}
+	if t.win.Hour {
+		t.usualPorts()
+	}
 	t.openContacts()
+	t.openProbes()
 }
 
 // Jump starts the bins afresh at second now: at the very first record, and
@@ -114,6 +118,7 @@ func (t *Tracker) Jump(now int64) {
 		if t.dev.live(d) {
 			d.now, d.minutes, d.hours, d.upHour = Sums{}, [minutes]Sums{}, [2]hour{}, 0
 			d.lull.now, d.lull.longest = 0, 0
+			t.unprobe(d)
 		}
 	}
 	for i, h := range t.hot {
@@ -126,6 +131,7 @@ func (t *Tracker) Jump(now int64) {
 			t.estrange(int32(i))
 		}
 	}
+	clear(t.swept)
 	t.dirtyHot = t.dirtyHot[:0]
 	t.now = max(now, 1)
 }
