@@ -35,6 +35,8 @@ type Probes struct {
 	dir    Direction
 	rate   uint32
 	minute uint32            // attempts in the running minute
+	rates  [8]perSecond      // packets of attempts, by second
+	burst  bool              // a minute of it held as many as are noted of a target
 	usual  [triedKept]usedBy // of the hour before, see Window.Answered
 
 	spans [NumSpans][2]tries
@@ -47,6 +49,29 @@ type usedBy struct {
 	n    uint8
 }
 
+// rateSamples is how many sampled packets tell a rate, to a third.
+const rateSamples = 10
+
+// perSecond counts the packets that were sent in one Unix second.
+type perSecond struct{ stamp, packets, samples uint32 }
+
+// began counts the packets of an attempt in the second in which it began, and returns how
+// many there are. Exports bring some seconds at once, and in any order.
+func (p *Probes) began(x *piece) uint32 {
+	if x.mark&flow.NoTime != 0 {
+		return 0
+	}
+	r := &p.rates[x.first%int64(len(p.rates))]
+	if stamp := uint32(x.first); r.stamp != stamp {
+		*r = perSecond{stamp: stamp}
+	}
+	r.packets += uint32(min(max(1, x.packets/uint64(x.last-x.first+1)), 1<<20))
+	if r.samples++; x.rate > 1 && r.samples < rateSamples {
+		return 0
+	}
+	return r.packets
+}
+
 // tries is one generation.
 type tries struct {
 	stamp       int64 // Unix time / length of a generation
@@ -55,6 +80,7 @@ type tries struct {
 	refused     uint32 // RSTs that came back
 	answered    uint32 // SYNs and ACKs that came back and led to nothing
 	attempts    uint32 // all but logins
+	fastest     uint32 // most packets of them in one second
 	peers       tally
 	pairs       tally // of peer and port
 	allPorts    tally
@@ -111,6 +137,10 @@ func (p *Probes) note(what Trial, x *piece, now int64) {
 	if what < NumTrials && what != TryLogin {
 		p.minute++
 	}
+	rate := uint32(0)
+	if what < TryLogin {
+		rate = p.began(x)
+	}
 	for s := range NumSpans {
 		g := p.turn(s, now)
 		switch what {
@@ -128,6 +158,7 @@ func (p *Probes) note(what Trial, x *piece, now int64) {
 		default:
 			g.begin(what, x)
 			g.attempts++
+			g.fastest = max(g.fastest, rate)
 			g.peers.add(peer)
 			g.pairs.add(spread(port ^ peer))
 			g.allPorts.add(port)

@@ -14,6 +14,7 @@ const (
 	// A target of more than so many flows in a minute (100 a second) is a busy server or
 	// attacked; what scanners want of it drowns in that, and costs no time.
 	targetFlows = 6000
+	burstFlows  = targetFlows * 9 / 10
 	// Datagrams and echo requests are attempts in vain of a device that gets an answer to
 	// less than half of what it sends, beyond a handful in the running minute.
 	lonelyFlows = 25
@@ -123,7 +124,7 @@ func (t *Tracker) unprobe(dev *device) {
 func (t *Tracker) openProbes() {
 	for d := range t.probers {
 		for i, p := range t.probers[d].all {
-			p.dirty, p.minute = false, 0
+			p.dirty, p.burst, p.minute = false, p.burst || p.minute >= burstFlows, 0
 			if p.used && p.last < t.now-idleProbes {
 				p.used = false
 				t.dev.at(p.dev).probes[d] = 0

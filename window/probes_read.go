@@ -14,6 +14,7 @@ type Attempts struct {
 	First, Last         int64 // Unix seconds
 	By                  [NumTrials]uint64
 	Total               uint64  // all but logins
+	PerSecond           uint64  // most packets of them in one second; 0 where no times are told, or too few were sampled
 	Refused, Answered   uint64  // RSTs, and SYNs with ACK, that came back
 	Peers, Pairs, Ports uint64  // distinct; pairs of peer and port
 	TopPeers, TopPorts  []Tried // most attempts first
@@ -49,6 +50,10 @@ func (p *Probes) Rate() uint32 { return max(p.rate, 1) }
 // PerMinute is how many attempts were noted in the minute that ends.
 func (p *Probes) PerMinute() uint64 { return uint64(p.minute) }
 
+// Burst reports whether a minute of it held about as many attempts as are noted of a
+// target, which others went without.
+func (p *Probes) Burst() bool { return p.burst || p.minute >= burstFlows }
+
 // Some is the cheap first look: how many attempts, logins included, a span holds.
 func (p *Probes) Some(s Span, now int64) (n, logins uint64) {
 	for i := range p.spans[s] {
@@ -74,6 +79,7 @@ func (p *Probes) Read(s Span, now int64, a *Attempts) {
 			a.By[what] += uint64(n)
 		}
 		a.Total += uint64(g.attempts)
+		a.PerSecond = max(a.PerSecond, uint64(g.fastest))
 		a.Refused += uint64(g.refused)
 		a.Answered += uint64(g.answered)
 		peers.join(&g.peers)

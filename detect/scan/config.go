@@ -52,9 +52,12 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// A flood outranks a scan: from so many attempts a minute on (1000 a second) at one host
-// it is detect/flood's.
-const floodPerMinute = 60_000
+// A flood outranks a scan: what comes at one host at 1000 a second and more is
+// detect/flood's.
+const floodPerSecond, floodPerMinute = 1000, 60_000
+
+// floodSources are more than scan one host together in a day's burst.
+const floodSources = 1000
 
 // limits are those of a span.
 func (c *Config) limits(s window.Span) (hosts, ports uint64) {

@@ -45,13 +45,23 @@ func (d *Detector) scans(w *window.Window, p *window.Probes, s window.Span) (v v
 	if !d.believable(w, p) {
 		return v, false
 	}
-	if len(a.TopPeers) > 0 && p.PerMinute() < floodPerMinute && d.vertical(&v, ports) {
+	flood := d.floods(p)
+	if !flood && len(a.TopPeers) > 0 && d.vertical(&v, ports) {
 		return v, true
 	}
 	if d.horizontal(w, p, &v, hosts) {
 		return v, true
 	}
-	return v, s == window.Short && p.PerMinute() < floodPerMinute && d.hammers(p, &v)
+	return v, s == window.Short && !flood && d.hammers(p, &v)
+}
+
+// floods reports whether the attempts are an attack on one host, or were in some second.
+func (d *Detector) floods(p *window.Probes) bool {
+	a := &d.a
+	if a.PerSecond < floodPerSecond && p.PerMinute() < floodPerMinute {
+		return false
+	}
+	return len(a.TopPeers) > 0 && 2*a.TopPeers[0].Attempts >= a.Total
 }
 
 // believable leaves out what the export does not show. Under sampling an ordinary

@@ -120,7 +120,9 @@ func (d *Detector) victim(w *window.Window, p *window.Probes, out []detect.Findi
 	if n, _ := p.Some(window.Day, w.Now); n < ports || d.covered(w, w.ProberDevice(p).Network()) {
 		return out
 	}
-	if p.Read(window.Day, w.Now, &d.a); d.a.Ports >= ports {
+	p.Read(window.Day, w.Now, &d.a)
+	// A hundred a second from a thousand sources are a flood over many ports, too.
+	if d.a.Ports >= ports && d.a.PerSecond < floodPerSecond && (!p.Burst() || d.a.Peers < floodSources) {
 		out = append(out, d.scannedFinding(w, p))
 	}
 	return out
