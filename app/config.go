@@ -26,6 +26,7 @@ import (
 	"tidewatch/detect/outage"
 	"tidewatch/detect/peers"
 	"tidewatch/detect/ports"
+	"tidewatch/detect/scan"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/detect/webflood"
@@ -64,6 +65,7 @@ type Config struct {
 	Ports        ports.Config      `yaml:"ports"`
 	Upload       upload.Config     `yaml:"upload"`
 	OffHours     offhours.Config   `yaml:"offhours"`
+	Scan         scan.Config       `yaml:"scan"`
 	Incident     incident.Config   `yaml:"incident"`
 	Feedback     feedback.Config   `yaml:"feedback"`
 	API          api.Config        `yaml:"api"`
@@ -87,6 +89,7 @@ func DefaultConfig() Config {
 		DNSFlood: dnsflood.DefaultConfig(), Exhaustion: exhaustion.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
 		Outage: outage.DefaultConfig(),
 		Peers:  peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
+		Scan:     scan.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
@@ -158,6 +161,7 @@ func (c *Config) Validate() error {
 		{"ports", c.Ports.Validate()},
 		{"upload", c.Upload.Validate()},
 		{"offhours", c.OffHours.Validate()},
+		{"scan", c.Scan.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"feedback", c.Feedback.Validate()},
 		{"networks", c.Enrich.Validate()},

@@ -104,6 +104,9 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		lost["prefix_refused"] += l.PrefixesRefused
 		lost["hot_prefix_replaced"] += l.HotPrefixesReplaced
 		lost["hot_prefix_refused"] += l.HotPrefixesRefused
+		lost["probes_forgotten"] += l.ProbesForgotten
+		lost["probes_refused"] += l.ProbesRefused
+		lost["tries_spared"] += l.TriesSpared
 		_, r = s.habits.Counts()
 		lost["habits_refused"] += r
 		lost["late"] += l.Late

@@ -15,6 +15,7 @@ import (
 	"tidewatch/detect/offhours"
 	"tidewatch/detect/peers"
 	"tidewatch/detect/ports"
+	"tidewatch/detect/scan"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/detect/webflood"
@@ -34,6 +35,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Flood, out.Exfil, out.Volume = next.Flood, next.Exfil, next.Volume
 	out.WebFlood, out.DNSFlood, out.Exhaustion = next.WebFlood, next.DNSFlood, next.Exhaustion
 	out.Peers, out.Ports, out.Upload, out.OffHours = next.Peers, next.Ports, next.Upload, next.OffHours
+	out.Scan = next.Scan
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	out.Schedule, out.Identity = next.Schedule, next.Identity
 	return &out
@@ -99,6 +101,8 @@ func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 		return true, d.Configure(cfg.Upload)
 	case *offhours.Detector:
 		return true, d.Configure(cfg.OffHours)
+	case *scan.Detector:
+		return true, d.Configure(cfg.Scan)
 	}
 	return false, nil
 }

@@ -14,6 +14,7 @@ import (
 	"tidewatch/detect/offhours"
 	"tidewatch/detect/peers"
 	"tidewatch/detect/ports"
+	"tidewatch/detect/scan"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/detect/webflood"
@@ -58,6 +59,7 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	s := &shard{index: index, of: of, who: deps.who, planned: deps.planned.View(), shared: map[flow.Addr]*sharedHour{}}
 	wcfg.MaxContacts, wcfg.Networks = part(wcfg.MaxContacts, of), deps.layout
 	wcfg.MaxHotPrefixes = part(wcfg.MaxHotPrefixes, of)
+	wcfg.MaxProbes = part(wcfg.MaxProbes, of)
 	s.spoilt = make([]spoilt, deps.layout.Len())
 	bcfg := cfg.Baseline
 	bcfg.Holiday = s.planned.Holiday
@@ -116,7 +118,11 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours}
+	scans, err := scan.New(cfg.Scan, s.habits)
+	if err != nil {
+		return nil, err
+	}
+	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }

@@ -139,7 +139,7 @@ func (b *Book) Restore(incidents []Incident) error {
 		if err != nil {
 			return fmt.Errorf("restore incident %s: %w", inc.ID, err)
 		}
-		k := key{inc.Category, groupOf(inc.Category, inc.Kind), subject}
+		k := key{inc.Category, groupOf(inc.Category, inc.Kind, &inc.Top), subject}
 		if !inc.State.Active() && !closed {
 			// Only the next one of its cause asks for it.
 			if before, known := b.graves.byKey[k]; !known || before.ended.Before(inc.LastSeen) {
@@ -150,7 +150,7 @@ func (b *Book) Restore(incidents []Incident) error {
 		if b.byKey[k] != nil || b.active >= b.cfg.MaxOpen || closed && len(b.entries) >= 2*b.cfg.MaxOpen {
 			continue
 		}
-		e := &entry{inc: inc, key: k, quiet: b.quietOf(inc.Category, inc.Kind, inc.LastSeen.Sub(inc.Started)), unseen: true, noted: inc.Metrics}
+		e := &entry{inc: inc, key: k, quiet: b.quietOf(k, inc.Kind, inc.LastSeen.Sub(inc.Started)), unseen: true, noted: inc.Metrics}
 		e.totals.add(inc.LastSeen, &inc.Metrics)
 		e.born.second = inc.LastSeen.Unix() // the true second is not kept, and this is no earlier
 		for _, name := range append(slices.Clone(inc.Vectors), inc.Vector) {

@@ -45,7 +45,7 @@ func (q *Quiet) of(c detect.Category) time.Duration {
 type Config struct {
 	QuietAfter    Quiet         `yaml:"quiet_after"`
 	ReopenWithin  time.Duration `yaml:"reopen_within"`  // a resolved incident that comes back in this time goes on; raising it splits less
-	ReopenAnomaly time.Duration `yaml:"reopen_anomaly"` // likewise for baseline anomalies: a device that is odd in the morning and at noon has one story a day
+	ReopenAnomaly time.Duration `yaml:"reopen_anomaly"` // likewise for baseline anomalies and reconnaissance: a device that is odd, or scans, in the morning and at noon has one story a day
 	FoldWithin    time.Duration `yaml:"fold_within"`    // an anomaly that begins at most this long before an attack, or after its end, belongs to it
 	UpdateEvery   time.Duration `yaml:"update_every"`   // an incident under way is written out at least this often
 	UpdateGap     time.Duration `yaml:"update_gap"`     // growing peaks are noted at most this often; raising it makes timelines shorter
@@ -74,7 +74,7 @@ func DefaultConfig() Config {
 
 // reopenWithin is ReopenWithin for a category.
 func (c *Config) reopenWithin(of detect.Category) time.Duration {
-	if of == detect.BaselineAnomaly {
+	if of == detect.BaselineAnomaly || of == detect.Reconnaissance {
 		return max(c.ReopenWithin, c.ReopenAnomaly)
 	}
 	return c.ReopenWithin

@@ -89,7 +89,7 @@ func (b *Book) open(k key, f *detect.Finding, born birth, before string) {
 		return
 	}
 	subject, scope := subjectText(f.Subject)
-	e := &entry{key: k, quiet: b.quietOf(f.Category, f.Kind, f.Last.Sub(f.Started)), born: born}
+	e := &entry{key: k, quiet: b.quietOf(k, f.Kind, f.Last.Sub(f.Started)), born: born}
 	e.inc = Incident{
 		ID: newID(f, born), Category: f.Category, Kind: f.Kind, Subject: subject, Scope: scope,
 		Severity: f.Severity, CurrentSeverity: f.Severity, Score: f.Score, State: Open,
@@ -115,11 +115,18 @@ const hourly = 75 * time.Minute
 // daily is the quiet time of a change of level: it shows in some hours of each day.
 const daily = 49 * time.Hour
 
+// noise is the quiet time of what is scanned from outside: the internet pauses for hours
+// and has not stopped.
+const noise = 24 * time.Hour
+
 // quietOf is how long nothing must be seen before an incident is over that began
 // with a finding about so long a time.
-func (b *Book) quietOf(c detect.Category, kind string, span time.Duration) time.Duration {
+func (b *Book) quietOf(k key, kind string, span time.Duration) time.Duration {
+	c := k.category
 	quiet := b.cfg.QuietAfter.of(c)
 	switch {
+	case k.group == "scanned":
+		quiet = max(quiet, noise)
 	case kind == "level_shift":
 		quiet = max(quiet, daily)
 	case c == detect.BaselineAnomaly && span >= time.Hour:

@@ -21,17 +21,24 @@ type key struct {
 
 // groupOf separates kinds that share a category and a subject but not a cause: a
 // device that is attacked from one that attacks, too little traffic from too
-// much, and one operational trouble from another.
-func groupOf(c detect.Category, kind string) string {
+// much, one operational trouble from another, and what is scanned from what scans.
+func groupOf(c detect.Category, kind string, top *detect.Top) string {
 	switch {
+	case scanned(c, top):
+		return "scanned"
 	case kind == "ddos_outbound", kind == "silence", kind == "level_shift", c == detect.Operational:
 		return kind
 	}
 	return ""
 }
 
+// scanned reports whether others scan the subject: only then it has sources.
+func scanned(c detect.Category, top *detect.Top) bool {
+	return c == detect.Reconnaissance && len(top.Sources) > 0
+}
+
 func keyOf(f *detect.Finding) key {
-	return key{f.Category, groupOf(f.Category, f.Kind), f.Subject}
+	return key{f.Category, groupOf(f.Category, f.Kind, &f.Top), f.Subject}
 }
 
 // newID derives an id from what opened the incident. 80 bits of SHA-256 make a

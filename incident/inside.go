@@ -12,7 +12,7 @@ import (
 // within takes an attack on a host, or on a smaller prefix, as part of the attack on
 // the prefix around it, and reports whether it did: 256 attacked hosts are one incident.
 func (b *Book) within(f *detect.Finding) bool {
-	if f.Category != detect.DDoSAttack || groupOf(f.Category, f.Kind) != "" {
+	if f.Category != detect.DDoSAttack || groupOf(f.Category, f.Kind, &f.Top) != "" {
 		return false
 	}
 	p := b.around(f.Subject, detect.DDoSAttack)

@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [68]phrase {
+func phrases() [80]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -83,6 +83,18 @@ func phrases() [68]phrase {
 		{"new_ports", "%o used or offered for the first time on that day; up to %e are usual"},
 		{"new_services_offered", "%o offered to others for the first time"},
 		{"upload_bytes", "%o went out in about half a day; up to %e are usual"},
+		{"scanned_hosts", "%o were tried in vain; from %e on it counts as a scan"},
+		{"scanned_ports", "%o were tried in vain; from %e on it counts as a scan"},
+		{"answered_hosts", "with %o data was exchanged on that port; more than %e would excuse it"},
+		{"attempts_without_pause", "%o at one port of one host in a minute, all in vain; from %e on no program waits between them"},
+		{"kind_of_attempts", "%o of the attempts are of the kind %n"},
+		{"refused_attempts", "%o of the attempts were refused"},
+		{"login_sessions", "%o like failed logins with one service; from %e on it counts as guessing"},
+		{"login_succeeded", "a longer session of the same two followed after %o, as if a login had succeeded"},
+		{"usual_login", "the device had to do with that service on earlier days, so it is only listed"},
+		{"tried_ports", "%o of the device were tried from outside in the last half day to day; from %e on it is listed"},
+		{"tried_hosts", "%o were tried from outside in the last half day to day; from %e on it is listed"},
+		{"tried_by", "%o tried"},
 		{"idle_hour", "%o in five minutes of an hour at which the device never works"},
 		{"suppressed_findings", "%o found no room among the open incidents and are only counted"},
 		{"feedback", "the threshold is %o times as high %n"},
@@ -156,7 +168,7 @@ func (i *Incident) Title() string {
 
 func preposition(i *Incident) string {
 	switch {
-	case i.Kind == "ddos":
+	case i.Kind == "ddos", scanned(i.Category, &i.Top):
 		return "on"
 	case i.Category == detect.DataExfiltration, i.Category == detect.CommandControl,
 		i.Category == detect.Reconnaissance, i.Kind == "ddos_outbound":

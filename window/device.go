@@ -55,7 +55,9 @@ type device struct {
 	hours   [2]hour // by Unix hour, even and odd
 	lull    lull
 	net     uint16   // most specific network, see Networks
-	_       [34]byte // whole cache lines, or the next device would begin inside of one
+	tried   [2]uint8 // attempts in vain in the running hour by Direction, up to the first few, see try
+	probes  [2]int32 // by Direction: one more than the index of its record of attempts, 0 = none
+	_       [24]byte // whole cache lines, or the next device would begin inside of one
 }
 
 // minute returns the sums of minute i; running is the running one.

@@ -22,6 +22,10 @@
 //   - prefixes with seconds: Config.MaxHotPrefixes; as with busy devices.
 //   - uploading devices: Config.MaxUploads; the longest idle is forgotten.
 //   - devices with contacts: Config.MaxContacts; a newcomer must wait for the hour's end.
+//   - devices with attempts in vain: Config.MaxProbes, and as many that others outside
+//     try; the longest idle of a sample is forgotten, or the newcomer refused when none
+//     was idle for ten minutes. Of each the most tried ports and peers are kept, eight of
+//     a span; the rest is sketched (6.5 %).
 //   - seconds reach back RingSeconds; an older share of a flow goes to minutes,
 //     older than eight minutes to hours, older than two hours to nothing but a counter.
 //   - devices that were once lively (over 10 inbound flows or 1 000 packets in a second)

@@ -112,6 +112,7 @@ type piece struct {
 	start, end            int64 // Unix nanoseconds
 	bytes, packets, flows uint64
 	class                 flow.Class
+	trial                 Trial
 	mark                  flow.Mark
 	proto, flags          uint8
 	srcPort, dstPort      uint16

@@ -80,6 +80,7 @@ func (t *Tracker) dropDevice(i int32) {
 	if d.met >= 0 {
 		t.estrange(d.met)
 	}
+	t.unprobe(d)
 	t.dev.remove(i)
 }
 

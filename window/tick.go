@@ -90,7 +90,7 @@ func (t *Tracker) openMinute() {
 			d.hours[t.win.Closed&1] = hour{}
 		}
 		if hourOpens {
-			d.upHour = 0
+			d.upHour, d.tried = 0, [2]uint8{}
 			if d.touched < t.now-idleKeep {
 				t.dropDevice(i)
 			}
@@ -112,7 +112,11 @@ func (t *Tracker) openMinute() {
 			x.near.turn(&x.Host, next-1)
 		}
 	}
+	if t.win.Hour {
+		t.usualPorts()
+	}
 	t.openContacts()
+	t.openProbes()
 }
 
 // Jump starts the bins afresh at second now: at the very first record, and
@@ -123,6 +127,7 @@ func (t *Tracker) Jump(now int64) {
 		if t.dev.live(d) {
 			d.now, d.minutes, d.hours, d.upHour = Sums{}, [minutes]Sums{}, [2]hour{}, 0
 			d.lull.now, d.lull.longest = 0, 0
+			t.unprobe(d)
 		}
 	}
 	for i, h := range t.hot {
@@ -136,6 +141,7 @@ func (t *Tracker) Jump(now int64) {
 			t.estrange(int32(i))
 		}
 	}
+	clear(t.swept)
 	t.dirtyHot = t.dirtyHot[:0]
 	t.now, t.begun = max(now, 1), 0
 }

@@ -30,6 +30,8 @@ type Losses struct {
 	PrefixesRefused                  uint64 // flows whose block found no place beside followed ones
 	HotPrefixesReplaced              uint64 // followed prefixes full
 	HotPrefixesRefused               uint64
+	ProbesForgotten, ProbesRefused   uint64 // records of attempts: those given to others; attempts of devices that found none
+	TriesSpared                      uint64 // attempts not noted, because their device had too many flows
 	Late                             uint64 // flows that ended before the open minutes
 	LateBytes                        uint64 // of those, not in minutes any more
 	Clamped                          uint64 // flows whose times were cut to arrival time
@@ -60,11 +62,15 @@ type Tracker struct {
 	metFree  []int32
 	common   prevalence // who asks anything of an address outside
 
+	probers [2]probers // by Direction: own devices that try, own devices that others try
+	swept   []Swept    // by network
+
 	losses Losses
 	memory struct {
 		hosts    pages.Pool[Host]
 		uploads  pages.Pool[Upload]
 		contacts pages.Pool[Contacts]
+		probes   pages.Pool[Probes]
 	}
 
 	dirtyHot []int32
@@ -77,7 +83,7 @@ func New(cfg Config) (*Tracker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("window: %w", err)
 	}
-	t := &Tracker{cfg: cfg, nets: make([]netSums, cfg.Networks.Len()), rare: newPrevalence(), common: newPrevalence(), critical: criticalOf(cfg.Critical)}
+	t := &Tracker{cfg: cfg, nets: make([]netSums, cfg.Networks.Len()), swept: make([]Swept, cfg.Networks.Len()), rare: newPrevalence(), common: newPrevalence(), critical: criticalOf(cfg.Critical)}
 	t.dev.table = newTable(cfg.Seed)
 	t.prefixes = newPrefixes(&cfg)
 	t.win.t = t
@@ -194,6 +200,7 @@ func (t *Tracker) cut(p *piece, b *flow.Batch, i int) {
 	p.src, p.dst = &b.Src[i], &b.Dst[i]
 	p.srcAS = b.SrcAS[i]
 	p.rate, p.exporter = b.Sampling[i], b.Exporter[i]
+	p.trial = trialOf(p, b.TCPFlags[i])
 }
 
 // book adds one side of a flow to its device.
@@ -220,6 +227,9 @@ func (t *Tracker) book(d Direction, slot int32, p *piece, peerInternal bool) {
 		if clean && host.dirty {
 			t.dirtyHot = append(t.dirtyHot, h)
 		}
+	}
+	if p.trial != NoTrial {
+		t.try(d, slot, dev, p, peerInternal)
 	}
 	k := 1
 	if !peerInternal && !serves(d, p) && (d == In || !nowhere(p.dst)) {
