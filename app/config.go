@@ -18,6 +18,7 @@ import (
 	"tidewatch/collect"
 	"tidewatch/config"
 	"tidewatch/decode"
+	"tidewatch/detect/beacon"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/flood"
 	"tidewatch/detect/offhours"
@@ -60,6 +61,7 @@ type Config struct {
 	Ports        ports.Config     `yaml:"ports"`
 	Upload       upload.Config    `yaml:"upload"`
 	OffHours     offhours.Config  `yaml:"offhours"`
+	Beacon       beacon.Config    `yaml:"beacon"`
 	Incident     incident.Config  `yaml:"incident"`
 	Feedback     feedback.Config  `yaml:"feedback"`
 	API          api.Config       `yaml:"api"`
@@ -82,6 +84,7 @@ func DefaultConfig() Config {
 		Flood: flood.DefaultConfig(), WebFlood: webflood.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
 		Outage: outage.DefaultConfig(),
 		Peers:  peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
+		Beacon:   beacon.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
@@ -151,6 +154,7 @@ func (c *Config) Validate() error {
 		{"ports", c.Ports.Validate()},
 		{"upload", c.Upload.Validate()},
 		{"offhours", c.OffHours.Validate()},
+		{"beacon", c.Beacon.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"feedback", c.Feedback.Validate()},
 		{"networks", c.Enrich.Validate()},

@@ -100,6 +100,9 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		lost["hot_refused"] += l.HotRefused
 		lost["upload_forgotten"] += l.UploadsForgotten
 		lost["contacts_refused"] += l.ContactsRefused
+		lost["pairs_unnoted"] += l.PairsUnnoted
+		lost["pairs_refused"] += l.PairsRefused
+		lost["pairs_forgotten"] += l.PairsForgotten
 		_, r = s.habits.Counts()
 		lost["habits_refused"] += r
 		lost["late"] += l.Late

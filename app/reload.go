@@ -8,6 +8,7 @@ import (
 
 	"tidewatch/config"
 	"tidewatch/detect"
+	"tidewatch/detect/beacon"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/flood"
 	"tidewatch/detect/offhours"
@@ -30,6 +31,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Enrich.Internal = next.Enrich.Internal
 	out.Flood, out.Exfil, out.Volume = next.Flood, next.Exfil, next.Volume
 	out.Peers, out.Ports, out.Upload, out.OffHours = next.Peers, next.Ports, next.Upload, next.OffHours
+	out.Beacon = next.Beacon
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	out.Schedule, out.Identity = next.Schedule, next.Identity
 	return &out
@@ -88,6 +90,8 @@ func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 		return true, d.Configure(cfg.Upload)
 	case *offhours.Detector:
 		return true, d.Configure(cfg.OffHours)
+	case *beacon.Detector:
+		return true, d.Configure(cfg.Beacon)
 	}
 	return false, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"tidewatch/baseline"
 	"tidewatch/detect"
+	"tidewatch/detect/beacon"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/flood"
 	"tidewatch/detect/offhours"
@@ -55,6 +56,7 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	wcfg.MaxDevices, wcfg.MaxHot, wcfg.MaxUploads = part(wcfg.MaxDevices, of), part(wcfg.MaxHot, of), part(wcfg.MaxUploads, of)
 	s := &shard{index: index, of: of, who: deps.who, planned: deps.planned.View(), shared: map[flow.Addr]*sharedHour{}}
 	wcfg.MaxContacts, wcfg.Networks = part(wcfg.MaxContacts, of), deps.layout
+	wcfg.MaxPairs = max(64, part(wcfg.MaxPairs, of))
 	s.spoilt = make([]spoilt, deps.layout.Len())
 	bcfg := cfg.Baseline
 	bcfg.Holiday = s.planned.Holiday
@@ -105,7 +107,11 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, webFloods, uploads, volumes, newPeers, newPorts, ratios, offHours}
+	beacons, err := beacon.New(cfg.Beacon)
+	if err != nil {
+		return nil, err
+	}
+	s.detectors = []detect.Detector{floods, webFloods, uploads, volumes, newPeers, newPorts, ratios, offHours, beacons}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }

@@ -21,10 +21,11 @@ type key struct {
 
 // groupOf separates kinds that share a category and a subject but not a cause: a
 // device that is attacked from one that attacks, too little traffic from too
-// much, and one operational trouble from another.
+// much, calls by the clock from a connection that stays open, and one operational
+// trouble from another.
 func groupOf(c detect.Category, kind string) string {
 	switch {
-	case kind == "ddos_outbound", kind == "silence", kind == "level_shift", c == detect.Operational:
+	case kind == "ddos_outbound", kind == "silence", kind == "level_shift", kind == "long_connection", c == detect.Operational:
 		return kind
 	}
 	return ""

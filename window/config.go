@@ -20,6 +20,7 @@ type Config struct {
 	MaxHot      int            `yaml:"max_hot"`      // devices with one-second bins: about 46 KiB each, up to 60 KiB under attack
 	MaxUploads  int            `yaml:"max_uploads"`  // devices whose uploads are followed: about 7 KiB each
 	MaxContacts int            `yaml:"max_contacts"` // devices whose peers and services of the hour are listed: about 4 KiB each
+	MaxPairs    int            `yaml:"max_pairs"`    // pairs of a device and a service outside whose connections are followed: about 0.8 KiB each
 	HotPackets  uint64         `yaml:"hot_packets"`  // packets in one minute from which a device gets one-second bins
 	HotFlows    uint64         `yaml:"hot_flows"`    // flows in one minute, likewise
 	Critical    []netip.Prefix `yaml:"critical"`     // networks and addresses whose devices always have one-second bins
@@ -29,7 +30,7 @@ type Config struct {
 
 // DefaultConfig suits 10 000 active devices in about 350 MiB.
 func DefaultConfig() Config {
-	return Config{MaxDevices: 1 << 20, MaxHot: 4096, MaxUploads: 16384, MaxContacts: 16384, HotPackets: 200, HotFlows: 30}
+	return Config{MaxDevices: 1 << 20, MaxHot: 4096, MaxUploads: 16384, MaxContacts: 16384, MaxPairs: 65536, HotPackets: 200, HotFlows: 30}
 }
 
 // Validate reports the first bound that makes no sense.
@@ -45,6 +46,8 @@ func (c Config) Validate() error {
 		return errors.New("critical holds something that is no network")
 	case c.MaxContacts < 1 || c.MaxContacts > 1<<24:
 		return errors.New("max_contacts must lie between 1 and 16777216")
+	case c.MaxPairs < 64 || c.MaxPairs > 1<<24:
+		return errors.New("max_pairs must lie between 64 and 16777216")
 	case c.HotPackets < 1 || c.HotFlows < 1:
 		return errors.New("hot_packets and hot_flows must be at least 1")
 	}

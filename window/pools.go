@@ -57,6 +57,9 @@ func (t *Tracker) dropDevice(i int32) {
 	if d.met >= 0 {
 		t.estrange(d.met)
 	}
+	for d.pair != 0 {
+		t.dropPair(d.pair - 1)
+	}
 	t.dev.remove(i)
 }
 

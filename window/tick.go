@@ -89,7 +89,7 @@ func (t *Tracker) openMinute() {
 			d.hours[t.win.Closed&1] = hour{}
 		}
 		if hourOpens {
-			d.upHour = 0
+			d.upHour, d.newPairs = 0, 0
 			if d.touched < t.now-idleKeep {
 				t.dropDevice(i)
 			}
@@ -104,6 +104,7 @@ func (t *Tracker) openMinute() {
 		u.dirty = false
 	}
 	t.openContacts()
+	t.openPairs(hourOpens)
 }
 
 // Jump starts the bins afresh at second now: at the very first record, and

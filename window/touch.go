@@ -60,6 +60,9 @@ func (t *Tracker) touchBins(n int) {
 	for i := range n {
 		if w.out[i] >= 0 {
 			sum += t.touchBin(w.out[i], &w.pieces[i])
+			if p := &w.pieces[i]; t.pairs.sets != nil && asks(p) {
+				sum += uint64(t.pairs.set(t.pairHash(p))[0].tag)
+			}
 		}
 		if w.in[i] >= 0 {
 			sum += t.touchBin(w.in[i], &w.pieces[i])
