@@ -36,15 +36,14 @@ type Pair struct {
 	packets     uint64
 
 	hour    uint32 // newest Unix hour in hours
-	n       uint16 // connections in gaps and sizes, the newest first to be overwritten
+	n       uint16 // connections in calls, the oldest of 64 first to be overwritten
 	used    bool
 	dirty   bool // since the last minute tick
 	inside  bool // the destination is an own device: only what lasts is followed
 	longest connection
 	open    [connections]connection
 	hours   [pairHours]uint16
-	gaps    [startsKept]uint16 // compact seconds since the connection before
-	sizes   [startsKept]uint16 // compact bytes sent
+	calls   [startsKept]struct{ gap, size uint16 } // compact: seconds since the connection before, bytes sent
 }
 
 // connection is what is known of one connection of a pair.
@@ -137,12 +136,12 @@ func (r *Pair) begin(at uint32, bytes uint64) {
 		return
 	}
 	i := r.n % startsKept
-	r.gaps[i] = 0
+	r.calls[i].gap = 0
 	if r.start != 0 {
-		r.gaps[i] = compact(uint64(at-r.start), gapStep)
+		r.calls[i].gap = compact(uint64(at-r.start), gapStep)
 	}
 	r.start, r.newest = at, bytes
-	r.sizes[i] = compact(bytes, sizeStep)
+	r.calls[i].size = compact(bytes, sizeStep)
 	if r.n++; r.n >= 2*startsKept {
 		r.n -= startsKept
 	}
@@ -151,7 +150,7 @@ func (r *Pair) begin(at uint32, bytes uint64) {
 // grow adds to the size of the newest connection.
 func (r *Pair) grow(bytes uint64) {
 	r.newest += bytes
-	r.sizes[(r.n-1)%startsKept] = compact(r.newest, sizeStep)
+	r.calls[(r.n-1)%startsKept].size = compact(r.newest, sizeStep)
 }
 
 func (r *Pair) tallyHour(hour uint32) {
@@ -197,11 +196,11 @@ func (r *Pair) Starts(gaps, sizes []int64) (g, s []int64) {
 	kept := min(int(r.n), startsKept)
 	for k := range kept {
 		i := (int(r.n) - kept + k) % startsKept
-		if r.gaps[i] == 0 {
+		if r.calls[i].gap == 0 {
 			continue
 		}
-		gaps = append(gaps, expand(r.gaps[i], gapStep))
-		sizes = append(sizes, expand(r.sizes[i], sizeStep))
+		gaps = append(gaps, expand(r.calls[i].gap, gapStep))
+		sizes = append(sizes, expand(r.calls[i].size, sizeStep))
 	}
 	return gaps, sizes
 }

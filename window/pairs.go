@@ -64,31 +64,47 @@ func begins(p *piece) bool {
 
 // pairHash names the device, the destination and its service.
 func (t *Tracker) pairHash(p *piece) uint64 {
-	return t.cfg.Seed.Mix(p.srcHash, p.dstHash+uint64(p.service())<<32)
+	return t.cfg.Seed.Mix(p.srcHash, p.dstHash+uint64(p.service())<<32) | 1<<32
 }
 
 // service is proto<<16|port of the side that is asked.
 func (p *piece) service() uint32 { return uint32(p.proto)<<16 | uint32(p.dstPort) }
+
+// pairTag tells pairs of one set apart; none is 0.
+func pairTag(hash uint64) uint32 { return uint32(hash >> 32) }
 
 // set returns the places of a pair, nil before there are any.
 func (x *pairs) set(hash uint64) []pairNote {
 	if x.sets == nil {
 		return nil
 	}
-	n := uint64(len(x.sets) / noteWays)
-	i := hash % n * noteWays
+	i := hash & uint64(len(x.sets)/noteWays-1) * noteWays
 	return x.sets[i : i+noteWays : i+noteWays]
+}
+
+// touch reads what add begins with, if the pair is followed.
+func (x *pairs) touch(hash uint64) (sum uint64) {
+	tag := pairTag(hash)
+	set := x.set(hash)
+	for i := range set {
+		if n := &set[i]; n.tag == tag && n.at >= 0 {
+			r := x.all[n.at]
+			sum += uint64(r.count) + r.bytes + uint64(r.open[connections-1].first) + uint64(r.hours[0]) + uint64(r.calls[0].gap) +
+				uint64(r.calls[startsKept/4].gap) + uint64(r.calls[startsKept/2].gap) + uint64(r.calls[startsKept*3/4].gap)
+		}
+	}
+	return sum
 }
 
 // bookPair books a flow of a device that asks: see asks.
 func (t *Tracker) bookPair(slot int32, p *piece) {
 	x := &t.pairs
 	if x.sets == nil {
-		x.sets = pages.Make[pairNote](ceilPower(noteWays + notesPerPair*t.cfg.MaxPairs/noteWays))
+		x.sets = pages.Make[pairNote](ceilPower(notesPerPair * t.cfg.MaxPairs))
 		x.since = t.now
 	}
-	hash := t.pairHash(p)
-	tag := uint32(hash>>32) | 1
+	hash := p.pair
+	tag := pairTag(hash)
 	set := x.set(hash)
 	worst := -1
 	for i := range set {

@@ -101,7 +101,7 @@ func (t *Tracker) dropPair(i int32) {
 	x := &t.pairs
 	r := x.all[i]
 	for k, set := 0, x.set(r.hash); k < len(set); k++ {
-		if set[k].at == i && set[k].tag == uint32(r.hash>>32)|1 {
+		if set[k].at == i && set[k].tag == pairTag(r.hash) {
 			set[k] = pairNote{}
 		}
 	}

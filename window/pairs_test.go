@@ -262,7 +262,7 @@ func BenchmarkPairs(b *testing.B) {
 	for _, n := range []int{10_000, 100_000} {
 		for _, port := range []uint16{443, 60_000} {
 			b.Run(fmt.Sprintf("%d devices, port %d", n, port), func(b *testing.B) {
-				tr := newTracker(b, func(c *Config) { c.MaxPairs = 1 << 20 })
+				tr := newTracker(b, func(c *Config) { c.MaxPairs = 1 << 17 })
 				r := rand.New(rand.NewPCG(1, 1))
 				batches := make([]*flow.Batch, 4096)
 				for i := range batches {

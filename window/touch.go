@@ -60,15 +60,13 @@ func (t *Tracker) touchBins(n int) {
 	for i := range n {
 		if w.out[i] >= 0 {
 			sum += t.touchBin(w.out[i], &w.pieces[i])
-			if p := &w.pieces[i]; t.pairs.sets != nil && asks(p) {
-				sum += uint64(t.pairs.set(t.pairHash(p))[0].tag)
-			}
 		}
 		if w.in[i] >= 0 {
 			sum += t.touchBin(w.in[i], &w.pieces[i])
 		}
 	}
 	w.touched += sum
+	t.touchPairs(n)
 }
 
 func (t *Tracker) touchBin(slot int32, p *piece) (sum uint64) {
@@ -88,4 +86,27 @@ func (t *Tracker) touchBin(slot int32, p *piece) (sum uint64) {
 		sum += t.contacts[d.met].touch()
 	}
 	return sum
+}
+
+// touchPairs tells which records ask for something, and reads where that is noted
+// and followed.
+func (t *Tracker) touchPairs(n int) {
+	w, sum := &t.block, uint64(0)
+	for i := range n {
+		p := &w.pieces[i]
+		if p.pair = 0; w.out[i] >= 0 && asks(p) {
+			p.pair = t.pairHash(p)
+			if t.pairs.sets != nil {
+				sum += uint64(t.pairs.set(p.pair)[0].tag)
+			}
+		}
+	}
+	if t.pairs.sets != nil {
+		for i := range n {
+			if p := &w.pieces[i]; p.pair != 0 {
+				sum += t.pairs.touch(p.pair)
+			}
+		}
+	}
+	w.touched += sum
 }

@@ -138,7 +138,7 @@ func (t *Tracker) addBlock(b *flow.Batch, from, n int, owner func(hash uint64) b
 		p := &w.pieces[i]
 		if w.out[i] >= 0 {
 			t.book(Out, w.out[i], p, p.mark&flow.DstInternal != 0)
-			if asks(p) {
+			if p.pair != 0 {
 				t.bookPair(w.out[i], p)
 			}
 		}
