@@ -144,7 +144,7 @@ func (d *Detector) judgeBeacon(w *window.Window, r *window.Pair, out []detect.Fi
 	if b.grows {
 		name = "beacon_growth"
 	}
-	add(name, b.timing, 0.5, "share", 2*part)
+	add(name, b.timing, leastTiming, "share", 2*part)
 	add("beacon_size", b.size, 0.5, "share", part)
 	add("beacon_presence", b.presence, 0.5, "share", part)
 	add("beacon_duration", b.duration, 0.5, "share", part)
@@ -160,8 +160,9 @@ func (d *Detector) judgeBeacon(w *window.Window, r *window.Pair, out []detect.Fi
 }
 
 // leastTiming is the timing without which nothing is a rhythm, however alike the
-// sizes: memoryless arrivals have 0.35, and 16 of them hardly ever so much.
-const leastTiming = 0.5
+// sizes: memoryless arrivals have 0.35, give or take 0.1 for 16 of them, and a
+// jitter of 50 % leaves 0.9. People's days, with their bursts, come to 0.65 or so.
+const leastTiming = 0.75
 
 // stale is for how many seconds after its last traffic a pair that misses its
 // calls is still told of.
