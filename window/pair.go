@@ -57,7 +57,7 @@ func (c *connection) seconds() int64 { return int64(c.last) - int64(c.first) }
 
 // compact keeps up to 32 767 as it is and more in steps: of 16 seconds, of 1 024
 // bytes (a rough size has no steps that matter).
-func compact(v uint64, step uint64) uint16 {
+func compact(v, step uint64) uint16 {
 	if v < 1<<15 {
 		return uint16(v)
 	}

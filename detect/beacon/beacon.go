@@ -27,7 +27,7 @@ type Config struct {
 	Score          float64       `yaml:"score"`           // findings below this score are not reported
 }
 
-// DefaultConfig: by chance alone (memoryless arrivals) an interval lies within
+// DefaultConfig asks for 16 connections: by chance (memoryless arrivals) one lies within
 // half of the median with a probability of 0.35, so 16 of them all do so once in
 // seventeen million pairs. An hour is where RITA's scale of long connections begins.
 func DefaultConfig() Config {
