@@ -85,8 +85,8 @@ func (d *Detector) Configure(cfg Config) error {
 func (d *Detector) Name() string { return "beacon" }
 
 // Pairs are judged in turn: each once an hour, one that had traffic every ten
-// minutes, and in its first hour, when little is enough to tell, every minute.
-const hourly, often, young = 60, 10, 3600
+// minutes, and in its first quarter of an hour, which may be all there is, every minute.
+const hourly, often, young = 60, 10, 900
 
 // Detect judges, once a minute, the pairs whose turn it is.
 func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Finding {
