@@ -129,6 +129,9 @@ func (t *Tracker) Jump(now int64) {
 	}
 	t.dirtyHot = t.dirtyHot[:0]
 	t.now = max(now, 1)
+	if t.pairs.sets != nil {
+		t.pairs.since = t.now // what went on in the silence is not known
+	}
 }
 
 // Far reports whether second s lies so far ahead that Jump is called for.

@@ -129,7 +129,7 @@ func (d *Detector) judgeBeacon(w *window.Window, r *window.Pair, out []detect.Fi
 	going := w.Now-r.Last() < 3*int64(b.period)
 	sum, weights := d.weigh(w, r, base, beaconServices(r), 2*float64(d.cfg.MinConnections)*b.period)
 	limit := mostMedium
-	if b.grows || weights.port != 0 {
+	if (b.grows || weights.port != 0) && b.duration >= settled {
 		limit = mostHigh
 	}
 	if sum = min(sum, limit); sum < d.cfg.Score || !going && w.Now-r.Last() > stale {
@@ -171,6 +171,9 @@ const stale = 3600
 // A rhythm or a length alone proves no intruder, so most of what is found is
 // medium; what also asks at an odd port, or lasts for days, may be high.
 const mostMedium, mostHigh = 0.74, 0.85
+
+// settled is the duration without which no rhythm is high.
+const settled = 0.5
 
 // threat maps a measure to a score by RITA's scale: 0.2 at none, 0.4 at low, 0.6 at
 // medium, 0.8 at high, in straight lines between.

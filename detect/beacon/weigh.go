@@ -45,7 +45,7 @@ func (d *Detector) weigh(w *window.Window, r *window.Pair, base, byDesign, habit
 		x.old = -0.15
 	}
 	if !knownPort(r.Service()) {
-		x.port = 0.2
+		x.port = 0.15 // as much as RITA's modifiers
 	}
 	x.service = byDesign
 	for _, v := range [...]float64{x.rare, x.many, x.fresh, x.old, x.port, x.service} {
