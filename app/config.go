@@ -18,6 +18,7 @@ import (
 	"tidewatch/collect"
 	"tidewatch/config"
 	"tidewatch/decode"
+	"tidewatch/detect/beacon"
 	"tidewatch/detect/dnsflood"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/exhaustion"
@@ -65,6 +66,7 @@ type Config struct {
 	Ports        ports.Config      `yaml:"ports"`
 	Upload       upload.Config     `yaml:"upload"`
 	OffHours     offhours.Config   `yaml:"offhours"`
+	Beacon       beacon.Config     `yaml:"beacon"`
 	Scan         scan.Config       `yaml:"scan"`
 	Incident     incident.Config   `yaml:"incident"`
 	Feedback     feedback.Config   `yaml:"feedback"`
@@ -90,6 +92,7 @@ func DefaultConfig() Config {
 		Outage: outage.DefaultConfig(),
 		Peers:  peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
 		Scan:     scan.DefaultConfig(),
+		Beacon:   beacon.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
@@ -162,6 +165,7 @@ func (c *Config) Validate() error {
 		{"upload", c.Upload.Validate()},
 		{"offhours", c.OffHours.Validate()},
 		{"scan", c.Scan.Validate()},
+		{"beacon", c.Beacon.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"feedback", c.Feedback.Validate()},
 		{"networks", c.Enrich.Validate()},

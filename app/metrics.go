@@ -107,6 +107,9 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		lost["probes_forgotten"] += l.ProbesForgotten
 		lost["probes_refused"] += l.ProbesRefused
 		lost["tries_spared"] += l.TriesSpared
+		lost["pairs_unnoted"] += l.PairsUnnoted
+		lost["pairs_refused"] += l.PairsRefused
+		lost["pairs_forgotten"] += l.PairsForgotten
 		_, r = s.habits.Counts()
 		lost["habits_refused"] += r
 		lost["late"] += l.Late

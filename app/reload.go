@@ -8,6 +8,7 @@ import (
 
 	"tidewatch/config"
 	"tidewatch/detect"
+	"tidewatch/detect/beacon"
 	"tidewatch/detect/dnsflood"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/exhaustion"
@@ -36,6 +37,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.WebFlood, out.DNSFlood, out.Exhaustion = next.WebFlood, next.DNSFlood, next.Exhaustion
 	out.Peers, out.Ports, out.Upload, out.OffHours = next.Peers, next.Ports, next.Upload, next.OffHours
 	out.Scan = next.Scan
+	out.Beacon = next.Beacon
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	out.Schedule, out.Identity = next.Schedule, next.Identity
 	return &out
@@ -103,6 +105,8 @@ func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 		return true, d.Configure(cfg.OffHours)
 	case *scan.Detector:
 		return true, d.Configure(cfg.Scan)
+	case *beacon.Detector:
+		return true, d.Configure(cfg.Beacon)
 	}
 	return false, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"tidewatch/baseline"
 	"tidewatch/detect"
+	"tidewatch/detect/beacon"
 	"tidewatch/detect/dnsflood"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/exhaustion"
@@ -60,6 +61,7 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	wcfg.MaxContacts, wcfg.Networks = part(wcfg.MaxContacts, of), deps.layout
 	wcfg.MaxHotPrefixes = part(wcfg.MaxHotPrefixes, of)
 	wcfg.MaxProbes = part(wcfg.MaxProbes, of)
+	wcfg.MaxPairs = max(64, part(wcfg.MaxPairs, of))
 	s.spoilt = make([]spoilt, deps.layout.Len())
 	bcfg := cfg.Baseline
 	bcfg.Holiday = s.planned.Holiday
@@ -122,7 +124,11 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans}
+	beacons, err := beacon.New(cfg.Beacon)
+	if err != nil {
+		return nil, err
+	}
+	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans, beacons}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }

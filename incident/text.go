@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [80]phrase {
+func phrases() [97]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -96,6 +96,23 @@ func phrases() [80]phrase {
 		{"tried_hosts", "%o were tried from outside in the last half day to day; from %e on it is listed"},
 		{"tried_by", "%o tried"},
 		{"idle_hour", "%o in five minutes of an hour at which the device never works"},
+		{"beacon_timing", "the intervals between its calls are alike to %o; %e is where a clock begins"},
+		{"beacon_growth", "each interval is the same multiple of the one before, to %o; %e is where a schedule begins"},
+		{"beacon_size", "the sizes of its calls are alike to %o"},
+		{"beacon_presence", "its calls lie evenly over the time to %o"},
+		{"beacon_duration", "it has gone on for %o of what makes it certain"},
+		{"beacon_period", "it calls every %o"},
+		{"beacon_jitter", "the interval varies by about %o"},
+		{"beacon_ratio", "each interval is about %o times the one before"},
+		{"beacon_connections", "%o to the same service of one destination; %e are enough to judge"},
+		{"connection_length", "one connection has been open for %o; longer than %e is long"},
+		{"connection_quiet", "it carries %o; less than %e is a line held open"},
+		{"destination_rare", "of %e that ask the outside repeatedly, only %o asks this"},
+		{"destination_shared", "%o ask the same of this destination"},
+		{"destination_news", "the device began it %o ago and has been watched for %e"},
+		{"destination_habit", "the device has done it for %o, and is known for %e"},
+		{"unknown_service", "no known service lives at that port"},
+		{"periodic_service", "clients of this service call by the clock, or stay connected, by design"},
 		{"suppressed_findings", "%o found no room among the open incidents and are only counted"},
 		{"feedback", "the threshold is %o times as high %n"},
 		{"scheduled_event", "planned: the event %d covers it, so it is listed and not alerted"},

@@ -51,13 +51,16 @@ type device struct {
 	upHour uint64 // bytes sent to outside in the running hour
 	until  int64  // second up to which it stays in the real-time tier, see Tier
 
-	minutes [minutes]Sums
-	hours   [2]hour // by Unix hour, even and odd
-	lull    lull
-	net     uint16   // most specific network, see Networks
-	tried   [2]uint8 // attempts in vain in the running hour by Direction, up to the first few, see try
-	probes  [2]int32 // by Direction: one more than the index of its record of attempts, 0 = none
-	_       [24]byte // whole cache lines, or the next device would begin inside of one
+	minutes  [minutes]Sums
+	hours    [2]hour // by Unix hour, even and odd
+	lull     lull
+	net      uint16   // most specific network, see Networks
+	tried    [2]uint8 // attempts in vain in the running hour by Direction, up to the first few, see try
+	probes   [2]int32 // by Direction: one more than the index of its record of attempts, 0 = none
+	pairs    uint16   // that are followed
+	newPairs uint16   // that were noted in the running hour
+	pair     int32    // the newest of them, one more than its slot; 0 = none
+	_        [16]byte // whole cache lines, or the next device would begin inside of one
 }
 
 // minute returns the sums of minute i; running is the running one.

@@ -118,6 +118,7 @@ type piece struct {
 	srcPort, dstPort      uint16
 	src, dst              *flow.Addr
 	srcHash, dstHash      uint64
+	pair                  uint64 // hash of device, destination and service; 0 = not followed
 	srcAS                 uint32
 	rate                  uint32
 	exporter              uint32

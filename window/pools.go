@@ -81,6 +81,9 @@ func (t *Tracker) dropDevice(i int32) {
 		t.estrange(d.met)
 	}
 	t.unprobe(d)
+	for d.pair != 0 {
+		t.dropPair(d.pair - 1)
+	}
 	t.dev.remove(i)
 }
 

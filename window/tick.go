@@ -90,7 +90,7 @@ func (t *Tracker) openMinute() {
 			d.hours[t.win.Closed&1] = hour{}
 		}
 		if hourOpens {
-			d.upHour, d.tried = 0, [2]uint8{}
+			d.upHour, d.tried, d.newPairs = 0, [2]uint8{}, 0
 			if d.touched < t.now-idleKeep {
 				t.dropDevice(i)
 			}
@@ -117,6 +117,7 @@ func (t *Tracker) openMinute() {
 	}
 	t.openContacts()
 	t.openProbes()
+	t.openPairs(hourOpens)
 }
 
 // Jump starts the bins afresh at second now: at the very first record, and
@@ -144,6 +145,9 @@ func (t *Tracker) Jump(now int64) {
 	clear(t.swept)
 	t.dirtyHot = t.dirtyHot[:0]
 	t.now, t.begun = max(now, 1), 0
+	if t.pairs.sets != nil {
+		t.pairs.since = t.now // what went on in the silence is not known
+	}
 }
 
 // Far reports whether second s lies so far ahead that Jump is called for.

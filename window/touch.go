@@ -69,6 +69,7 @@ func (t *Tracker) touchBins(n int) {
 		}
 	}
 	w.touched += sum
+	t.touchPairs(n)
 }
 
 func (t *Tracker) touchBin(slot int32, p *piece) (sum uint64) {
@@ -88,4 +89,27 @@ func (t *Tracker) touchBin(slot int32, p *piece) (sum uint64) {
 		sum += t.contacts[d.met].touch()
 	}
 	return sum
+}
+
+// touchPairs tells which records ask for something, and reads where that is noted
+// and followed.
+func (t *Tracker) touchPairs(n int) {
+	w, sum := &t.block, uint64(0)
+	for i := range n {
+		p := &w.pieces[i]
+		if p.pair = 0; w.out[i] >= 0 && reaches(p) {
+			p.pair = t.pairHash(p)
+			if t.pairs.sets != nil {
+				sum += uint64(t.pairs.set(p.pair)[0].tag)
+			}
+		}
+	}
+	if t.pairs.sets != nil {
+		for i := range n {
+			if p := &w.pieces[i]; p.pair != 0 {
+				sum += t.pairs.touch(p.pair)
+			}
+		}
+	}
+	w.touched += sum
 }

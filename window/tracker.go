@@ -32,13 +32,15 @@ type Losses struct {
 	HotPrefixesRefused               uint64
 	ProbesForgotten, ProbesRefused   uint64 // records of attempts: those given to others; attempts of devices that found none
 	TriesSpared                      uint64 // attempts not noted, because their device had too many flows
+	PairsUnnoted, PairsRefused       uint64 // pairs of a device and a service: not noted, noted and not followed
+	PairsForgotten                   uint64 // pairs that gave way to others
 	Late                             uint64 // flows that ended before the open minutes
 	LateBytes                        uint64 // of those, not in minutes any more
 	Clamped                          uint64 // flows whose times were cut to arrival time
 }
 
 // Counts are the sizes of a tracker's tables.
-type Counts struct{ Devices, Hot, Uploads, HotPrefixes int }
+type Counts struct{ Devices, Hot, Uploads, HotPrefixes, Pairs int }
 
 // Tracker keeps the windows of one shard.
 type Tracker struct {
@@ -58,6 +60,7 @@ type Tracker struct {
 	nears    closeups
 	rare     prevalence
 
+	pairs    pairs
 	contacts []*Contacts
 	metFree  []int32
 	common   prevalence // who asks anything of an address outside
@@ -95,7 +98,10 @@ func (t *Tracker) Losses() Losses { return t.losses }
 
 // Counts returns how full the tables are.
 func (t *Tracker) Counts() Counts {
-	return Counts{Devices: t.dev.count(), Hot: len(t.hot) - len(t.hotIdx), Uploads: len(t.ups) - len(t.upFree), HotPrefixes: t.prefixes.live}
+	return Counts{
+		Devices: t.dev.count(), Hot: len(t.hot) - len(t.hotIdx), Uploads: len(t.ups) - len(t.upFree), HotPrefixes: t.prefixes.live,
+		Pairs: len(t.pairs.all) - len(t.pairs.free),
+	}
 }
 
 // Now is the newest second known.
@@ -156,6 +162,9 @@ func (t *Tracker) addBlock(b *flow.Batch, from, n int, owner func(hash uint64) b
 		p := &w.pieces[i]
 		if w.out[i] >= 0 {
 			t.book(Out, w.out[i], p, p.mark&flow.DstInternal != 0)
+			if p.pair != 0 {
+				t.bookPair(w.out[i], p)
+			}
 		}
 		if w.in[i] >= 0 {
 			t.book(In, w.in[i], p, p.mark&flow.SrcInternal != 0)

@@ -205,10 +205,7 @@ func (h *header) has(f field) bool {
 
 func refusePath(path string, isConn bool) string {
 	switch {
-	case path == "open_conn":
-		return "Zeek's open_conn.log repeats connections that are still open and that conn.log holds once they end; " +
-			"reading it would count them many times: name the conn.log"
-	case path != "" && path != "conn":
+	case !isConnections(path):
 		return "Zeek's " + flowfile.Word(strings.TrimSuffix(path, ".log")) + ".log has no flows; of Zeek's logs conn.log is read"
 	case !isConn:
 		return "a Zeek log without the columns of conn.log, the one that has flows"
@@ -229,7 +226,7 @@ func refuseJSON(head []byte) string {
 		last = r.log()
 		logs[last] = true
 	}
-	if logs["conn"] || len(logs) != 1 {
+	if logs["conn"] || logs[openLog] || len(logs) != 1 {
 		return ""
 	}
 	if last == "unknown" {

@@ -104,11 +104,12 @@ func (z *reader) readJSON(b *flow.Batch, line []byte) {
 		z.damaged("the line is no complete JSON object")
 		return
 	}
-	if log := z.row.log(); log != "conn" {
+	log := z.row.log()
+	if !isConnections(log) {
 		z.tally.Ignore("log_" + log)
 		return
 	}
-	z.emit(b)
+	z.emit(b, log)
 }
 
 func (z *reader) readTSV(b *flow.Batch, line []byte) {
@@ -122,12 +123,12 @@ func (z *reader) readTSV(b *flow.Batch, line []byte) {
 	switch {
 	case len(z.header.roles) == 0:
 		z.damaged("a line before any #fields header")
-	case z.header.path != "" && z.header.path != "conn":
+	case !isConnections(z.header.path):
 		z.tally.Ignore("log_" + z.header.path)
 	case !z.row.tsv(line, &z.header):
 		z.damaged(fmt.Sprintf("fewer columns than the %d of the header", len(z.header.roles)))
 	default:
-		z.emit(b)
+		z.emit(b, z.header.path)
 	}
 }
 
@@ -145,7 +146,7 @@ func (z *reader) skip(reason, what string) {
 	z.tally.Skip(reason, fmt.Sprintf("line %d", z.lines.Number()), what)
 }
 
-func (z *reader) emit(b *flow.Batch) {
+func (z *reader) emit(b *flow.Batch, log string) {
 	var c flowfile.Conn
 	guessed, bad := z.row.conn(&c)
 	if bad.reason != "" {
@@ -158,6 +159,9 @@ func (z *reader) emit(b *flow.Batch) {
 	if guessed && !z.guessed {
 		z.guessed = true
 		z.tally.Note("line %d and perhaps others have no packet counts: packets are taken as bytes / 1460, at least 1", z.lines.Number())
+	}
+	if log == openLog {
+		stillOpen(&c)
 	}
 	c.Sampling = z.sampling
 	z.tally.AppendConn(b, &c)
