@@ -67,7 +67,7 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	bcfg.Holiday = s.planned.Holiday
 	bcfg.Zone, bcfg.MaxDevices = cfg.zone(), part(bcfg.MaxDevices, of)
 	var err error
-	if s.windows, err = window.New(wcfg); err != nil {
+	if s.windows, err = window.New(&wcfg); err != nil {
 		return nil, err
 	}
 	if s.past, err = baseline.New(bcfg); err != nil {

@@ -36,7 +36,7 @@ type exchange struct {
 // contacts lets a tracker note exchanges, each in both directions.
 func contacts(tb testing.TB, all ...exchange) *window.Contacts {
 	tb.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		tb.Fatal(err)
 	}

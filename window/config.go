@@ -37,7 +37,7 @@ func DefaultConfig() Config {
 }
 
 // Validate reports the first bound that makes no sense.
-func (c Config) Validate() error {
+func (c *Config) Validate() error {
 	switch {
 	case c.MaxDevices < 1 || c.MaxDevices > 1<<26:
 		return errors.New("max_devices must lie between 1 and 67108864")

@@ -67,7 +67,7 @@ func totalsOf(t *testing.T, shards int, layout *Networks, minutes int64, book fu
 		cfg := DefaultConfig()
 		cfg.Networks = layout
 		var err error
-		if trackers[i], err = New(cfg); err != nil {
+		if trackers[i], err = New(&cfg); err != nil {
 			t.Fatal(err)
 		}
 		trackers[i].Jump(t0)

@@ -13,7 +13,7 @@ import (
 func TestForgottenWithinABlock(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxDevices = 16
-	tr, err := New(cfg)
+	tr, err := New(&cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

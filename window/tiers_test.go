@@ -40,7 +40,7 @@ func one(t *Tracker, addr string, packets uint64) {
 func TestTiers(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Critical = []netip.Prefix{netip.MustParsePrefix("10.0.9.0/24"), netip.MustParsePrefix("fd00::/64")}
-	tr, err := New(cfg)
+	tr, err := New(&cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestTiers(t *testing.T) {
 func TestCriticalStay(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxHot, cfg.Critical = 8, []netip.Prefix{netip.MustParsePrefix("10.0.9.0/30")}
-	tr, err := New(cfg)
+	tr, err := New(&cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

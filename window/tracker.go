@@ -82,13 +82,13 @@ type Tracker struct {
 }
 
 // New returns an empty tracker.
-func New(cfg Config) (*Tracker, error) {
+func New(cfg *Config) (*Tracker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("window: %w", err)
 	}
-	t := &Tracker{cfg: cfg, nets: make([]netSums, cfg.Networks.Len()), swept: make([]Swept, cfg.Networks.Len()), rare: newPrevalence(), common: newPrevalence(), critical: criticalOf(cfg.Critical)}
+	t := &Tracker{cfg: *cfg, nets: make([]netSums, cfg.Networks.Len()), swept: make([]Swept, cfg.Networks.Len()), rare: newPrevalence(), common: newPrevalence(), critical: criticalOf(cfg.Critical)}
 	t.dev.table = newTable(cfg.Seed)
-	t.prefixes = newPrefixes(&cfg)
+	t.prefixes = newPrefixes(cfg)
 	t.win.t = t
 	return t, nil
 }

@@ -22,7 +22,7 @@ func newTracker(tb testing.TB, change func(*Config)) *Tracker {
 	if change != nil {
 		change(&cfg)
 	}
-	t, err := New(cfg)
+	t, err := New(&cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func play(tb testing.TB, hours int64, recs []flow.Record) (all []detect.Finding)
 	tb.Helper()
 	cfg := window.DefaultConfig()
 	cfg.MaxPairs = 4096
-	tr, err := window.New(cfg)
+	tr, err := window.New(&cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func crowd(tb testing.TB, n int) (*window.Tracker, *Detector) {
 	tb.Helper()
 	cfg := window.DefaultConfig()
 	cfg.HotFlows, cfg.HotPackets = 1<<40, 1<<40
-	tr, err := window.New(cfg)
+	tr, err := window.New(&cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

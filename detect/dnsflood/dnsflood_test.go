@@ -33,7 +33,7 @@ type questions struct {
 
 func play(t *testing.T, past Past, all ...questions) (best detect.Finding) {
 	t.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestQueriesOfEachDay(t *testing.T) {
 
 // A tick in which nothing is wrong allocates nothing.
 func TestQuietAllocatesNothing(t *testing.T) {
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ type transfer struct {
 // run plays transfers of one device and returns the last finding.
 func run(t *testing.T, all ...transfer) (f detect.Finding, found bool) {
 	t.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func idlers(rate, sources int) clients {
 
 func play(t *testing.T, v6 bool, all ...clients) (best detect.Finding) {
 	t.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestIdleConnections(t *testing.T) {
 
 // A tick in which nothing is wrong allocates nothing.
 func TestQuietAllocatesNothing(t *testing.T) {
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func BenchmarkDetect(b *testing.B) {
 		packets uint64
 	}{{"quiet", 100_000, 10}, {"over the limit, all sessions", 100, 20_000}} {
 		b.Run(fmt.Sprintf("%d devices, %s", tc.devices, tc.name), func(b *testing.B) {
-			tr, err := window.New(window.DefaultConfig())
+			tr, err := window.New(new(window.DefaultConfig()))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func BenchmarkDetect(b *testing.B) {
 
 // BenchmarkFinding judges one flooded device, with all that is said about it.
 func BenchmarkFinding(b *testing.B) {
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -70,10 +70,10 @@ func turned(r *flow.Record) flow.Record {
 	return o
 }
 
-// run plays half a minute of traffic and returns the last finding.
+// run plays a quarter of a minute of traffic and returns the last finding.
 func run(t *testing.T, all ...traffic) (f detect.Finding, found bool) {
 	t.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func run(t *testing.T, all ...traffic) (f detect.Finding, found bool) {
 	}
 	tr.Jump(t0)
 	b := flow.NewBatch(1024)
-	for sec := range int64(30) {
+	for sec := range int64(16) {
 		b.Reset()
 		for _, x := range all {
 			if int64(x.from) > sec || x.to > 0 && int64(x.to) <= sec {
@@ -151,7 +151,7 @@ func TestDetect(t *testing.T) {
 
 // A tick in which nothing is wrong allocates nothing.
 func TestQuietAllocatesNothing(t *testing.T) {
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func TestLimitsThatMakeNoSense(t *testing.T) {
 // and returns the seconds that were told of, and the last moment that was.
 func series(t *testing.T, cfg *Config, past Past, v6 bool, pps ...int) (told []int, last int) {
 	t.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}

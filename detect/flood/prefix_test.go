@@ -55,7 +55,7 @@ func (r prefixRun) play(all ...stream) (found map[string]detect.Finding, first i
 		totals = append(totals, netip.MustParsePrefix(p))
 	}
 	cfg.Networks = window.NewNetworks(totals)
-	tr, err := window.New(cfg)
+	tr, err := window.New(&cfg)
 	if err != nil {
 		r.t.Fatal(err)
 	}

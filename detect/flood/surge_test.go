@@ -13,7 +13,7 @@ import (
 // surgePlay plays two minutes of a shop and returns the first finding and the second of it.
 func surgePlay(t *testing.T, all ...traffic) (f detect.Finding, at int) {
 	t.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}

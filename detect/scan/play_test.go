@@ -26,7 +26,7 @@ func newPlay(tb testing.TB, networks ...netip.Prefix) *play {
 	tb.Helper()
 	cfg := window.DefaultConfig()
 	cfg.Networks = window.NewNetworks(networks)
-	tr, err := window.New(cfg)
+	tr, err := window.New(&cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

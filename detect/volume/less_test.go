@@ -47,7 +47,7 @@ type told struct {
 // less plays minutes in which a device sends and receives so many kilobytes.
 func less(t *testing.T, past Past, sight Sight, minutes int64, kilobytes func(minute int64) (sent, received uint64)) map[string]told {
 	t.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestDrop(t *testing.T) {
 
 // A quiet window costs no memory, nor does one that is looked at in vain.
 func TestLessAllocatesNothing(t *testing.T) {
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}

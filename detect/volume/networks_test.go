@@ -59,7 +59,7 @@ func site(t *testing.T, told float64, blind bool, minutes int64, megabytes func(
 	layout := window.NewNetworks([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("10.2.0.0/16")})
 	wcfg := window.DefaultConfig()
 	wcfg.Networks = layout
-	tr, err := window.New(wcfg)
+	tr, err := window.New(&wcfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestNetworksAllocateNothing(t *testing.T) {
 	}
 	wcfg := window.DefaultConfig()
 	wcfg.Networks = window.NewNetworks(all)
-	tr, err := window.New(wcfg)
+	tr, err := window.New(&wcfg)
 	if err != nil {
 		t.Fatal(err)
 	}

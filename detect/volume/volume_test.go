@@ -43,7 +43,7 @@ func run(t *testing.T, level string, megabytes func(minute int) uint64) (worst d
 // play plays minutes that each bring so many megabytes to a device.
 func play(t *testing.T, past Past, minutes int64, megabytes func(minute int64) uint64, found func(*detect.Finding)) {
 	t.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}

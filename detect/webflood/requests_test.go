@@ -41,7 +41,7 @@ const attackAt, askedFor = 165, 190
 // ask plays three minutes and returns the finding of the highest score.
 func ask(t *testing.T, v6 bool, past Past, all ...askers) (best detect.Finding, at int64) {
 	t.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func slow() clients {
 // play runs a quarter of an hour and returns the findings.
 func play(t *testing.T, all ...clients) (out []detect.Finding) {
 	t.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestSlowRequests(t *testing.T) {
 
 // A tick in which nothing is wrong allocates nothing.
 func TestQuietAllocatesNothing(t *testing.T) {
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func (x *Talk) records(b *flow.Batch, sec int64) {
 // the program. It returns all findings.
 func Play(tb testing.TB, start func(past *baseline.HabitStore) (detect.Detector, error), days int, talks ...Talk) (out []detect.Finding) {
 	tb.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func Learn(w *window.Window, past *baseline.HabitStore) {
 // peers it knows, so that a detector has all to look at and nothing to find.
 func Quiet(tb testing.TB, devices int) (w *window.Window, past *baseline.HabitStore) {
 	tb.Helper()
-	tr, err := window.New(window.DefaultConfig())
+	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		tb.Fatal(err)
 	}
