@@ -109,7 +109,7 @@ func innocent() []lookAlike {
 		{"elephant", 5 * time.Minute},
 		{"backup-window", 0},
 		{"backup-window", 50 * time.Second},
-		{"flash-crowd", 5 * time.Minute},
+		{"flash-crowd", 10 * time.Minute},
 		{"port-scan", 2 * time.Minute},
 		{"port-scan6", 2 * time.Minute},
 	}

@@ -86,11 +86,14 @@ func (r *Requests) Similar(at int64, d Direction) float64 {
 	if t == nil {
 		return 0
 	}
-	var sum, before, most float64
+	var all, sum, before, most float64
 	for i, n := range &t.sizes[d] {
 		x := max(0, float64(n)-float64(r.sizes[d][i]))
-		sum, most, before = sum+x, max(most, before+x), x
+		all, sum, most, before = all+float64(n), sum+x, max(most, before+x), x
 	}
+	// What is usual of each size may add up to more than is usual of all: a size seldom
+	// asked for has a floor of its own.
+	sum = max(sum, all-float64(r.requests))
 	if sum == 0 {
 		return 0
 	}
