@@ -89,8 +89,8 @@ law: ## check the house rules: import law, package docs, licence lines, links, p
 unit: ## run unit tests with the race detector; TESTFLAGS= adds flags
 	@mkdir -p bin
 	$(RACE) $(TESTFLAGS) ./... | go run ./test/report -skipped $(SKIPPED)
-	@# A month of traffic takes ten times as long under the race detector, and shares nothing.
-	CGO_ENABLED=0 go test -count=1 -json $(TESTFLAGS) -run '^(TestMonth|TestHabits|TestRamp)$$' ./app | go run ./test/report -skipped $(SKIPPED)
+	@# Long traffic takes ten times as long under the race detector, and shares nothing: files with !race.
+	CGO_ENABLED=0 go test -count=1 -json $(TESTFLAGS) -run '^(TestMonth|TestHabits|TestRamp|TestNetwork.*|TestSpoiltHoursOfNetworks|TestAttacks|TestLookAlikes|TestPulsingFlood|TestCarpetIsOneIncident|TestActiveTimeouts|TestRealFloodsOverBackground)$$' ./app | go run ./test/report -skipped $(SKIPPED)
 
 .PHONY: fuzz-short
 fuzz-short: ## fuzz every target for SHORTFUZZ (5s)

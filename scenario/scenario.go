@@ -59,7 +59,7 @@ func New(name string, cfg Config) (*Scenario, error) { //nolint:gocritic // copi
 		for i := range defs {
 			known[i] = defs[i].name
 		}
-		return nil, fmt.Errorf("scenario %q is unknown; known are %s", name, strings.Join(known, ", "))
+		return nil, fmt.Errorf("scenario %q is unknown; known are %s (those with [6] also over IPv6)", name, strings.Join(withSix(known), ", "))
 	}
 	def := &defs[at]
 	cfg.setDefaults(def)
@@ -75,6 +75,20 @@ func New(name string, cfg Config) (*Scenario, error) { //nolint:gocritic // copi
 	s.gen = newGenerator(&s.cfg)
 	def.build(s)
 	return s, nil
+}
+
+// withSix says both names of what there is over IPv6, too, at once.
+func withSix(names []string) (out []string) {
+	for _, n := range names {
+		switch base, six := strings.CutSuffix(n, "6"); {
+		case six && slices.Contains(names, base):
+		case slices.Contains(names, n+"6"):
+			out = append(out, n+"[6]")
+		default:
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // Names lists the scenarios in the order of their reference page.

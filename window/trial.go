@@ -33,6 +33,8 @@ const (
 	// A session that said nothing: SYN, ACK and FIN or RST, with the last of them
 	// repeated once or twice. Headers alone have at most 60 bytes over IPv4, 80 over IPv6.
 	saidNothing, header4, header6 = 6, 60, 80
+	// A SYN is sent seven times at most (Linux, tcp_syn_retries).
+	synTries = 7
 	// A login that failed takes the client 5 to 20 packets of SSH (CESNET NEMEA,
 	// hoststats); three passwords a connection, or the handshake of remote desktop, some
 	// more. A version check of a monitor takes up to six.
@@ -47,6 +49,9 @@ func trialOf(p *piece, flags uint8) Trial {
 	small := p.rate <= 1 && p.packets <= 2
 	switch p.class {
 	case flow.TCPSyn:
+		if p.rate <= 1 && p.packets > synTries {
+			return NoTrial // nobody asks that often: a flood
+		}
 		return TrySyn
 	case flow.TCPFin, flow.TCPXmas:
 		return TryOdd
