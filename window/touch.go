@@ -70,6 +70,7 @@ func (t *Tracker) touchBins(n int) {
 	}
 	w.touched += sum
 	t.touchPairs(n)
+	t.touchTalks(n)
 }
 
 func (t *Tracker) touchBin(slot int32, p *piece) (sum uint64) {
