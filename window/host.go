@@ -119,8 +119,6 @@ type piece struct {
 	src, dst              *flow.Addr
 	srcHash, dstHash      uint64
 	pair                  uint64 // hash of device, destination and service; 0 = not followed
-	talk                  uint64 // hash of device, peer and protocol; 0 = none, see Talk
-	talkDir               Direction
 	srcAS                 uint32
 	rate                  uint32
 	exporter              uint32

@@ -66,18 +66,35 @@ func (x *talks) set(hash uint64) []Talk {
 	return x.all[i : i+talkWays : i+talkWays]
 }
 
-// touchTalks tells which records belong to talks, and reads where those are.
+// told is a record that belongs to a talk.
+type told struct {
+	hash  uint64 // of device, peer and protocol
+	piece *piece
+	slot  int32 // of the device
+	d     Direction
+}
+
+// touchTalks lists the records that belong to talks, and reads where those are.
 func (t *Tracker) touchTalks(n int) {
 	w, sum := &t.block, uint64(0)
+	w.nTalks = 0
 	for i := range n {
 		p := &w.pieces[i]
-		p.talk = 0
 		if p.dstPort != portDNS && p.srcPort != portDNS && p.class != flow.ICMP {
 			continue
 		}
-		p.talk, p.talkDir = t.talkOf(p, w.out[i], w.in[i])
-		if p.talk != 0 && t.talks.all != nil {
-			set := t.talks.set(p.talk)
+		hash, d := t.talkOf(p, w.out[i], w.in[i])
+		if hash == 0 {
+			continue
+		}
+		slot := w.out[i]
+		if d == In {
+			slot = w.in[i]
+		}
+		w.talks[w.nTalks] = told{hash, p, slot, d}
+		w.nTalks++
+		if t.talks.all != nil {
+			set := t.talks.set(hash)
 			for k := range set {
 				sum += set[k].hash
 			}
@@ -87,20 +104,20 @@ func (t *Tracker) touchTalks(n int) {
 }
 
 // bookTalk books a record that belongs to a talk.
-func (t *Tracker) bookTalk(slot int32, p *piece) {
-	x := &t.talks
+func (t *Tracker) bookTalk(r *told) {
+	x, p := &t.talks, r.piece
 	if x.all == nil {
-		if p.talkDir == In {
+		if r.d == In {
 			return
 		}
 		x.all = pages.Make[Talk](ceilPower(t.cfg.MaxTalks))
 	}
-	set := x.set(p.talk)
+	set := x.set(r.hash)
 	worst := 0
 	for i := range set {
-		if set[i].used && set[i].hash == p.talk {
-			t.adopt(slot, &set[i])
-			set[i].add(p.talkDir, p, t.now)
+		if set[i].used && set[i].hash == r.hash {
+			t.adopt(r.slot, &set[i])
+			set[i].add(r.d, p, t.now)
 			return
 		}
 		if set[i].less(&set[worst], t.now) {
@@ -108,10 +125,10 @@ func (t *Tracker) bookTalk(slot int32, p *piece) {
 		}
 	}
 	// Of what answers, a probe or two are not worth a place.
-	if p.talkDir == In || p.class == flow.ICMP && p.dstPort>>8 != 8 && p.dstPort>>8 != 128 && p.packets < chained {
+	if r.d == In || p.class == flow.ICMP && p.dstPort>>8 != 8 && p.dstPort>>8 != 128 && p.packets < chained {
 		return
 	}
-	t.openTalk(slot, p, &set[worst])
+	t.openTalk(r, &set[worst])
 }
 
 // less tells which of two talks gives way first.
@@ -129,9 +146,9 @@ func (x *Talk) worth(now int64) uint64 {
 }
 
 // openTalk begins a talk in the place of another.
-func (t *Tracker) openTalk(slot int32, p *piece, at *Talk) {
-	x, dev := &t.talks, t.dev.at(slot)
-	if dev.talks >= talksPerDevice && (!at.used || at.dev != slot || !t.holds(at)) {
+func (t *Tracker) openTalk(r *told, at *Talk) {
+	x, p, dev := &t.talks, r.piece, t.dev.at(r.slot)
+	if dev.talks >= talksPerDevice && (!at.used || at.dev != r.slot || !t.holds(at)) {
 		t.losses.TalksRefused++
 		return
 	}
@@ -141,12 +158,12 @@ func (t *Tracker) openTalk(slot int32, p *piece, at *Talk) {
 	t.closeTalk(at)
 	echo := p.class == flow.ICMP
 	*at = Talk{
-		Peer: *p.dst, hash: p.talk, dev: -1, first: clip(p.first), last: clip(p.last),
+		Peer: *p.dst, hash: r.hash, dev: -1, first: clip(p.first), last: clip(p.last),
 		proto: p.proto, used: true, echo: echo, inside: p.mark&flow.DstInternal != 0,
 	}
 	x.live++
 	x.peers.add(at.peerKey(), 1)
-	t.adopt(slot, at)
+	t.adopt(r.slot, at)
 	at.add(Out, p, t.now)
 }
 

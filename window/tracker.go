@@ -171,13 +171,9 @@ func (t *Tracker) addBlock(b *flow.Batch, from, n int, owner func(hash uint64) b
 		if w.in[i] >= 0 {
 			t.book(In, w.in[i], p, p.mark&flow.SrcInternal != 0)
 		}
-		if p.talk != 0 {
-			slot := w.out[i]
-			if p.talkDir == In {
-				slot = w.in[i]
-			}
-			t.bookTalk(slot, p)
-		}
+	}
+	for i := range w.nTalks {
+		t.bookTalk(&w.talks[i])
 	}
 	t.bookPrefixes(n, owner)
 }
