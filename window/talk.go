@@ -128,6 +128,13 @@ func (x *Talk) Proto() uint8 { return x.proto }
 // Echo reports whether these are echo messages; else they are questions to port 53.
 func (x *Talk) Echo() bool { return x.echo }
 
+// Plain reports whether the device sent nothing long, and used no socket again: most
+// talks are so, and their sums need not be asked for.
+func (x *Talk) Plain() bool {
+	a, b := &x.parts[0], &x.parts[1]
+	return a.long|b.long|a.chained|b.chained == 0
+}
+
 // Inside reports whether the other is an own device too.
 func (x *Talk) Inside() bool { return x.inside }
 

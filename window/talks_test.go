@@ -57,6 +57,9 @@ func TestTalk(t *testing.T) {
 	if c := tr.Counts().Talks; c != 1 {
 		t.Errorf("%d talks, want 1", c)
 	}
+	if talksOf(tr)[0].Plain() {
+		t.Error("long questions are plain")
+	}
 	if tr.Losses() != (Losses{}) {
 		t.Errorf("lost %+v", tr.Losses())
 	}

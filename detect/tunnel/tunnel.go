@@ -78,7 +78,7 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 	}
 	for i := range w.Talks() {
 		x := w.Talk(i)
-		if x == nil {
+		if x == nil || !x.Echo() && x.Plain() {
 			continue
 		}
 		s := x.Sums(w.Now)
