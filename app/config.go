@@ -28,6 +28,7 @@ import (
 	"tidewatch/detect/peers"
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
+	"tidewatch/detect/tunnel"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/detect/webflood"
@@ -67,6 +68,7 @@ type Config struct {
 	Upload       upload.Config     `yaml:"upload"`
 	OffHours     offhours.Config   `yaml:"offhours"`
 	Beacon       beacon.Config     `yaml:"beacon"`
+	Tunnel       tunnel.Config     `yaml:"tunnel"`
 	Scan         scan.Config       `yaml:"scan"`
 	Incident     incident.Config   `yaml:"incident"`
 	Feedback     feedback.Config   `yaml:"feedback"`
@@ -93,6 +95,7 @@ func DefaultConfig() Config {
 		Peers:  peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
 		Scan:     scan.DefaultConfig(),
 		Beacon:   beacon.DefaultConfig(),
+		Tunnel:   tunnel.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
@@ -166,6 +169,7 @@ func (c *Config) Validate() error {
 		{"offhours", c.OffHours.Validate()},
 		{"scan", c.Scan.Validate()},
 		{"beacon", c.Beacon.Validate()},
+		{"tunnel", c.Tunnel.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"feedback", c.Feedback.Validate()},
 		{"networks", c.Enrich.Validate()},

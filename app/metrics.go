@@ -110,6 +110,8 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		lost["pairs_unnoted"] += l.PairsUnnoted
 		lost["pairs_refused"] += l.PairsRefused
 		lost["pairs_forgotten"] += l.PairsForgotten
+		lost["talks_forgotten"] += l.TalksForgotten
+		lost["talks_refused"] += l.TalksRefused
 		_, r = s.habits.Counts()
 		lost["habits_refused"] += r
 		lost["late"] += l.Late

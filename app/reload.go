@@ -17,6 +17,7 @@ import (
 	"tidewatch/detect/peers"
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
+	"tidewatch/detect/tunnel"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/detect/webflood"
@@ -107,6 +108,8 @@ func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 		return true, d.Configure(cfg.Scan)
 	case *beacon.Detector:
 		return true, d.Configure(cfg.Beacon)
+	case *tunnel.Detector:
+		return true, d.Configure(cfg.Tunnel)
 	}
 	return false, nil
 }

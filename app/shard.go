@@ -16,6 +16,7 @@ import (
 	"tidewatch/detect/peers"
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
+	"tidewatch/detect/tunnel"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/detect/webflood"
@@ -62,6 +63,7 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	wcfg.MaxHotPrefixes = part(wcfg.MaxHotPrefixes, of)
 	wcfg.MaxProbes = part(wcfg.MaxProbes, of)
 	wcfg.MaxPairs = max(64, part(wcfg.MaxPairs, of))
+	wcfg.MaxTalks = max(64, part(wcfg.MaxTalks, of))
 	s.spoilt = make([]spoilt, deps.layout.Len())
 	bcfg := cfg.Baseline
 	bcfg.Holiday = s.planned.Holiday
@@ -128,7 +130,11 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans, beacons}
+	tunnels, err := tunnel.New(cfg.Tunnel)
+	if err != nil {
+		return nil, err
+	}
+	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans, beacons, tunnels}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }

@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [97]phrase {
+func phrases() [113]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -105,6 +105,22 @@ func phrases() [97]phrase {
 		{"beacon_jitter", "the interval varies by about %o"},
 		{"beacon_ratio", "each interval is about %o times the one before"},
 		{"beacon_connections", "%o to the same service of one destination; %e are enough to judge"},
+		{"question_size", "the questions have %o on average, headers included; %e is where long names begin"},
+		{"exchange_size", "a question and its answer have %o together; up to %e are usual"},
+		{"question_rate", "they go to one name server at %o; one person or program does not go on with more than %e"},
+		{"one_socket", "%o of the questions come from one port one after the other; each should have a port of its own"},
+		{"question_bytes", "%o more went out than in questions for names of 52 characters; from %e on no names explain it"},
+		{"usual_server", "this name server is asked by %o, of %e that ask any"},
+		{"strange_server", "this name server is asked by %o, of %e that ask any"},
+		{"asks_for_others", "the device asks %o, so it is a resolver: some other device may have asked it"},
+		{"question_ratio", "for each byte of answers %o bytes of questions were sent"},
+		{"stream_bytes", "%o went to the port of name servers over TCP in large segments; from %e on these are no questions"},
+		{"segment_size", "the segments have %o on average; a question has less than %e"},
+		{"echo_size", "the echo messages have %o on average, headers included; up to %e is a ping"},
+		{"echo_sizes", "they come in %o; a monitor sends up to %e"},
+		{"echo_bytes", "they carried %o; from %e on it is more than pings hold"},
+		{"echo_duration", "they went on for %o; longer than %e is no test by hand"},
+		{"echo_replies_differ", "the ones are %o times as large as the others, though a reply returns what the request held"},
 		{"connection_length", "one connection has been open for %o; longer than %e is long"},
 		{"connection_quiet", "it carries %o; less than %e is a line held open"},
 		{"destination_rare", "of %e that ask the outside repeatedly, only %o asks this"},

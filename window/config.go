@@ -21,6 +21,7 @@ type Config struct {
 	MaxUploads     int            `yaml:"max_uploads"`      // devices whose uploads are followed: about 7 KiB each
 	MaxContacts    int            `yaml:"max_contacts"`     // devices whose peers and services of the hour are listed: about 4 KiB each
 	MaxPairs       int            `yaml:"max_pairs"`        // pairs of a device and a service outside whose connections are followed: about 0.8 KiB each
+	MaxTalks       int            `yaml:"max_talks"`        // pairs of a device and a name server, or an address it exchanges echo messages with, that are watched for tunnels: about 0.3 KiB each; rounded up to a power of two
 	MaxProbes      int            `yaml:"max_probes"`       // devices whose attempts in vain are followed, and as many that others outside try: about 10 KiB each
 	MaxPrefixes    int            `yaml:"max_prefixes"`     // blocks of addresses (/24 of IPv4, /48 of IPv6) whose packets are counted: 32 bytes each
 	MaxHotPrefixes int            `yaml:"max_hot_prefixes"` // blocks and networks with one-second bins: about 55 KiB each, up to 80 KiB under attack
@@ -33,7 +34,7 @@ type Config struct {
 
 // DefaultConfig suits 10 000 active devices in about 350 MiB.
 func DefaultConfig() Config {
-	return Config{MaxDevices: 1 << 20, MaxHot: 4096, MaxUploads: 16384, MaxContacts: 16384, MaxPrefixes: 16384, MaxHotPrefixes: 256, MaxProbes: 4096, MaxPairs: 65536, HotPackets: 200, HotFlows: 30}
+	return Config{MaxDevices: 1 << 20, MaxHot: 4096, MaxUploads: 16384, MaxContacts: 16384, MaxPrefixes: 16384, MaxHotPrefixes: 256, MaxProbes: 4096, MaxPairs: 65536, MaxTalks: 32768, HotPackets: 200, HotFlows: 30}
 }
 
 // Validate reports the first bound that makes no sense.
@@ -57,6 +58,8 @@ func (c *Config) Validate() error {
 		return errors.New("max_probes must lie between 1 and 16777216")
 	case c.MaxPairs < 64 || c.MaxPairs > 1<<24:
 		return errors.New("max_pairs must lie between 64 and 16777216")
+	case c.MaxTalks < 64 || c.MaxTalks > 1<<24:
+		return errors.New("max_talks must lie between 64 and 16777216")
 	case c.HotPackets < 1 || c.HotFlows < 1:
 		return errors.New("hot_packets and hot_flows must be at least 1")
 	}

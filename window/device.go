@@ -60,7 +60,9 @@ type device struct {
 	pairs    uint16   // that are followed
 	newPairs uint16   // that were noted in the running hour
 	pair     int32    // the newest of them, one more than its slot; 0 = none
-	_        [16]byte // whole cache lines, or the next device would begin inside of one
+	talks    uint16   // that it has, see Talk
+	asked    uint16   // of those, with name servers
+	_        [12]byte // whole cache lines, or the next device would begin inside of one
 }
 
 // minute returns the sums of minute i; running is the running one.

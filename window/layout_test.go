@@ -13,7 +13,7 @@ func TestCacheLines(t *testing.T) {
 	const line = 64
 	for name, size := range map[string]uintptr{
 		"device": unsafe.Sizeof(device{}), "Host": unsafe.Sizeof(Host{}), "Upload": unsafe.Sizeof(Upload{}),
-		"Pair": unsafe.Sizeof(Pair{}), "Contacts": unsafe.Sizeof(Contacts{}), "second": unsafe.Sizeof(second{}),
+		"Pair": unsafe.Sizeof(Pair{}), "Talk": unsafe.Sizeof(Talk{}), "Contacts": unsafe.Sizeof(Contacts{}), "second": unsafe.Sizeof(second{}),
 	} {
 		if size%line != 0 {
 			t.Errorf("%s has %d bytes, which is %d more than whole lines", name, size, size%line)

@@ -84,6 +84,7 @@ func (t *Tracker) dropDevice(i int32) {
 	for d.pair != 0 {
 		t.dropPair(d.pair - 1)
 	}
+	t.leaveTalks(d)
 	t.dev.remove(i)
 }
 

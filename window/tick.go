@@ -118,6 +118,9 @@ func (t *Tracker) openMinute() {
 	t.openContacts()
 	t.openProbes()
 	t.openPairs(hourOpens)
+	if hourOpens {
+		t.openTalks()
+	}
 }
 
 // Jump starts the bins afresh at second now: at the very first record, and

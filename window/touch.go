@@ -13,7 +13,9 @@ type work struct {
 	pieces  [block]piece
 	wanted  [block]flow.Mark // which ends are devices of this shard
 	out, in [block]int32     // their slots, -1 = none
-	touched uint64           // keeps the reads from being optimised away
+	talks   [block]told      // those that belong to talks
+	nTalks  int
+	touched uint64 // keeps the reads from being optimised away
 }
 
 // Booking one record follows a chain through memory: place in the table, device,
@@ -70,6 +72,7 @@ func (t *Tracker) touchBins(n int) {
 	}
 	w.touched += sum
 	t.touchPairs(n)
+	t.touchTalks(n)
 }
 
 func (t *Tracker) touchBin(slot int32, p *piece) (sum uint64) {

@@ -34,13 +34,14 @@ type Losses struct {
 	TriesSpared                      uint64 // attempts not noted, because their device had too many flows
 	PairsUnnoted, PairsRefused       uint64 // pairs of a device and a service: not noted, noted and not followed
 	PairsForgotten                   uint64 // pairs that gave way to others
+	TalksForgotten, TalksRefused     uint64 // talks that gave way to others; that found no room, because their device has too many
 	Late                             uint64 // flows that ended before the open minutes
 	LateBytes                        uint64 // of those, not in minutes any more
 	Clamped                          uint64 // flows whose times were cut to arrival time
 }
 
 // Counts are the sizes of a tracker's tables.
-type Counts struct{ Devices, Hot, Uploads, HotPrefixes, Pairs int }
+type Counts struct{ Devices, Hot, Uploads, HotPrefixes, Pairs, Talks int }
 
 // Tracker keeps the windows of one shard.
 type Tracker struct {
@@ -61,6 +62,7 @@ type Tracker struct {
 	rare     prevalence
 
 	pairs    pairs
+	talks    talks
 	contacts []*Contacts
 	metFree  []int32
 	common   prevalence // who asks anything of an address outside
@@ -100,7 +102,7 @@ func (t *Tracker) Losses() Losses { return t.losses }
 func (t *Tracker) Counts() Counts {
 	return Counts{
 		Devices: t.dev.count(), Hot: len(t.hot) - len(t.hotIdx), Uploads: len(t.ups) - len(t.upFree), HotPrefixes: t.prefixes.live,
-		Pairs: len(t.pairs.all) - len(t.pairs.free),
+		Pairs: len(t.pairs.all) - len(t.pairs.free), Talks: t.talks.live,
 	}
 }
 
@@ -169,6 +171,9 @@ func (t *Tracker) addBlock(b *flow.Batch, from, n int, owner func(hash uint64) b
 		if w.in[i] >= 0 {
 			t.book(In, w.in[i], p, p.mark&flow.SrcInternal != 0)
 		}
+	}
+	for i := range w.nTalks {
+		t.bookTalk(&w.talks[i])
 	}
 	t.bookPrefixes(n, owner)
 }
