@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [97]phrase {
+func phrases() [99]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -63,6 +63,8 @@ func phrases() [97]phrase {
 		{"upload_ratio", "%o times as much was sent as received; %e times is the limit"},
 		{"new_destination", "the device never sent to this destination before, and few others do"},
 		{"upload_anomaly", "%o went out; %e is usual at that hour"},
+		{"acknowledgements", "%o more went out only to acknowledge what was received, and is left out"},
+		{"speed_test", "the same destination sent %o within the same minutes, as when a line is tested"},
 		{"volume_bits_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"volume_bits_out", "%o went out over five minutes; %e is usual at that hour"},
 		{"volume_hour_bytes_in", "%o arrived in the hour so far; %e is usual for the whole hour"},
