@@ -28,6 +28,7 @@ import (
 	"tidewatch/detect/peers"
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
+	"tidewatch/detect/slow"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/detect/webflood"
@@ -68,6 +69,7 @@ type Config struct {
 	OffHours     offhours.Config   `yaml:"offhours"`
 	Beacon       beacon.Config     `yaml:"beacon"`
 	Scan         scan.Config       `yaml:"scan"`
+	Slow         slow.Config       `yaml:"slow"`
 	Incident     incident.Config   `yaml:"incident"`
 	Feedback     feedback.Config   `yaml:"feedback"`
 	API          api.Config        `yaml:"api"`
@@ -93,6 +95,7 @@ func DefaultConfig() Config {
 		Peers:  peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
 		Scan:     scan.DefaultConfig(),
 		Beacon:   beacon.DefaultConfig(),
+		Slow:     slow.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
@@ -166,6 +169,7 @@ func (c *Config) Validate() error {
 		{"offhours", c.OffHours.Validate()},
 		{"scan", c.Scan.Validate()},
 		{"beacon", c.Beacon.Validate()},
+		{"slow", c.Slow.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"feedback", c.Feedback.Validate()},
 		{"networks", c.Enrich.Validate()},

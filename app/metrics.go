@@ -112,6 +112,9 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		lost["pairs_forgotten"] += l.PairsForgotten
 		_, r = s.habits.Counts()
 		lost["habits_refused"] += r
+		_, r, given := s.ledger.Counts()
+		lost["ledger_refused"] += r
+		lost["ledger_displaced"] += given
 		lost["late"] += l.Late
 		lost["clamped"] += l.Clamped
 		for i, d := range s.detectors {
