@@ -30,9 +30,10 @@ type LedgerConfig struct {
 }
 
 // Ledger keeps how many bytes each device of one shard gave to whom outside, over an
-// hour to half a year, in bounded memory: accounts of the 16 heaviest destinations and
-// of the 32 heaviest networks of destinations (/24, /48 in IPv6) of each device, and of
-// all together. What a list loses is counted, see DeviceLedger.Lost and Counts.
+// hour to half a year, in bounded memory: accounts of the 16 heaviest destinations of
+// each device, of the 32 networks of destinations (/24, /48 in IPv6) that are heavy or
+// come back, and of all together. What gives way is counted, see DeviceLedger.Lost and
+// Counts.
 //
 // A device gives what it sends less an eighth of what it receives from the same
 // destination in the same hour. It is fed the peers of an hour, which are sampled by

@@ -13,6 +13,8 @@ import (
 const (
 	ledgerHosts    = 16 // destinations of a device with an account
 	ledgerNetworks = 32 // networks of destinations
+	heavyPart      = 16 // a network with such a part of all never gives way
+	steadyFor      = 14 // days for which one that got something on two days stays
 	ledgerGrows    = 4  // accounts for which room is made at a time
 
 	dripUnit  = 1e6  // bytes a day below which differences do not matter
@@ -23,7 +25,7 @@ const (
 	// Watched is where an account begins to be of interest: half of what alarms.
 	Watched   = 6.0
 	excessMax = 24.0 // so that a drip that ended is over within some weeks
-	settling  = 7    // a network's active days after which its mean becomes a part of what is usual
+	settling  = 7    // days of a device after which a network is new to it
 )
 
 // DeviceLedger is what one device gave to whom.
@@ -34,7 +36,7 @@ type DeviceLedger struct {
 	total    Account
 	hosts    []Account
 	networks []Account
-	usual    habitTrend // log of the mean daily units of a new network in its first week
+	usual    habitTrend // log of the units that a new network gets on its first day
 	lost     float32    // bytes of networks that gave way to others
 }
 
@@ -45,10 +47,10 @@ func (d *DeviceLedger) Days() (first, open uint16, active int) { return d.first,
 // Total is the account of all destinations together.
 func (d *DeviceLedger) Total() *Account { return &d.total }
 
-// Hosts are the accounts of the heaviest destinations, Networks those of their networks, in no order.
+// Hosts are the accounts of the heaviest destinations, in no order.
 func (d *DeviceLedger) Hosts() []Account { return d.hosts }
 
-// Networks are the accounts of the heaviest networks of destinations, in no order.
+// Networks are the accounts of networks of destinations, in no order.
 func (d *DeviceLedger) Networks() []Account { return d.networks }
 
 // Lost is how many bytes went to networks that have no account any more.
@@ -62,7 +64,7 @@ func (d *DeviceLedger) allowance() float64 {
 		return dripFloor
 	}
 	spread := math.Sqrt(float64(d.usual.vari))
-	return min(max(float64(d.usual.mean)+spread, dripFloor), dripCeil)
+	return min(max(float64(d.usual.mean)+spread/2, dripFloor), dripCeil)
 }
 
 // Share is on which share of its device's active days the account got something,
@@ -74,26 +76,20 @@ func (d *DeviceLedger) Share(a *Account) float64 {
 // give books what the device gave to one destination in an hour of the open day.
 func (d *DeviceLedger) give(addr, network flow.Addr, bytes float32, hour, service uint32) (displaced bool) {
 	d.total.add(bytes, d.day, hour, service)
-	host, _ := d.account(&d.hosts, ledgerHosts, addr)
+	host, _ := d.account(&d.hosts, ledgerHosts, addr, d.lightest)
 	host.add(bytes, d.day, hour, service)
-	net, lost := d.account(&d.networks, ledgerNetworks, network)
+	net, lost := d.account(&d.networks, ledgerNetworks, network, d.passing)
 	net.add(bytes, d.day, hour, service)
 	d.lost += lost
 	return lost > 0
 }
 
-// account finds an account, opens one, or has the lightest give way (Space-Saving,
-// Metwally et al. 2005): whoever has more than a share of 1/n of all that was given,
-// halved every 30 days, is in a list of n. lost is what the one that gave way had.
-func (d *DeviceLedger) account(list *[]Account, most int, key flow.Addr) (a *Account, lost float32) {
-	low := 0
+// account finds an account, or opens one; in a full list the one that victim names
+// gives way, and what it had is lost.
+func (d *DeviceLedger) account(list *[]Account, most int, key flow.Addr, victim func() int) (a *Account, lost float32) {
 	for i := range *list {
-		a := &(*list)[i]
-		if a.Key == key {
+		if a := &(*list)[i]; a.Key == key {
 			return a, 0
-		}
-		if a.weight < (*list)[low].weight {
-			low = i
 		}
 	}
 	fresh := Account{Key: key, first: d.day, since: d.active - min(d.active, 1)}
@@ -104,15 +100,62 @@ func (d *DeviceLedger) account(list *[]Account, most int, key flow.Addr) (a *Acc
 		*list = append(*list, fresh)
 		return &(*list)[len(*list)-1], 0
 	}
-	a = &(*list)[low]
-	fresh.weight, fresh.over = a.weight, a.weight
+	a = &(*list)[victim()]
 	lost = max(a.weight-a.over, 1)
+	if most == ledgerHosts {
+		fresh.weight, fresh.over = a.weight, a.weight
+	}
 	*a = fresh
 	return a, lost
 }
 
-// turn ends the open day: every account is tested, and what is a week old becomes a
-// part of what is usual. It reports whether any is watched.
+// lightest is the destination that gives way: whichever has more than a share of 1/16
+// of all that was given is in the list (Space-Saving, Metwally et al. 2005).
+func (d *DeviceLedger) lightest() int { return lightest(d.hosts) }
+
+func lightest(list []Account) (low int) {
+	for i := range list {
+		if list[i].weight < list[low].weight {
+			low = i
+		}
+	}
+	return low
+}
+
+// passing is the network that gives way. One with a sixteenth of all stays, and so does
+// one that got something on two days, lately: what comes back is what a drip looks
+// like, however light. Of the others it is the one not heard of for longest, or, when all
+// of them are of today and yesterday, the lightest.
+func (d *DeviceLedger) passing() int {
+	heavy := d.total.weight / heavyPart
+	old, light := -1, -1
+	for i := range d.networks {
+		a := &d.networks[i]
+		days := int(a.fed)
+		if a.today >= fedBytes {
+			days++
+		}
+		if a.weight >= heavy || days >= 2 && int(a.last)+steadyFor >= int(d.day) {
+			continue
+		}
+		if old < 0 || a.hour < d.networks[old].hour {
+			old = i
+		}
+		if light < 0 || a.weight < d.networks[light].weight {
+			light = i
+		}
+	}
+	switch {
+	case old < 0:
+		return lightest(d.networks)
+	case int(d.networks[old].last)+2 <= int(d.day):
+		return old
+	}
+	return light
+}
+
+// turn ends the open day: every account is tested, and what came on that day
+// becomes a part of what is usual. It reports whether any is watched.
 //
 // The test is a CUSUM (Page 1954) of the logs of daily units over the allowance. Days
 // on which the device gave nothing to anyone are no days: weekends count neither way.
@@ -125,8 +168,8 @@ func (d *DeviceLedger) turn(day uint16) (watched bool) {
 		if a.excess >= Watched {
 			watched = true
 		}
-		if d.active-a.since == settling && int(a.first)-int(d.first) > settling {
-			d.usual.learn(math.Log1p(a.Sum(d.day, accountDays) / settling / dripUnit))
+		if a.first == d.day && int(d.day)-int(d.first) > settling {
+			d.usual.learn(x) // once of each network, so that a drip moves little
 		}
 		a.close(d.day, gone)
 	}

@@ -29,9 +29,9 @@ type Config struct {
 	Score    float64 `yaml:"score"`     // findings below this score are not reported
 }
 
-// DefaultConfig finds 10 MB a day on the 8th day when a device usually gives new networks
+// DefaultConfig finds 10 MB a day on the 9th day when a device usually gives new networks
 // next to nothing (the log of 10 MB, 2.4, less the allowance of 0.69, is 1.7 a day), and
-// on the 30th at the latest (less 2.0, 0.4 a day). A limit of 12 is five times what
+// on the 32nd at the latest (less 2.0, 0.4 a day). A limit of 12 is five times what
 // one day of 10 MB adds. 30 MB are three such days; three devices are many as
 // with beacons. The score leaves out what is as old as the device or used by many:
 // with 0.4 everybody's cloud and backup from a gigabyte on is listed as low.

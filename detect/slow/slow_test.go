@@ -20,11 +20,13 @@ const firstHour = 20_513 * 24 // 1 March 2026, 00:00 UTC, a Sunday
 
 // world feeds a ledger with synthetic days, one lesson an hour at most.
 type world struct {
-	t      *testing.T
-	ledger *baseline.Ledger
-	d      *Detector
-	r      *rand.Rand
-	v6     bool
+	t         *testing.T
+	ledger    *baseline.Ledger
+	d         *Detector
+	r         *rand.Rand
+	v6        bool
+	strangers int     // that a workstation gives to each day
+	median    float64 // megabytes to each
 }
 
 func newWorld(t *testing.T, v6 bool) *world {
@@ -37,7 +39,7 @@ func newWorld(t *testing.T, v6 bool) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t, l, d, rand.New(rand.NewPCG(5, 5)), v6}
+	return &world{t, l, d, rand.New(rand.NewPCG(5, 5)), v6, 12, 2}
 }
 
 // host is an address outside in network n.
@@ -76,18 +78,19 @@ func (w *world) ordinary(device flow.Addr, day int) {
 	for k := range 5 {
 		w.gives(device, day, 9, w.host(1000+k, 1), 90*math.Exp(0.3*w.r.NormFloat64()), 200, 443)
 	}
-	for range 12 { // strangers: a median of 2 MB, some of 20 MB
-		w.gives(device, day, 10+w.r.IntN(8), w.host(2000+w.r.IntN(3000), 1+w.r.IntN(200)), 2*math.Exp(1.2*w.r.NormFloat64()), 5, 443)
+	for range w.strangers { // with a median of 2 MB, some are of 20 MB
+		w.gives(device, day, 10+w.r.IntN(8), w.host(2000+w.r.IntN(3000), 1+w.r.IntN(200)), w.median*math.Exp(1.2*w.r.NormFloat64()), 5, 443)
 	}
 	w.gives(device, day, 11, w.host(1500, 1), 20, 900, 443) // a download, with requests
 }
 
 // drip plays half a year: a device's own days, the drip from day 30 on, and returns
 // the day of the drip on which it was first found above low, 0 for never.
-func drip(t *testing.T, v6, busy bool, megabytes float64, host func(w *world, day int) flow.Addr) (found int, f detect.Finding) {
+func drip(t *testing.T, set func(*world), busy bool, megabytes float64, host func(w *world, day int) flow.Addr) (found int, f detect.Finding) {
 	t.Helper()
 	const begins = 30
-	w := newWorld(t, v6)
+	w := newWorld(t, false)
+	set(w)
 	device := w.own(7)
 	for day := range begins + 180 {
 		if busy {
@@ -128,15 +131,15 @@ func TestDrip(t *testing.T) {
 	}{
 		{"quiet device", false, false, 10, one, 10},
 		{"quiet device, IPv6", true, false, 10, one, 10},
-		{"busy workstation", false, true, 10, one, 31},
-		{"busy workstation, IPv6", true, true, 10, one, 31},
+		{"busy workstation", false, true, 10, one, 20},
+		{"busy workstation, IPv6", true, true, 10, one, 20},
 		{"quiet device, rotating", false, false, 10, many, 10},
-		{"busy workstation, rotating", false, true, 10, many, 31},
-		{"busy workstation, rotating, IPv6", true, true, 10, many, 31},
+		{"busy workstation, rotating", false, true, 10, many, 20},
+		{"busy workstation, rotating, IPv6", true, true, 10, many, 20},
 		{"quiet device, 3 MB", false, false, 3, one, 25},
 		{"quiet device, 100 KB", false, false, 0.1, one, 0},
 	} {
-		found, f := drip(t, tc.v6, tc.busy, tc.megabytes, tc.host)
+		found, f := drip(t, func(w *world) { w.v6 = tc.v6 }, tc.busy, tc.megabytes, tc.host)
 		t.Logf("%s: %g MB a day are found on day %d", tc.name, tc.megabytes, found)
 		if (found > 0) != (tc.by > 0) || found > tc.by {
 			t.Errorf("%s: found on day %d, want by day %d", tc.name, found, tc.by)
@@ -148,6 +151,22 @@ func TestDrip(t *testing.T) {
 			if want := tc.megabytes * 179e6; math.Abs(float64(f.Metrics.Bytes)-want) > 0.12*want {
 				t.Errorf("%s: %d bytes, want about %g", tc.name, f.Metrics.Bytes, want)
 			}
+		}
+	}
+}
+
+// Whatever a device gives to strangers, up to ten times as much to each, it is found by
+// the day that the highest allowance means.
+func TestDripAmongStrangers(t *testing.T) {
+	for _, strangers := range []struct {
+		n         int
+		megabytes float64
+	}{{3, 20}, {6, 20}, {12, 10}, {12, 20}, {30, 2}, {40, 5}, {60, 2}} {
+		set := func(w *world) { w.strangers, w.median = strangers.n, strangers.megabytes }
+		found, _ := drip(t, set, true, 10, func(w *world, _ int) flow.Addr { return w.host(77, 9) })
+		t.Logf("%d strangers a day, %g MB each: found on day %d", strangers.n, strangers.megabytes, found)
+		if found == 0 || found > 32 {
+			t.Errorf("%d strangers a day, %g MB each: found on day %d, want by day 32", strangers.n, strangers.megabytes, found)
 		}
 	}
 }
