@@ -28,6 +28,7 @@ import (
 	"tidewatch/detect/peers"
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
+	"tidewatch/detect/slow"
 	"tidewatch/detect/tunnel"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
@@ -70,6 +71,7 @@ type Config struct {
 	Beacon       beacon.Config     `yaml:"beacon"`
 	Tunnel       tunnel.Config     `yaml:"tunnel"`
 	Scan         scan.Config       `yaml:"scan"`
+	Slow         slow.Config       `yaml:"slow"`
 	Incident     incident.Config   `yaml:"incident"`
 	Feedback     feedback.Config   `yaml:"feedback"`
 	API          api.Config        `yaml:"api"`
@@ -96,6 +98,7 @@ func DefaultConfig() Config {
 		Scan:     scan.DefaultConfig(),
 		Beacon:   beacon.DefaultConfig(),
 		Tunnel:   tunnel.DefaultConfig(),
+		Slow:     slow.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
@@ -170,6 +173,7 @@ func (c *Config) Validate() error {
 		{"scan", c.Scan.Validate()},
 		{"beacon", c.Beacon.Validate()},
 		{"tunnel", c.Tunnel.Validate()},
+		{"slow", c.Slow.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"feedback", c.Feedback.Validate()},
 		{"networks", c.Enrich.Validate()},

@@ -13,6 +13,7 @@ import (
 	"tidewatch/baseline"
 	"tidewatch/detect"
 	"tidewatch/detect/outage"
+	"tidewatch/detect/slow"
 	"tidewatch/enrich"
 	"tidewatch/feedback"
 	"tidewatch/flow"
@@ -237,8 +238,9 @@ func (e *Engine) fold(at time.Time, found []detect.Finding) {
 		// An upload judged without a past must be learned, or it never gets one; a
 		// planned one is learned unless its event says otherwise. A volume of severity
 		// medium is learned as slowly as its sigmas say: else a device that really
-		// changed a little would alarm for ever.
-		if f.Category == detect.DDoSAttack || !silenced && (f.Kind == "volume" && f.Severity.Rank() >= detect.High.Rank() || f.Category == detect.DataExfiltration && f.Baseline.Level != "none") {
+		// changed a little would alarm for ever. Nor does a drip of months spoil the hours
+		// of months.
+		if f.Category == detect.DDoSAttack || !silenced && (f.Kind == "volume" && f.Severity.Rank() >= detect.High.Rank() || f.Category == detect.DataExfiltration && f.Kind != slow.Kind && f.Baseline.Level != "none") {
 			e.hurts(f)
 		}
 		if f.Score >= suspicion {

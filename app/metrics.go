@@ -114,6 +114,9 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		lost["talks_refused"] += l.TalksRefused
 		_, r = s.habits.Counts()
 		lost["habits_refused"] += r
+		_, r, given := s.ledger.Counts()
+		lost["ledger_refused"] += r
+		lost["ledger_displaced"] += given
 		lost["late"] += l.Late
 		lost["clamped"] += l.Clamped
 		for i, d := range s.detectors {

@@ -179,6 +179,10 @@ type memory struct {
 // maxOwed bounds the frames that wait for a disk, in bytes.
 const maxOwed = 64 << 20
 
+// closes is how many seconds after its end an hour is learned at the latest: what is
+// kept once an hour is kept then.
+const closes = 180
+
 // saveEvery is how much learning a crash may cost.
 const saveEvery = time.Minute
 
@@ -282,7 +286,7 @@ func (m *memory) save() error {
 	if err := m.files.SaveCheckpoint(m.buf); err != nil {
 		return err
 	}
-	if hour := m.engine.Now() / 3600; hour != m.hour {
+	if hour := (m.engine.Now() - closes) / 3600; hour != m.hour {
 		if err := m.saveHabits(); err != nil {
 			return err
 		}
@@ -326,18 +330,23 @@ func (m *memory) loadHabits() error {
 		if rest <= 0 || of != uint64(len(m.engine.shards)) {
 			continue
 		}
-		if _, err := s.habits.Decode(data[rest:]); err != nil {
-			m.log.Warn("habits are learned anew, because what was saved cannot be read", "shard", i, "error", err)
+		left, err := s.habits.Decode(data[rest:])
+		if err == nil && len(left) > 0 { // earlier releases kept no ledger
+			_, err = s.ledger.Decode(left)
+		}
+		if err != nil {
+			m.log.Warn("habits or the ledger begin anew, because what was saved cannot be read", "shard", i, "error", err)
 		}
 	}
 	return nil
 }
 
-// habits are those of shard i, behind the number of shards.
+// habits are those of shard i and its ledger, behind the number of shards.
 func (e *Engine) habits(i int) []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.shards[i].habits.AppendBinary(binary.AppendUvarint(nil, uint64(len(e.shards))))
+	data := binary.AppendUvarint(nil, uint64(len(e.shards)))
+	return e.shards[i].ledger.AppendBinary(e.shards[i].habits.AppendBinary(data))
 }
 
 // checkpoint appends the open hour of all shards to buf, nothing before the first flow.

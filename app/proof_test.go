@@ -130,6 +130,19 @@ func TestLookAlikes(t *testing.T) {
 	}
 }
 
+// Nor is a test of the line, the acknowledgements of a large download, or a backup
+// data theft above low on the first day, when nothing is known of the devices.
+func TestLookAlikesOfTheft(t *testing.T) {
+	for _, name := range []string{"speed-test", "speed-test6", "elephant", "elephant6", "backup-window"} {
+		got, _, _ := play(t, name, scenario.Config{Seed: 7, AttackAt: 3 * time.Minute}, 1)
+		for i := range got {
+			if got[i].Category == detect.DataExfiltration && got[i].Severity.Rank() > detect.Low.Rank() {
+				t.Errorf("%s: %s", name, got[i].Headline())
+			}
+		}
+	}
+}
+
 // An attack that pauses for 20 s is one incident that is never resolved between
 // its pulses; it is resolved when its quiet time has passed after its last flows were
 // exported; and the one an hour later is another that names it.

@@ -17,6 +17,7 @@ import (
 	"tidewatch/detect/peers"
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
+	"tidewatch/detect/slow"
 	"tidewatch/detect/tunnel"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
@@ -39,6 +40,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Peers, out.Ports, out.Upload, out.OffHours = next.Peers, next.Ports, next.Upload, next.OffHours
 	out.Scan = next.Scan
 	out.Beacon = next.Beacon
+	out.Slow = next.Slow
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	out.Schedule, out.Identity = next.Schedule, next.Identity
 	return &out
@@ -110,6 +112,8 @@ func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 		return true, d.Configure(cfg.Beacon)
 	case *tunnel.Detector:
 		return true, d.Configure(cfg.Tunnel)
+	case *slow.Detector:
+		return true, d.Configure(cfg.Slow)
 	}
 	return false, nil
 }

@@ -16,6 +16,7 @@ import (
 	"tidewatch/detect/peers"
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
+	"tidewatch/detect/slow"
 	"tidewatch/detect/tunnel"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
@@ -38,6 +39,7 @@ type shard struct {
 	shared    map[flow.Addr]*sharedHour
 	planned   *schedule.View
 	habits    *baseline.HabitStore
+	ledger    *baseline.Ledger
 	detectors []detect.Detector
 	findings  []detect.Finding
 	found     []uint64        // findings by detector
@@ -77,6 +79,9 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	}
 	hcfg := baseline.HabitConfig{MaxDevices: bcfg.MaxDevices, Zone: bcfg.Zone, Seed: wcfg.Seed}
 	if s.habits, err = baseline.NewHabits(hcfg); err != nil {
+		return nil, err
+	}
+	if s.ledger, err = baseline.NewLedger(baseline.LedgerConfig{MaxDevices: bcfg.MaxDevices, Zone: bcfg.Zone}); err != nil {
 		return nil, err
 	}
 	past := &expectation{past: keyed{s.past, deps.who}, habits: s.habits, planned: s.planned}
@@ -134,7 +139,11 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans, beacons, tunnels}
+	drips, err := slow.New(cfg.Slow, s.ledger, s.habits)
+	if err != nil {
+		return nil, err
+	}
+	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans, beacons, tunnels, drips}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }
@@ -175,6 +184,7 @@ func (s *shard) tick(lesson bool, spoiled spoiling) {
 		}
 	}
 	if w.Hour {
+		s.keepLedger(w)
 		s.learn(w, spoiled)
 	}
 }

@@ -129,7 +129,7 @@ func (b *Book) quietOf(k key, kind string, span time.Duration) time.Duration {
 		quiet = max(quiet, noise)
 	case kind == "level_shift":
 		quiet = max(quiet, daily)
-	case c == detect.BaselineAnomaly && span >= time.Hour:
+	case c == detect.BaselineAnomaly && span >= time.Hour, kind == "slow_exfiltration":
 		quiet = max(quiet, hourly)
 	}
 	return quiet

@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [113]phrase {
+func phrases() [123]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -63,6 +63,16 @@ func phrases() [113]phrase {
 		{"upload_ratio", "%o times as much was sent as received; %e times is the limit"},
 		{"new_destination", "the device never sent to this destination before, and few others do"},
 		{"upload_anomaly", "%o went out; %e is usual at that hour"},
+		{"acknowledgements", "%o more went out only to acknowledge what was received, and is left out"},
+		{"speed_test", "the same destination sent %o within the same minutes, as when a line is tested"},
+		{"slow_upload", "one network outside got %o on a day, day after day; %e is what this device may give to a new one"},
+		{"slow_days", "it did on %o of %e on which the device gave anything to anyone"},
+		{"slow_volume", "together that is %o"},
+		{"slow_news", "it began %o ago, when the device had been known for %e"},
+		{"slow_alone", "no other device gives to that network; from %e on it is nobody's secret"},
+		{"slow_habit", "the device has done it for %o, and is known for %e"},
+		{"behind_gateway", "many devices share that address, and one of them always begins something"},
+		{"mail_or_vpn", "it is handed-in mail or a virtual private network, which carry as much by design"},
 		{"volume_bits_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"volume_bits_out", "%o went out over five minutes; %e is usual at that hour"},
 		{"volume_hour_bytes_in", "%o arrived in the hour so far; %e is usual for the whole hour"},

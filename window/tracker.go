@@ -336,11 +336,11 @@ func (t *Tracker) hourOf(dev *device, hr int64) *hour { return &dev.hours[hr&1] 
 // bookUpload follows traffic between the device and outside.
 func (t *Tracker) bookUpload(d Direction, slot int32, dev *device, p *piece) {
 	if dev.up < 0 {
-		if d == In {
-			return
+		if d == Out {
+			dev.upHour += p.bytes
 		}
-		dev.upHour += p.bytes
-		if dev.upHour < upFloor {
+		// A download is told of before its acknowledgements by some exporters.
+		if dev.upHour < upFloor && (d == Out || p.bytes < upReturn || dev.now.Packets[Out] == 0) {
 			return
 		}
 		dev.up = t.follow(slot)

@@ -9,13 +9,14 @@ import (
 )
 
 const (
-	destSize    = 16      // heavy destinations kept for each half day
-	upPortsSize = 8       // heavy destination ports kept
-	halfDay     = 43200   // seconds of one generation
-	upFloor     = 256_000 // bytes sent out in an hour from which a device's uploads are followed
-	upHours     = 36      // hour bins: two generations and room
-	upBig       = 1 << 20 // flows of so many bytes are always ranked; smaller ones of a busy device each eighth, eightfold
-	knownSize   = 128     // destinations of earlier half days remembered by fingerprint
+	destSize    = 16           // heavy destinations kept for each half day
+	upPortsSize = 8            // heavy destination ports kept
+	halfDay     = 43200        // seconds of one generation
+	upFloor     = 256_000      // bytes sent out in an hour from which a device's uploads are followed
+	upReturn    = 64 * upFloor // bytes received in one flow, of which the acknowledgements alone come to the floor
+	upHours     = 36           // hour bins: two generations and room
+	upBig       = 1 << 20      // flows of so many bytes are always ranked; smaller ones of a busy device each eighth, eightfold
+	knownSize   = 128          // destinations of earlier half days remembered by fingerprint
 )
 
 // Upload follows what one device sends to outside, in half days: the running
@@ -35,7 +36,7 @@ type Upload struct {
 	Addr  flow.Addr
 	Since int64 // Unix second from which its uploads are known
 
-	_ [48]byte // whole cache lines: uploads lie side by side
+	_ [32]byte // whole cache lines: uploads lie side by side
 }
 
 type generation struct {
@@ -46,6 +47,8 @@ type generation struct {
 	firstOut int64  // Unix nanoseconds
 	dests    topK
 	ports    topK
+	packets  uint64 // sent
+	givers   givers
 }
 
 type upHour struct {
@@ -111,12 +114,16 @@ func (u *Upload) add(d Direction, p *piece, now int64) (fresh bool) {
 	u.book(d, p, now)
 	if d == In {
 		g.in += p.bytes
+		if p.bytes >= giverPiece {
+			g.givers.add(p)
+		}
 		return false
 	}
 	u.dirty = true
 	u.last = max(u.last, p.last)
 	g.out += p.bytes
 	g.flows += p.flows
+	g.packets += p.packets
 	if g.firstOut == 0 || p.start < g.firstOut {
 		g.firstOut = p.start
 	}
@@ -187,8 +194,8 @@ func (u *Upload) book(d Direction, p *piece, now int64) {
 
 // Totals are the bytes sent to and received from outside, and the flows sent,
 // in the last two half days; Bulk is what was sent through ports other than 53,
-// 80 and 443.
-type Totals struct{ Out, In, Bulk, Flows uint64 }
+// 80 and 443, Packets are those sent.
+type Totals struct{ Out, In, Bulk, Flows, Packets uint64 }
 
 // Totals sums the last two half days.
 func (u *Upload) Totals() (t Totals) {
@@ -198,6 +205,7 @@ func (u *Upload) Totals() (t Totals) {
 		t.In += g.in
 		t.Bulk += g.outBulk
 		t.Flows += g.flows
+		t.Packets += g.packets
 	}
 	return t
 }

@@ -108,6 +108,8 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 		}
 		if c, ok := d.judge(w, u); ok && c.last >= w.Now-going {
 			if f := d.finding(w, u, &c); f.Score >= d.cfg.Score {
+				d.excuse(&f, w, u, &c) // lowers it, but takes it away never
+				f.Severity = detect.SeverityOf(f.Score)
 				out = append(out, f)
 			}
 		}
@@ -121,7 +123,8 @@ const going = 600
 
 // upload is what the last two half days of one device amount to.
 type upload struct {
-	out, in, bulk, flows uint64
+	out, in, bulk, flows uint64 // out without acknowledgements
+	acks                 uint64 // sent to acknowledge what was received
 	off                  uint64 // sent off hours
 	hours                int    // hours with a substantial part of it
 	span                 int    // hours from the first to the last of those
@@ -146,10 +149,13 @@ func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool)
 	if c.out < d.cfg.FocusBytes {
 		return c, false // too little for any gate: the cheap way out for most devices
 	}
-	d.top = u.Destinations(d.top[:0], 10)
+	d.acknowledge(u, &c, sum.Packets)
+	if c.out < d.cfg.FocusBytes {
+		return c, false
+	}
 	c.destinations = d.top
 	c.to = d.top[0]
-	c.focus = float64(c.to.Weight-c.to.Over) / float64(c.out)
+	c.focus = sure(&c.to) / float64(c.out)
 	c.last = u.Last()
 	if c.focus > 0.5 {
 		c.last = c.to.Last / 1e9
@@ -281,7 +287,6 @@ func (d *Detector) finding(w *window.Window, u *window.Upload, c *upload) detect
 		Destinations: uint64(len(c.destinations)),
 	}
 	d.indicators(&f, c)
-	f.Severity = detect.SeverityOf(f.Score)
 	for i := range c.destinations {
 		e := &c.destinations[i]
 		f.Top.Destinations = append(f.Top.Destinations, share(e, e.Key.String(), c.out))
@@ -299,7 +304,7 @@ func (d *Detector) finding(w *window.Window, u *window.Upload, c *upload) detect
 func share(e *window.Entry, key string, of uint64) detect.Share {
 	return detect.Share{
 		Key: key, Bytes: e.Bytes, Packets: e.Packets, Flows: e.Flows,
-		Share: float64(e.Weight-e.Over) / float64(of),
+		Share: sure(e) / float64(of),
 	}
 }
 

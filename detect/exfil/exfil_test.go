@@ -20,6 +20,7 @@ type transfer struct {
 	minutes          int
 	megabytes, reply int // a minute
 	at               int64
+	packet           int // bytes of each packet sent; 0: 1428
 }
 
 // run plays transfers of one device and returns the last finding.
@@ -48,6 +49,9 @@ func run(t *testing.T, all ...transfer) (f detect.Finding, found bool) {
 				Proto: flow.ProtoTCP, TCPFlags: flow.ACK, Mark: flow.SrcInternal,
 				Packets: uint64(x.megabytes) * 700, Bytes: uint64(x.megabytes) * 1e6, Sampling: 1,
 			}
+			if x.packet > 0 {
+				r.Packets = r.Bytes / uint64(x.packet)
+			}
 			b.Append(&r)
 			r.Src, r.Dst, r.SrcPort, r.DstPort, r.Mark = r.Dst, r.Src, r.DstPort, r.SrcPort, flow.DstInternal
 			r.Bytes, r.Packets = uint64(x.reply)*1e6, uint64(x.reply)*700
@@ -67,15 +71,15 @@ func TestDetect(t *testing.T) {
 		transfers []transfer
 		severity  detect.Severity // empty: nothing to find
 	}{
-		"5.4 GB at night to one address": {[]transfer{{"198.51.100.7", 50000, 443, 120, 45, 0, night}}, detect.Critical},
-		"the same to IPv6":               {[]transfer{{"2001:db8::7", 50000, 443, 120, 45, 0, night}}, detect.Critical},
-		"a large download at night":      {[]transfer{{"198.51.100.7", 50000, 443, 120, 0, 45, night}}, ""},
-		"a web server at night":          {[]transfer{{"198.51.100.7", 443, 50000, 120, 45, 1, night}}, ""},
-		"half a gigabyte at noon":        {[]transfer{{"198.51.100.7", 50000, 443, 10, 50, 0, night + 9*3600}}, ""},
+		"5.4 GB at night to one address": {[]transfer{{"198.51.100.7", 50000, 443, 120, 45, 0, night, 0}}, detect.Critical},
+		"the same to IPv6":               {[]transfer{{"2001:db8::7", 50000, 443, 120, 45, 0, night, 0}}, detect.Critical},
+		"a large download at night":      {[]transfer{{"198.51.100.7", 50000, 443, 120, 0, 45, night, 0}}, ""},
+		"a web server at night":          {[]transfer{{"198.51.100.7", 443, 50000, 120, 45, 1, night, 0}}, ""},
+		"half a gigabyte at noon":        {[]transfer{{"198.51.100.7", 50000, 443, 10, 50, 0, night + 9*3600, 0}}, ""},
 		"two gigabytes at noon, one address": {
-			[]transfer{{"198.51.100.7", 50000, 22, 40, 50, 30, night + 9*3600}}, detect.Critical,
+			[]transfer{{"198.51.100.7", 50000, 22, 40, 50, 30, night + 9*3600, 0}}, detect.Critical,
 		},
-		"multicast": {[]transfer{{"239.1.1.1", 50000, 5000, 120, 45, 0, night}}, ""},
+		"multicast": {[]transfer{{"239.1.1.1", 50000, 5000, 120, 45, 0, night, 0}}, ""},
 	} {
 		f, found := run(t, tc.transfers...)
 		if found != (tc.severity != "") || f.Severity != tc.severity {
