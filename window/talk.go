@@ -67,9 +67,9 @@ type TalkSums struct {
 }
 
 // add books a piece.
-func (x *Talk) add(d Direction, p *piece, now int64) {
+func (x *Talk) add(d Direction, p *piece) {
 	x.first, x.last = min(x.first, clip(p.first)), max(x.last, clip(p.last))
-	x.minute, x.rate = uint32(now/60), max(x.rate, p.rate)
+	x.rate = max(x.rate, p.rate)
 	part := x.part(uint32(p.last / 3600))
 	if part == nil {
 		return

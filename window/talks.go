@@ -23,6 +23,7 @@ const (
 type talks struct {
 	all    []Talk    // in sets of talkWays
 	peers  keyCounts // devices by server
+	busy   []int32   // places that had traffic in the running minute, each once
 	askers int       // devices that ask a name server
 	live   int
 }
@@ -113,11 +114,12 @@ func (t *Tracker) bookTalk(r *told) {
 		x.all = pages.Make[Talk](ceilPower(t.cfg.MaxTalks))
 	}
 	set := x.set(r.hash)
+	first := int32(r.hash & uint64(len(x.all)/talkWays-1) * talkWays)
 	worst := 0
 	for i := range set {
 		if set[i].used && set[i].hash == r.hash {
 			t.adopt(r.slot, &set[i])
-			set[i].add(r.d, p, t.now)
+			t.addTalk(first+int32(i), r)
 			return
 		}
 		if set[i].less(&set[worst], t.now) {
@@ -128,7 +130,7 @@ func (t *Tracker) bookTalk(r *told) {
 	if r.d == In || p.class == flow.ICMP && p.dstPort>>8 != 8 && p.dstPort>>8 != 128 && p.packets < chained {
 		return
 	}
-	t.openTalk(r, &set[worst])
+	t.openTalk(r, first+int32(worst))
 }
 
 // less tells which of two talks gives way first.
@@ -146,8 +148,9 @@ func (x *Talk) worth(now int64) uint64 {
 }
 
 // openTalk begins a talk in the place of another.
-func (t *Tracker) openTalk(r *told, at *Talk) {
+func (t *Tracker) openTalk(r *told, place int32) {
 	x, p, dev := &t.talks, r.piece, t.dev.at(r.slot)
+	at := &x.all[place]
 	if dev.talks >= talksPerDevice && (!at.used || at.dev != r.slot || !t.holds(at)) {
 		t.losses.TalksRefused++
 		return
@@ -159,12 +162,22 @@ func (t *Tracker) openTalk(r *told, at *Talk) {
 	echo := p.class == flow.ICMP
 	*at = Talk{
 		Peer: *p.dst, hash: r.hash, dev: -1, first: clip(p.first), last: clip(p.last),
-		proto: p.proto, used: true, echo: echo, inside: p.mark&flow.DstInternal != 0,
+		minute: at.minute, proto: p.proto, used: true, echo: echo, inside: p.mark&flow.DstInternal != 0,
 	}
 	x.live++
 	x.peers.add(at.peerKey(), 1)
 	t.adopt(r.slot, at)
-	at.add(Out, p, t.now)
+	t.addTalk(place, r)
+}
+
+// addTalk books a record, and lists the place with those of the minute.
+func (t *Tracker) addTalk(place int32, r *told) {
+	at := &t.talks.all[place]
+	if minute := uint32(t.now / 60); at.minute != minute {
+		at.minute = minute
+		t.talks.busy = append(t.talks.busy, place)
+	}
+	at.add(r.d, r.piece)
 }
 
 // holds reports whether the device of a talk is still known.
@@ -212,8 +225,13 @@ func (t *Tracker) closeTalk(at *Talk) {
 	at.used = false
 }
 
-// openTalks begins another hour: what is silent for long gives its place back.
-func (t *Tracker) openTalks() {
+// openTalks begins another minute; with the hour what is silent for long gives its
+// place back.
+func (t *Tracker) openTalks(hourOpens bool) {
+	t.talks.busy = t.talks.busy[:0]
+	if !hourOpens {
+		return
+	}
 	for i := range t.talks.all {
 		if at := &t.talks.all[i]; at.used && at.worth(t.now) == 0 {
 			t.closeTalk(at)
@@ -229,12 +247,13 @@ func (t *Tracker) leaveTalks(d *device) {
 	}
 }
 
-// Talks is one more than the highest index that Talk accepts.
-func (w *Window) Talks() int { return len(w.t.talks.all) }
+// Talks is one more than the highest index that Talk accepts: of those that had traffic
+// in the minute.
+func (w *Window) Talks() int { return len(w.t.talks.busy) }
 
-// Talk returns talk i if it had traffic in the minute that ended, else nil.
+// Talk returns one of them, nil where it has given way.
 func (w *Window) Talk(i int) *Talk {
-	if x := &w.t.talks.all[i]; x.used && x.minute == uint32(w.Now/60) && w.t.holds(x) {
+	if x := &w.t.talks.all[w.t.talks.busy[i]]; x.used && x.minute == uint32(w.Now/60) && w.t.holds(x) {
 		return x
 	}
 	return nil

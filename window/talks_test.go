@@ -158,6 +158,9 @@ func TestTalksOfMillions(t *testing.T) {
 	if l := tr.Losses(); l.TalksForgotten+l.TalksRefused != servers-uint64(other.talks) {
 		t.Errorf("lost %d and %d of %d", l.TalksForgotten, l.TalksRefused, servers)
 	}
+	if n := len(tr.talks.busy); n > len(tr.talks.all) {
+		t.Errorf("%d places are listed, of %d", n, len(tr.talks.all))
+	}
 	if tr.talks.askers != 2 {
 		t.Errorf("%d devices ask, want 2", tr.talks.askers)
 	}

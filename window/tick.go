@@ -118,9 +118,7 @@ func (t *Tracker) openMinute() {
 	t.openContacts()
 	t.openProbes()
 	t.openPairs(hourOpens)
-	if hourOpens {
-		t.openTalks()
-	}
+	t.openTalks(hourOpens)
 }
 
 // Jump starts the bins afresh at second now: at the very first record, and

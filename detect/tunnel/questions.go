@@ -58,7 +58,8 @@ func (d *Detector) judgeQuestions(w *window.Window, x *window.Talk, s *window.Ta
 	default:
 		long = 0
 	}
-	if chained && answered >= least && exchange >= exchangeFrom {
+	// Answers alone are a tunnel's only while it polls: signed names have long ones, too.
+	if polls := asked >= rateFrom*uint64(max(s.Seconds, shortest)); chained && polls && answered >= least && exchange >= exchangeFrom {
 		down = 0.2 + 0.3*scale(exchange, exchangeFrom, exchangeTo)
 	}
 	up := 0.0
@@ -72,7 +73,7 @@ func (d *Detector) judgeQuestions(w *window.Window, x *window.Talk, s *window.Ta
 	rate := float64(counted) / float64(seconds)
 	beyond := max(0, float64(s.LongBytes)-(longFrom+more)*float64(s.Long))
 	servers, devices, askers := w.TalkOf(x).NameServers(), w.TalkDevices(x), w.NameAskers()
-	if servers >= resolver && !chained && beyond < bulk {
+	if servers >= resolver && (!chained || up < down) && beyond < bulk {
 		j.limit = mostMedium
 	}
 	marks := &j.marks
