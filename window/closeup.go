@@ -13,7 +13,7 @@ import (
 // closeup is what is kept of a device that was once lively beyond counts: samples of
 // its inbound flows and of who sends them, and which sources it knows. From it
 // detectors tell an attack from a crowd, and what would be hit by a filter. It is
-// allocated at the first lively second of a device, about 38 KiB, and given back
+// allocated at the first second of a device with many flows or packets, about 38 KiB, and given back
 // with its seconds.
 //
 // Each minute has a picture: the running one, the one before, and the newest in

@@ -195,7 +195,10 @@ func (h *Host) book(d Direction, p *piece, now int64) *second {
 const (
 	livelyFlows   = 10
 	livelyPackets = 1000
-	sendingFlows  = 100
+	// A close-up costs a flow two more reads of memory, so not every device that has
+	// a dozen flows in one second gets one; a flood of connections is over it at once.
+	closeupFlows = 30
+	sendingFlows = 100
 )
 
 func (h *Host) lively(p *piece, now int64) bool {
@@ -225,7 +228,7 @@ func (h *Host) sketch(p *piece, now int64) {
 		}
 	}
 	h.rank(p, now)
-	if h.near == nil { // once in a device's busy life
+	if h.near == nil && (h.arrived.flows > closeupFlows || h.arrived.packets > livelyPackets) { // once in a device's busy life
 		h.near = h.nears.take(now)
 	}
 }
