@@ -89,13 +89,15 @@ law: ## check the house rules: import law, package docs, licence lines, links, p
 # times as long. What runs them side by side is in app, and tested with it.
 PURE := ^tidewatch/(detect|window|baseline|scenario)(/|$$)
 
+# Long traffic through one line of its own shares nothing either.
+LONG := ^(TestMonth|TestHabits|TestRamp|TestNetwork.*|TestSpoiltHoursOfNetworks|TestScenarios|TestAttacks|TestLookAlikes|TestPulsingFlood|TestCarpetIsOneIncident|TestActiveTimeouts|TestRealFloods.*|TestRealScans|TestRealCommandAndControl|TestRealTunnels|TestNoTunnels|TestBenignCaptures|TestSpoofed.*)$$
+
 .PHONY: unit
 unit: ## run unit tests, with the race detector where there are goroutines; TESTFLAGS= adds flags
 	@mkdir -p bin
-	$(RACE) $(TESTFLAGS) $$(go list ./... | grep -vE '$(PURE)') | go run ./test/report -skipped $(SKIPPED)
+	$(RACE) $(TESTFLAGS) -skip '$(LONG)' $$(go list ./... | grep -vE '$(PURE)') | go run ./test/report -skipped $(SKIPPED)
 	CGO_ENABLED=0 go test -count=1 -json $(TESTFLAGS) $$(go list ./... | grep -E '$(PURE)') | go run ./test/report -skipped $(SKIPPED)
-	@# Long traffic takes ten times as long under the race detector, and shares nothing: files with !race.
-	CGO_ENABLED=0 go test -count=1 -json $(TESTFLAGS) -run '^(TestMonth|TestHabits|TestRamp|TestNetwork.*|TestSpoiltHoursOfNetworks|TestAttacks|TestLookAlikes|TestPulsingFlood|TestCarpetIsOneIncident|TestActiveTimeouts|TestRealFloodsOverBackground)$$' ./app | go run ./test/report -skipped $(SKIPPED)
+	CGO_ENABLED=0 go test -count=1 -json $(TESTFLAGS) -run '$(LONG)' ./app | go run ./test/report -skipped $(SKIPPED)
 
 .PHONY: fuzz-short
 fuzz-short: ## fuzz every target for SHORTFUZZ (5s)
