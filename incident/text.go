@@ -225,7 +225,11 @@ func measure(i *Incident) string {
 	m := &i.Metrics
 	switch {
 	case i.Category == detect.DDoSAttack && m.PeakPacketsPerSecond > 0:
-		return "peak " + quantity(m.PeakPacketsPerSecond, "packets/s") + " and " + quantity(m.PeakBitsPerSecond, "bits/s")
+		peak := "peak " + quantity(m.PeakPacketsPerSecond, "packets/s")
+		if m.PeakBitsPerSecond > 0 {
+			peak += " and " + quantity(m.PeakBitsPerSecond, "bits/s")
+		}
+		return peak
 	case i.Category == detect.DataExfiltration && m.Bytes > 0:
 		s := quantity(float64(m.Bytes), "bytes")
 		if len(i.Top.Destinations) > 0 {

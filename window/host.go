@@ -233,6 +233,26 @@ func (h *Host) sketch(p *piece, now int64) {
 	}
 }
 
+// offer counts a flow that is offered to the heavy hitters of a minute, and tells how
+// many times it counts there: 0 when it is left out, rankEvery when it stands for those.
+func offer(ranked *uint32, packets uint64) (times uint64) {
+	*ranked++
+	switch {
+	case *ranked <= rankAll || packets >= rankBig:
+		return 1
+	case *ranked%rankEvery != 0:
+		return 0
+	}
+	return rankEvery
+}
+
+// times is so many flows alike in one.
+func (p *piece) times(n uint64) piece {
+	q := *p
+	q.packets, q.bytes, q.flows = n*p.packets, n*p.bytes, n*p.flows
+	return q
+}
+
 func portHash(proto uint8, port uint16) uint64 {
 	return (uint64(proto)<<16 | uint64(port)) * 0x9e3779b97f4a7c15
 }
@@ -247,12 +267,11 @@ func (h *Host) rank(p *piece, now int64) {
 		}
 		h.minute, h.ranked = m, 0
 	}
-	if h.ranked++; h.ranked > rankAll && p.packets < rankBig {
-		if h.ranked%rankEvery != 0 {
-			return
-		}
-		q := *p
-		q.packets, q.bytes, q.flows = rankEvery*p.packets, rankEvery*p.bytes, rankEvery*p.flows
+	switch times := offer(&h.ranked, p.packets); times {
+	case 0:
+		return
+	case rankEvery:
+		q := p.times(times)
 		p = &q
 	}
 	t := &h.tops[0]

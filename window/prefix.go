@@ -125,12 +125,11 @@ func (s *spread) add(p *piece, now int64) {
 		}
 		s.stamp, s.ranked = t, 0
 	}
-	if s.ranked++; s.ranked > rankAll && p.packets < rankBig {
-		if s.ranked%rankEvery != 0 {
-			return
-		}
-		q := *p
-		q.packets, q.bytes, q.flows = rankEvery*p.packets, rankEvery*p.bytes, rankEvery*p.flows
+	switch times := offer(&s.ranked, p.packets); times {
+	case 0:
+		return
+	case rankEvery:
+		q := p.times(times)
 		p = &q
 	}
 	t := &s.tops[0]
