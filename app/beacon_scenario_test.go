@@ -7,7 +7,6 @@ package app
 import (
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 
@@ -22,9 +21,7 @@ import (
 // the camera on the first day, when nothing is known of its habits, and no more once
 // they are.
 func TestBeaconInTheOffice(t *testing.T) {
-	if os.Getenv("TIDEWATCH_ACCURACY") != "1" {
-		t.Skip("takes a quarter of a minute: set TIDEWATCH_ACCURACY=1")
-	}
+	t.Parallel()
 	const day = 24 * time.Hour
 	s, err := scenario.New("office", scenario.Config{Seed: 11, FlowsPerSecond: 2, Duration: 5 * day})
 	if err != nil {

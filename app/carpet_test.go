@@ -17,6 +17,7 @@ import (
 // many shards share it: although one host after the other passes its own limit, too,
 // and another vector comes later. An attack on a single host elsewhere is another one.
 func TestCarpetIsOneIncident(t *testing.T) {
+	t.Parallel()
 	const second = int64(1e9)
 	for name, tc := range map[string]struct {
 		internal, prefix string

@@ -70,7 +70,7 @@ const maxHurt = 65_536
 func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}, attacked: attackedNets{}, seed: cfg.Window.Seed}
 	var err error
-	if e.enrich, err = enrich.New(cfg.Enrich); err != nil {
+	if e.enrich, err = enrich.New(&cfg.Enrich); err != nil {
 		return nil, err
 	}
 	if e.outages, err = outage.New(cfg.Outage, cfg.Enrich.Exporter); err != nil {
@@ -115,7 +115,7 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 func (e *Engine) Internal(cfg *Config, own []netip.Prefix) error {
 	ecfg := cfg.Enrich
 	ecfg.Internal = own
-	enricher, err := enrich.New(ecfg)
+	enricher, err := enrich.New(&ecfg)
 	if err != nil {
 		return err
 	}

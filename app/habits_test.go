@@ -52,6 +52,7 @@ func (x *extra) records(b *flow.Batch, start, sec int64) {
 // that works by day works at three in the morning, and a workstation uses 15
 // services it never used: each is told as what it is, and nobody else is.
 func TestHabits(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour
 	c := scenario.Config{Seed: 7, FlowsPerSecond: 1, Duration: 16 * day}
 	if os.Getenv("TIDEWATCH_ACCURACY") == "1" {

@@ -50,6 +50,7 @@ func busiest(e *Engine, at time.Time) (device flow.Addr) {
 // the first. A Monday morning before it is not, and what else alarms in six days,
 // the end of a month among them, stays within bounds.
 func TestMonth(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour
 	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
 	s, err := scenario.New("office", scenario.Config{Seed: 5, Start: start, Duration: 33 * day})

@@ -100,6 +100,7 @@ func worstBy(a *analysis, from, to time.Time) map[string]incident.Incident {
 // network, and once: not of those around it. A week without anything tells of none.
 // A network that goes quiet is told of, too. Two shards tell the same as one.
 func TestNetworks(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour
 	var first []incident.Incident
 	for _, shards := range []int{1, 2} {
@@ -166,6 +167,7 @@ func TestNetworks(t *testing.T) {
 
 // When one device brings it all, it is told of, and its network is low.
 func TestNetworkOfOneLoudDevice(t *testing.T) {
+	t.Parallel()
 	e, a := newOfficesEngine(t, 1)
 	o := newOffices()
 	o.play(e, 21, nil)

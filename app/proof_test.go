@@ -63,6 +63,7 @@ const exported = 17 * time.Second
 // Each attack is one incident, about the right host or network and with all of its
 // vectors, and is open within two seconds of its first flows.
 func TestAttacks(t *testing.T) {
+	t.Parallel()
 	for _, c := range proven() {
 		t.Run(c.scenario, func(t *testing.T) {
 			floods, acts := attackOn(t, c.scenario, 2*time.Minute)

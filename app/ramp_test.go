@@ -30,6 +30,7 @@ func grow(b *flow.Batch, device flow.Addr, from time.Time) {
 // whole line: when it sends three times as much, that is abnormal still, it was told,
 // and the audit names it. A rollback judges as before, to the bit.
 func TestRamp(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour
 	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	s, err := scenario.New("office", scenario.Config{Seed: 11, Start: start, Duration: 52 * day, Scale: 0.4})

@@ -20,6 +20,7 @@ import (
 
 // The same repeated at their own rate to 30 s, over ordinary web traffic of the victim.
 func TestRealFloodsOverBackground(t *testing.T) {
+	t.Parallel()
 	dir := shareddata.Dir(t)
 	for _, a := range attacks() {
 		r, err := flowfile.Open(filepath.Join(dir, a.file), Formats(), "", flowfile.Options{DecodeConfig: decode.DefaultConfig()})

@@ -93,9 +93,7 @@ func TestScenarios(t *testing.T) {
 // The shop of 5 000 connections a second gets 60 % more that never complete, then
 // slow requests: one incident with both vectors. The same as customers is none.
 func TestShopAttack(t *testing.T) {
-	if os.Getenv("TIDEWATCH_ACCURACY") != "1" {
-		t.Skip("eight million flows: set TIDEWATCH_ACCURACY=1")
-	}
+	t.Parallel()
 	for _, name := range []string{"shop-attack", "shop-campaign"} {
 		got, truth, in := play(t, name, scenario.Config{Seed: 7, AttackAt: 3 * time.Minute, AttackFor: 10 * time.Minute, Duration: 15 * time.Minute}, 1)
 		var floods []incident.Incident

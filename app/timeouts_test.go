@@ -140,6 +140,7 @@ func study(t *testing.T, x exporter, host string, steady, attack int64) exportSt
 // are exported, since their volume is spread over their duration; and an attack is
 // seen with the export that carries it. The table is that in docs/detectors.md.
 func TestActiveTimeouts(t *testing.T) {
+	t.Parallel()
 	var page strings.Builder
 	page.WriteString("| active timeout | steady flows are cut | false alarms | highest second | attack seen after its first packet | after its first datagram |\n|---|---|---|---|---|---|\n")
 	for _, timeout := range []int64{15, 60, 300} {

@@ -54,7 +54,7 @@ func DefaultConfig() Config {
 }
 
 // Validate names the first setting that cannot be meant.
-func (c Config) Validate() error { //nolint:gocritic // copied once, at the start
+func (c *Config) Validate() error {
 	if len(c.Internal) == 0 {
 		return errors.New("internal must name at least one network")
 	}

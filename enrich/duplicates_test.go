@@ -97,7 +97,7 @@ func TestOrderOfArrivalDoesNotMatter(t *testing.T) {
 		cut := rapid.IntRange(0, len(all)).Draw(t, "cut")
 		cfg := DefaultConfig()
 		cfg.MaxFlows = 1 << 12
-		e, err := New(cfg)
+		e, err := New(&cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ type Enricher struct {
 }
 
 // New returns an error when the configuration is not valid.
-func New(cfg Config) (*Enricher, error) { //nolint:gocritic // copied once, at the start
+func New(cfg *Config) (*Enricher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func newEnricher(tb testing.TB, change func(*Config)) *Enricher {
 	if change != nil {
 		change(&cfg)
 	}
-	e, err := New(cfg)
+	e, err := New(&cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestConfigErrors(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
-		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(&cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want one with %q", err, want)
 		}
 	}

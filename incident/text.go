@@ -181,20 +181,18 @@ func what(i *Incident) string {
 	return acronyms(spoken(i.Kind))
 }
 
-// acronyms writes the protocol at the beginning of a name as people write it.
+// acronyms writes the protocols in a name as people write them.
 func acronyms(s string) string {
-	first, rest, found := strings.Cut(s, " ")
-	switch first {
-	case "syn", "ack", "rst", "fin", "udp", "tcp", "icmp", "dns", "ntp", "ssdp", "snmp", "cldap", "gre", "esp", "ip", "http", "ddos":
-		first = strings.ToUpper(first)
-		if first == "DDOS" {
-			first = "DDoS"
+	words := strings.Split(s, " ")
+	for i, w := range words {
+		switch w {
+		case "syn", "ack", "rst", "fin", "udp", "tcp", "icmp", "dns", "ntp", "ssdp", "snmp", "cldap", "gre", "esp", "ip", "http":
+			words[i] = strings.ToUpper(w)
+		case "ddos":
+			words[i] = "DDoS"
 		}
 	}
-	if !found {
-		return first
-	}
-	return first + " " + rest
+	return strings.Join(words, " ")
 }
 
 // Headline tells the incident in one line: severity, then its title.
