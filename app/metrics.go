@@ -10,12 +10,12 @@ import (
 
 // engineMetrics reads the engine's counts when they are asked for.
 type engineMetrics struct {
-	e                                                      *Engine
-	flows, packets, bytes, duplicates, external            *prometheus.Desc
-	devices, hot, uploads, lost, findings, seconds         *prometheus.Desc
-	learned, baselineRefused, openIncidents, tick, flowLag *prometheus.Desc
-	tiers, watched, down                                   *prometheus.Desc
-	verdicts, verdictsApplied, verdictsDropped, hushed     *prometheus.Desc
+	e                                                        *Engine
+	flows, packets, bytes, duplicates, external              *prometheus.Desc
+	devices, hot, uploads, followed, lost, findings, seconds *prometheus.Desc
+	learned, baselineRefused, openIncidents, tick, flowLag   *prometheus.Desc
+	tiers, watched, down                                     *prometheus.Desc
+	verdicts, verdictsApplied, verdictsDropped, hushed       *prometheus.Desc
 }
 
 func newEngineMetrics(e *Engine) *engineMetrics {
@@ -32,6 +32,7 @@ func newEngineMetrics(e *Engine) *engineMetrics {
 		devices:         d("devices", "Devices known."),
 		tiers:           d("devices_by_tier", "Devices by how often they are judged.", "tier"),
 		hot:             d("hot_devices", "Devices followed second by second."),
+		followed:        d("window_followed", "What is followed in places of a bounded number, by kind.", "kind"),
 		uploads:         d("uploading_devices", "Devices whose uploads are followed."),
 		lost:            d("window_losses_total", "What the bounds of the windows cost, by kind.", "kind"),
 		findings:        d("findings_total", "Findings, by detector.", "detector"),
@@ -79,6 +80,7 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstHistogram(m.tick, m.e.ticks.count, m.e.ticks.sum, m.e.ticks.byBound())
 	var devices, hot, uploads, learned int
+	followed := map[string]int{}
 	var refused uint64
 	watched, down, unwatched := m.e.outages.Counts()
 	gauge(m.watched, float64(watched))
@@ -92,6 +94,9 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		c, l := s.windows.Counts(), s.windows.Losses()
 		devices, hot, uploads = devices+c.Devices, hot+c.Hot, uploads+c.Uploads
+		followed["prefixes"] += c.HotPrefixes
+		followed["pairs"] += c.Pairs
+		followed["talks"] += c.Talks
 		n, r := s.past.Counts()
 		learned, refused = learned+n, refused+r
 		lost["device_forgotten"] += l.DevicesForgotten
@@ -136,6 +141,9 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(m.uploads, float64(uploads))
 	gauge(m.learned, float64(learned))
 	counter(m.baselineRefused, float64(refused))
+	for kind, n := range followed {
+		ch <- prometheus.MustNewConstMetric(m.followed, prometheus.GaugeValue, float64(n), kind)
+	}
 	for kind, n := range lost {
 		counter(m.lost, float64(n), kind)
 	}

@@ -66,6 +66,7 @@ func TestAttacks(t *testing.T) {
 	t.Parallel()
 	for _, c := range proven() {
 		t.Run(c.scenario, func(t *testing.T) {
+			t.Parallel()
 			floods, acts := attackOn(t, c.scenario, 2*time.Minute)
 			subject := acts[0].Subject.String()
 			if acts[0].Network.IsValid() {

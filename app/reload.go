@@ -41,6 +41,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Scan = next.Scan
 	out.Beacon = next.Beacon
 	out.Slow = next.Slow
+	out.Tunnel = next.Tunnel
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	out.Schedule, out.Identity = next.Schedule, next.Identity
 	return &out

@@ -4,6 +4,8 @@ package app
 
 import (
 	"net/netip"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -94,5 +96,34 @@ func TestAdopt(t *testing.T) {
 		if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
+	}
+}
+
+// Whatever a detector is told can change while serve runs.
+func TestAdoptEveryDetector(t *testing.T) {
+	old, next := testConfig(), testConfig()
+	v := reflect.ValueOf(next).Elem()
+	sections := 0
+	for _, section := range v.Fields() {
+		if !strings.Contains(section.Type().PkgPath(), "/detect/") {
+			continue
+		}
+		sections++
+		for _, f := range section.Fields() {
+			switch {
+			case f.CanFloat():
+				f.SetFloat(f.Float() + 1)
+			case f.CanInt():
+				f.SetInt(f.Int() + 1)
+			case f.CanUint():
+				f.SetUint(f.Uint() + 1)
+			}
+		}
+	}
+	if sections < 15 {
+		t.Errorf("only %d detectors have a section", sections)
+	}
+	if left, err := config.Diff(old.adopt(next), next); len(left) > 0 || err != nil {
+		t.Errorf("not taken up: %v, %v", left, err)
 	}
 }

@@ -183,23 +183,6 @@ func (b *Book) Active() int { return b.active }
 // Stats returns what was counted since New.
 func (b *Book) Stats() Stats { return b.stats }
 
-// Concerns reports whether the address is the subject of an incident that goes
-// on, or lies in a prefix that is. What happens to it then is not normal.
-func (b *Book) Concerns(a netip.Addr) bool {
-	host := netip.PrefixFrom(a, a.BitLen())
-	for _, c := range [...]detect.Category{
-		detect.DDoSAttack, detect.DataExfiltration, detect.CommandControl,
-		detect.Reconnaissance, detect.BaselineAnomaly,
-	} {
-		for _, group := range [...]string{"", "ddos_outbound", "silence"} {
-			if e := b.byKey[key{c, group, host}]; e != nil && e.inc.State.Active() {
-				return true
-			}
-		}
-	}
-	return b.around(host, detect.DDoSAttack) != nil
-}
-
 func (b *Book) advance(at time.Time) {
 	if at = at.UTC(); at.After(b.now) {
 		b.now = at

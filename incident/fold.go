@@ -125,7 +125,7 @@ func (b *Book) quietOf(k key, kind string, span time.Duration) time.Duration {
 	c := k.category
 	quiet := b.cfg.QuietAfter.of(c)
 	switch {
-	case k.group == "scanned":
+	case k.group == beingScanned:
 		quiet = max(quiet, noise)
 	case kind == "level_shift":
 		quiet = max(quiet, daily)

@@ -25,12 +25,15 @@ type key struct {
 func groupOf(c detect.Category, kind string, top *detect.Top) string {
 	switch {
 	case scanned(c, top):
-		return "scanned"
+		return beingScanned
 	case kind == "ddos_outbound", kind == "silence", kind == "level_shift", kind == "long_connection", c == detect.Operational:
 		return kind
 	}
 	return ""
 }
+
+// beingScanned is the group of what others scan: that explains nothing about the subject.
+const beingScanned = "scanned"
 
 // scanned reports whether others scan the subject: only then it has sources.
 func scanned(c detect.Category, top *detect.Top) bool {

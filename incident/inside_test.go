@@ -102,3 +102,29 @@ func TestPrefixEndsBeforeHost(t *testing.T) {
 		t.Errorf("%v", states)
 	}
 }
+
+// That others scan a device explains nothing that it does.
+func TestBeingScannedExplainsNothing(t *testing.T) {
+	b := newBook(t, nil)
+	odd := detect.Finding{
+		Detector: "volume", Category: detect.BaselineAnomaly, Kind: "volume", Subject: host("192.0.2.10"),
+		Started: at(0), Last: at(10), Score: 0.4, Severity: detect.Low,
+	}
+	scanned := detect.Finding{
+		Detector: "scan", Category: detect.Reconnaissance, Kind: "port_scan", Subject: host("192.0.2.10"),
+		Started: at(5), Last: at(10), Score: 0.4, Severity: detect.Low, Top: detect.Top{Sources: []detect.Share{{Key: "198.51.100.1"}}},
+	}
+	b.Apply(at(10), []detect.Finding{odd}, nil)
+	b.Apply(at(11), []detect.Finding{scanned}, nil)
+	odd.Last, scanned.Last = at(12), at(12)
+	b.Apply(at(12), []detect.Finding{odd, scanned}, nil)
+	n := 0
+	for i := range b.All() {
+		if n++; i.State != Open || len(i.Timeline) != 1 {
+			t.Errorf("%s is %s: %+v", i.Kind, i.State, i.Timeline)
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d incidents", n)
+	}
+}

@@ -253,22 +253,6 @@ func TestTimelineIsBounded(t *testing.T) {
 	}
 }
 
-func TestConcerns(t *testing.T) {
-	b := newBook(t, nil)
-	prefix := flood(5, 10, 0.8, 20_000)
-	prefix.Subject = netip.MustParsePrefix("198.51.100.0/24")
-	b.Apply(at(10), []detect.Finding{flood(5, 10, 0.8, 20_000), prefix}, nil)
-	for addr, want := range map[string]bool{"192.0.2.10": true, "192.0.2.11": false, "198.51.100.77": true} {
-		if got := b.Concerns(netip.MustParseAddr(addr)); got != want {
-			t.Errorf("%s: %v", addr, got)
-		}
-	}
-	b.Apply(at(100), nil, nil)
-	if b.Concerns(netip.MustParseAddr("192.0.2.10")) {
-		t.Error("a resolved incident still concerns its subject")
-	}
-}
-
 func BenchmarkApply(b *testing.B) {
 	for name, devices := range map[string]int{"one device attacked": 1, "1 000 devices attacked": 1000} {
 		b.Run(name, func(b *testing.B) {

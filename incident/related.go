@@ -73,7 +73,7 @@ func (b *Book) explainsFinding(e *entry, f *detect.Finding) bool {
 // escalated or began again in this tick.
 func (b *Book) absorb() {
 	for _, p := range b.entries {
-		if p.pending.rank() < Escalated.rank() || !explains(p.key.category) || !p.inc.State.Active() {
+		if p.pending.rank() < Escalated.rank() || !explains(p.key.category) || p.key.group == beingScanned || !p.inc.State.Active() {
 			continue
 		}
 		b.gather(p)

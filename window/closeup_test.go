@@ -232,3 +232,35 @@ func TestCloseupsAreGivenBack(t *testing.T) {
 		t.Error("not taken again")
 	}
 }
+
+// What attackers do while a device is suspected does not decide how many of its
+// customers are remembered, nor does one busy day for ever.
+func TestKnownAfterAttacks(t *testing.T) {
+	var k known
+	minute := int64(1)
+	turn := func(quiet bool, first, n int) {
+		for i := first; i < first+n; i++ {
+			k.learn(flow.Seed{1, 2}.Mix(uint64(i), 7))
+		}
+		k.turn(minute, quiet)
+		minute++
+	}
+	turn(true, 0, 300)
+	turn(true, 1000, 100_000) // an attack begins
+	turn(false, 1000, 200_000)
+	turn(true, 0, 300)
+	if k.halved != 0 {
+		t.Errorf("after an attack one of %d customers is remembered", 1<<k.halved)
+	}
+	turn(true, 1000, 100_000) // a crowd that nobody suspects
+	turn(true, 0, 300)
+	if k.halved == 0 {
+		t.Error("a crowd fills the memory")
+	}
+	for range 10 * knownTurns {
+		turn(true, 0, 300)
+	}
+	if k.halved != 0 {
+		t.Errorf("days after a crowd still one of %d is remembered", 1<<k.halved)
+	}
+}

@@ -23,7 +23,7 @@ type Config struct {
 	MaxPairs       int            `yaml:"max_pairs"`        // pairs of a device and a service outside whose connections are followed: about 0.8 KiB each
 	MaxTalks       int            `yaml:"max_talks"`        // pairs of a device and a name server, or an address it exchanges echo messages with, that are watched for tunnels: about 0.3 KiB each; rounded up to a power of two
 	MaxProbes      int            `yaml:"max_probes"`       // devices whose attempts in vain are followed, and as many that others outside try: about 10 KiB each
-	MaxPrefixes    int            `yaml:"max_prefixes"`     // blocks of addresses (/24 of IPv4, /48 of IPv6) whose packets are counted: 32 bytes each
+	MaxPrefixes    int            `yaml:"max_prefixes"`     // blocks of addresses (/24 of IPv4, /48 of IPv6) whose packets are counted: 32 bytes each, in every shard
 	MaxHotPrefixes int            `yaml:"max_hot_prefixes"` // blocks and networks with one-second bins: about 55 KiB each, up to 80 KiB under attack
 	HotPackets     uint64         `yaml:"hot_packets"`      // packets in one minute from which a device gets one-second bins
 	HotFlows       uint64         `yaml:"hot_flows"`        // flows in one minute, likewise

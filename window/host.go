@@ -23,8 +23,7 @@ type Volume struct{ Bytes, Packets, Flows uint64 }
 type Host struct {
 	// One cache line that every flow changes.
 	dev     int32
-	rate    uint32 // sampling rate of the newest inbound flow
-	ranked  uint32 // flows offered to tops[0]
+	rate    [2]uint32 // sampling rates of the newest flows by Direction
 	used    bool
 	dirty   bool
 	revised int64    // earliest second that changed since the last tick
@@ -44,6 +43,7 @@ type Host struct {
 	slices [sketch10]slice
 	tops   [2]tops   // the open minute and the one before
 	minute int64     // of tops[0]
+	ranked uint32    // flows offered to tops[0]
 	sent   sentTo    // to whom it sends
 	held   held      // requests that others keep open at it
 	idle   held      // connections likewise, see HeldIdle
@@ -54,7 +54,7 @@ type Host struct {
 	since   int64 // Unix second from which its seconds are known
 	watched int64 // Unix second from which anything of it would have been seen
 
-	_ [32]byte // whole cache lines: hosts lie side by side
+	_ [24]byte // whole cache lines: hosts lie side by side
 }
 
 type slice struct {
@@ -98,7 +98,8 @@ func (h *Host) start(addr flow.Addr, dev int32, now, watched int64) {
 		h.tops[i].make()
 		h.tops[i].reset()
 	}
-	h.minute, h.ranked = now/60, 0
+	h.minute, h.ranked, h.rate = now/60, 0, [2]uint32{}
+	h.arrived.second = 0
 	h.sent.reset(now)
 	h.held.reset(watched)
 	h.idle.reset(watched)
@@ -132,6 +133,9 @@ func (h *Host) add(d Direction, p *piece, now int64) {
 	}
 	if p.last-p.first >= heldSeconds {
 		h.hold(d, p, now)
+	}
+	if p.class == flow.TCPSynAck {
+		h.open(d, p, now)
 	}
 	if d == Out {
 		if s.flows[Out] > sendingFlows || p.packets >= rankBig {
@@ -175,12 +179,9 @@ func (h *Host) book(d Direction, p *piece, now int64) *second {
 	s.flows[d] += int32(p.flows)
 	if asked {
 		s.asked[d] += int32(p.flows)
-		if p.class == flow.TCPSynAck {
-			h.open(d, p, now)
-		}
 	}
 	h.book10(d, p, now)
-	h.rate = p.rate
+	h.rate[d] = p.rate
 	h.dirty = true
 	h.revised = min(h.revised, first)
 	h.touched = max(h.touched, last)
@@ -312,9 +313,9 @@ func (h *Host) Revised() int64 { return h.revised }
 // Since is the Unix second from which the device was followed second by second.
 func (h *Host) Since() int64 { return h.since }
 
-// Rate is the sampling rate of the newest flow: 1 means that every
-// packet was seen and that flow counts mean something.
-func (h *Host) Rate() uint32 { return max(h.rate, 1) }
+// Rate is the sampling rate of the newest flows, of the direction that is sampled more:
+// 1 means that every packet was seen and that flow counts mean something.
+func (h *Host) Rate() uint32 { return max(h.rate[In], h.rate[Out], 1) }
 
 // Distinct estimates how many sources sent to the device and how many of its
 // ports were addressed in the slices that overlap from..to (the last minute at most).

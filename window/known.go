@@ -31,9 +31,10 @@ const (
 type known struct {
 	fresh, waiting [knownBits / 64]uint64 // learned in this minute and in the one before
 	day            [2][knownBits / 64]uint64
-	news           int     // bits set in fresh, of sources that are still remembered
-	full           float64 // what the map of this half day may fill to; 0: knownFill
-	halved         uint8   // how many times the remembered sources were halved
+	news           int      // bits set in fresh, of sources that are still remembered
+	full           float64  // what the map of this half day may fill to; 0: knownFill
+	halved         uint8    // how many times the remembered sources were halved
+	before         [2]uint8 // likewise at the begin of this minute, and of the one before
 }
 
 // remembers reports whether a source with this hash is one of those that are learned.
@@ -67,15 +68,22 @@ func (k *known) has(hash uint64) bool {
 
 func (k *known) turn(minute int64, quiet bool) {
 	if minute%knownTurns == 0 {
+		if k.halved > 0 && filled(&k.day[0], nil) < knownFill/4 {
+			k.halved-- // there is room for twice as many
+		}
 		k.day[1], k.day[0] = k.day[0], [knownBits / 64]uint64{}
 		k.full = 0
 	}
 	k.news = 0
-	if !quiet {
+	if !quiet { // nor do attackers decide how many customers are remembered
+		k.halved = k.before[1]
+		k.before[0] = k.halved
 		clear(k.waiting[:])
 		clear(k.fresh[:])
 		return
 	}
+	k.before[1] = k.before[0]
+	defer func() { k.before[0] = k.halved }()
 	for i, w := range &k.waiting {
 		k.day[0][i] |= w
 	}

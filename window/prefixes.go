@@ -285,7 +285,7 @@ func (t *Tracker) quietestPrefix(c *count) int32 {
 		x.hand = (x.hand + 1) % len(x.followed)
 		have := x.followed[x.hand].count
 		var n uint64
-		if have.stamp == c.stamp {
+		if have.stamp == c.stamp || have.stamp+1 == c.stamp { // its first flow of these ten seconds may be still to come
 			n = uint64(have.packets)
 		}
 		if n < least {

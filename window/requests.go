@@ -61,7 +61,7 @@ func (r *Requests) reset(watched int64) {
 	for i := range r.tens {
 		r.tens[i].reset(0)
 	}
-	r.newest, r.begun, r.requests, r.sources = 0, watched, 0, 0
+	r.newest, r.begun, r.requests, r.sources, r.turn = 0, watched, 0, 0, [2]uint8{}
 	r.sizes, r.heavy = [2][sizeClasses]usual{}, [requestRows]uint16{}
 }
 

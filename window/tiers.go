@@ -67,11 +67,27 @@ func (t *Tracker) Promote(a flow.Addr) {
 const forever = math.MaxInt64
 
 // favour puts a device that was just met into the real-time tier when it lies in a
-// critical network.
+// critical network. One that a checkpoint brings waits until there is traffic.
 func (t *Tracker) favour(i int32) {
 	if d := t.dev.at(i); t.critical.Contains(d.addr.Netip()) {
 		d.until = forever
-		t.heat(i, forever)
+		if t.begun != 0 {
+			t.heat(i, forever)
+		}
+	}
+}
+
+// begin notes the first second with records since the start or a long silence, from
+// which on the critical devices that are known are followed.
+func (t *Tracker) begin() {
+	t.begun = t.now
+	if t.critical == nil {
+		return
+	}
+	for i := range t.dev.n {
+		if d := t.dev.at(i); t.dev.live(d) && d.until == forever && d.hot < 0 {
+			t.heat(i, forever)
+		}
 	}
 }
 

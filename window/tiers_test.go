@@ -103,3 +103,58 @@ func TestCriticalStay(t *testing.T) {
 		}
 	}
 }
+
+// Critical devices that a checkpoint brings, or that are known after a long silence,
+// are followed from the first traffic on, and as if nothing had been seen before.
+func TestCriticalAfterASilence(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Critical = []netip.Prefix{netip.MustParsePrefix("10.0.9.0/24")}
+	tr, err := New(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.Jump(1_000_000)
+	one(tr, "10.0.9.1", 1)
+	data := Checkpoint(nil, nil, tr)
+	resumed, err := New(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := resumed.Resume(data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now == 0 {
+		t.Fatal("no second in the checkpoint")
+	}
+	resumed.Jump(now + 60)
+	tr.Jump(1_000_000 + 3*86400)
+	for name, x := range map[string]*Tracker{"resumed": resumed, "after a silence": tr} {
+		begin := x.Now()
+		one(x, "10.0.0.1", 1) // somebody else's flow
+		if got := tierOf(t, x, "10.0.9.1"); got != RealTime {
+			t.Errorf("%s: %v", name, got)
+		}
+		for _, h := range x.hot {
+			if h.used && (h.Since() != begin || h.watched != begin || !h.New(begin)) {
+				t.Errorf("%s: known since %d, watched since %d, want %d", name, h.Since(), h.watched, begin)
+			}
+		}
+	}
+}
+
+// Of two directions that are sampled at different rates the coarser one counts.
+func TestRateOfTwoDirections(t *testing.T) {
+	tr := newTracker(t, nil)
+	b := flow.NewBatch(2)
+	in := rec(tr.now, tr.now, 1000, 100_000)
+	in.Sampling = 1000
+	out := in
+	out.Src, out.Dst, out.Mark, out.Sampling = in.Dst, in.Src, flow.SrcInternal, 1
+	b.Append(&in)
+	b.Append(&out)
+	tr.Add(b, 0, 2, nil)
+	if got := only(t, tr).Rate(); got != 1000 {
+		t.Errorf("rate %d", got)
+	}
+}

@@ -118,7 +118,7 @@ func (t *Tracker) Idle() bool { return len(t.hot) == len(t.hotIdx) && t.prefixes
 // tells for the hash of an address whether it belongs to this shard.
 func (t *Tracker) Add(b *flow.Batch, from, to int, owner func(hash uint64) bool) {
 	if t.begun == 0 {
-		t.begun = t.now
+		t.begin()
 	}
 	for ; from < to; from += block {
 		t.addBlock(b, from, min(block, to-from), owner)
