@@ -303,8 +303,8 @@ func (m *memory) save() error {
 	return nil
 }
 
-// saveHabits keeps who talks to whom, and when. The habits of a shard are its own:
-// with another number of shards they start anew.
+// saveHabits keeps who talks to whom, and when, the ledger, and in what rhythm and for
+// how long. All of a shard is its own: with another number of shards it starts anew.
 func (m *memory) saveHabits() error {
 	for i := range m.engine.shards {
 		data := m.engine.habits(i)
@@ -332,21 +332,25 @@ func (m *memory) loadHabits() error {
 		}
 		left, err := s.habits.Decode(data[rest:])
 		if err == nil && len(left) > 0 { // earlier releases kept no ledger
-			_, err = s.ledger.Decode(left)
+			left, err = s.ledger.Decode(left)
+		}
+		if err == nil && len(left) > 0 { // nor pairs
+			err = s.windows.DecodePairs(left)
 		}
 		if err != nil {
-			m.log.Warn("habits or the ledger begin anew, because what was saved cannot be read", "shard", i, "error", err)
+			m.log.Warn("habits, the ledger or what is known of regular connections begin anew, because what was saved cannot be read", "shard", i, "error", err)
 		}
 	}
 	return nil
 }
 
-// habits are those of shard i and its ledger, behind the number of shards.
+// habits are those of shard i, its ledger and its pairs, behind the number of shards.
 func (e *Engine) habits(i int) []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	data := binary.AppendUvarint(nil, uint64(len(e.shards)))
-	return e.shards[i].ledger.AppendBinary(e.shards[i].habits.AppendBinary(data))
+	s := e.shards[i]
+	return s.windows.AppendPairs(s.ledger.AppendBinary(s.habits.AppendBinary(data)))
 }
 
 // checkpoint appends the open hour of all shards to buf, nothing before the first flow.

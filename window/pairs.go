@@ -63,8 +63,10 @@ func begins(p *piece) bool {
 }
 
 // pairHash names the device, the destination and its service.
-func (t *Tracker) pairHash(p *piece) uint64 {
-	return t.cfg.Seed.Mix(p.srcHash, p.dstHash+uint64(p.service())<<32) | 1<<32
+func (t *Tracker) pairHash(p *piece) uint64 { return t.hashPair(p.srcHash, p.dstHash, p.service()) }
+
+func (t *Tracker) hashPair(device, dest uint64, service uint32) uint64 {
+	return t.cfg.Seed.Mix(device, dest+uint64(service)<<32) | 1<<32
 }
 
 // service is proto<<16|port of the side that is asked.
@@ -80,6 +82,13 @@ func (x *pairs) set(hash uint64) []pairNote {
 	}
 	i := hash & uint64(len(x.sets)/noteWays-1) * noteWays
 	return x.sets[i : i+noteWays : i+noteWays]
+}
+
+// prepare makes the places for notes, which are not taken before they are needed.
+func (x *pairs) prepare(t *Tracker) {
+	if x.sets == nil {
+		x.sets = pages.Make[pairNote](ceilPower(notesPerPair * t.cfg.MaxPairs))
+	}
 }
 
 // touch reads what add begins with, if the pair is followed.
@@ -100,7 +109,7 @@ func (x *pairs) touch(hash uint64) (sum uint64) {
 func (t *Tracker) bookPair(slot int32, p *piece) {
 	x := &t.pairs
 	if x.sets == nil {
-		x.sets = pages.Make[pairNote](ceilPower(notesPerPair * t.cfg.MaxPairs))
+		x.prepare(t)
 		x.since = t.now
 	}
 	hash := p.pair

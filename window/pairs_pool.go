@@ -21,6 +21,19 @@ func (t *Tracker) followPair(slot int32, hash uint64, n *pairNote, begun uint32,
 		t.losses.PairsRefused++
 		return
 	}
+	r := Pair{
+		Dest: *p.dst, hash: hash, service: p.service(), first: n.first, last: n.last,
+		inside: p.mark&flow.DstInternal != 0, hour: n.last / 3600,
+	}
+	if begun > 0 && !r.inside {
+		r.count, r.start = begun, n.last
+	}
+	t.enlist(slot, n, &r).add(p)
+}
+
+// enlist gives a pair a place of its own, which there must be, among those of its device.
+func (t *Tracker) enlist(slot int32, n *pairNote, pair *Pair) *Pair {
+	x, dev := &t.pairs, t.dev.at(slot)
 	if len(x.free) == 0 {
 		x.free = append(x.free, int32(len(x.all)))
 		x.all = append(x.all, x.pool.New())
@@ -28,13 +41,8 @@ func (t *Tracker) followPair(slot int32, hash uint64, n *pairNote, begun uint32,
 	i := x.free[len(x.free)-1]
 	x.free = x.free[:len(x.free)-1]
 	r := x.all[i]
-	*r = Pair{
-		Dest: *p.dst, hash: hash, dev: slot, service: p.service(), used: true, first: n.first, last: n.last,
-		inside: p.mark&flow.DstInternal != 0, hour: n.last / 3600, after: dev.pair,
-	}
-	if begun > 0 && !r.inside {
-		r.count, r.start = begun, n.last
-	}
+	*r = *pair
+	r.dev, r.used, r.before, r.after = slot, true, 0, dev.pair
 	if r.after != 0 {
 		x.all[r.after-1].before = i + 1
 	}
@@ -43,7 +51,7 @@ func (t *Tracker) followPair(slot int32, hash uint64, n *pairNote, begun uint32,
 		x.askers++
 	}
 	x.peers.add(r.peerKey(), 1)
-	r.add(p)
+	return r
 }
 
 // peerKey names the service of the destination.
