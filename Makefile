@@ -20,7 +20,9 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 LINT := go tool -modfile=tools/go.mod golangci-lint
 BENCHSTAT := go tool -modfile=tools/go.mod benchstat
-RACE := CGO_ENABLED=1 go test -race -count=1 -json
+# A busy machine is no failure: the limit of Go for one package is ten minutes.
+PATIENCE := -timeout 25m
+RACE := CGO_ENABLED=1 go test -race -count=1 $(PATIENCE) -json
 
 # What can be said on the command line, for example `make run ARGS="--config my.yaml"`.
 ARGS ?=
@@ -96,8 +98,8 @@ LONG := ^(TestMonth|TestHabits|TestRamp|TestNetwork.*|TestSpoiltHoursOfNetworks|
 unit: ## run unit tests, with the race detector where there are goroutines; TESTFLAGS= adds flags
 	@mkdir -p bin
 	$(RACE) $(TESTFLAGS) -skip '$(LONG)' $$(go list ./... | grep -vE '$(PURE)') | go run ./test/report -skipped $(SKIPPED)
-	CGO_ENABLED=0 go test -count=1 -json $(TESTFLAGS) $$(go list ./... | grep -E '$(PURE)') | go run ./test/report -skipped $(SKIPPED)
-	CGO_ENABLED=0 go test -count=1 -json $(TESTFLAGS) -run '$(LONG)' ./app | go run ./test/report -skipped $(SKIPPED)
+	CGO_ENABLED=0 go test -count=1 $(PATIENCE) -json $(TESTFLAGS) $$(go list ./... | grep -E '$(PURE)') | go run ./test/report -skipped $(SKIPPED)
+	CGO_ENABLED=0 go test -count=1 $(PATIENCE) -json $(TESTFLAGS) -run '$(LONG)' ./app | go run ./test/report -skipped $(SKIPPED)
 
 .PHONY: fuzz-short
 fuzz-short: ## fuzz every target for SHORTFUZZ (5s)
