@@ -274,10 +274,10 @@ func (e *Engine) describe(f *detect.Finding) {
 	case f.Category != detect.DDoSAttack:
 	case f.Subject.IsSingleIP():
 		a := flow.AddrFrom(f.Subject.Addr())
-		e.owner(a).windows.Suspect(a)
+		e.owner(a).windows.Suspect(a, f.Started.Unix())
 	default:
 		for _, s := range e.shards {
-			s.windows.SuspectPrefix(f.Subject)
+			s.windows.SuspectPrefix(f.Subject, f.Started.Unix())
 		}
 	}
 	place(e.geo, &f.Top)
