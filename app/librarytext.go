@@ -67,7 +67,7 @@ func (l *Library) Overview() (*Overview, error) {
 // WriteText prints the overview for people.
 func (o *Overview) WriteText(w io.Writer) error {
 	if o.Devices == 0 {
-		_, err := fmt.Fprintln(w, "nothing was learned yet; tidewatch serve learns as it runs, tidewatch learn FILE from recorded flows")
+		_, err := fmt.Fprintln(w, "nothing was learned yet; "+howToLearn)
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -118,6 +118,9 @@ func (l *Library) Profile(device, version, field string) (*Profile, error) {
 	p.Address = device
 	if !ok {
 		n, _ := s.Counts()
+		if n == 0 && version == "" {
+			return nil, l.nothing(device + ": ")
+		}
 		return nil, fmt.Errorf("nothing was learned of %s; %d other devices are known", device, n-len(networksOf(s)))
 	}
 	return &Profile{p, l.cfg.zoneName()}, nil
@@ -235,6 +238,9 @@ type Difference struct {
 
 // Diff compares two versions; after may be "" for what is in use.
 func (l *Library) Diff(before, after string) (*Difference, error) {
+	if len(l.files.Versions()) == 0 && l.cfg.Absent() != "" {
+		return nil, l.nothing("")
+	}
 	x, err := l.Store(before)
 	if err != nil {
 		return nil, err

@@ -56,6 +56,7 @@ func (c *checkCmd) explain(s streams, cfg *app.Config) error {
 			return usageError{fmt.Errorf("--at: %w", err)}
 		}
 	}
+	tell(s, cfg.Absent())
 	for _, device := range c.Device {
 		if err := cfg.WriteLimits(s.out, device, at); err != nil {
 			return err
