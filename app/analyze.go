@@ -77,7 +77,7 @@ func Analyze(ctx context.Context, cfg *Config, o *AnalyzeOptions) (*Result, erro
 		if err != nil {
 			return nil, err
 		}
-		if err := l.recall(e); err != nil {
+		if err := l.recall(e, true); err != nil {
 			return nil, err
 		}
 	}

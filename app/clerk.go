@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,21 +28,43 @@ type office struct {
 }
 
 // openOffice finds out which of the two it is, and runs f when it is the directory.
-func openOffice(ctx context.Context, cfg *Config, f func(*store.Store) error) (office, error) {
+// To look only, it takes no lock and makes nothing: of a directory in which nothing
+// was saved yet, f gets no store.
+func openOffice(ctx context.Context, cfg *Config, change bool, f func(*store.Store) error) (office, error) {
 	o := office{}
 	var err error
-	if o.lock, o.remote, err = enter(cfg); err != nil || o.remote != nil {
+	if change {
+		o.lock, o.remote, err = enter(cfg)
+	} else {
+		o.remote, err = runningServer(cfg)
+	}
+	if err != nil || o.remote != nil {
 		return o, err
 	}
-	if o.store, err = store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents, Lock: o.lock}); err == nil {
-		if err = o.store.Open(ctx); err == nil {
-			err = f(o.store)
-		}
+	if err = o.open(ctx, cfg, change); err == nil {
+		err = f(o.store)
 	}
 	if err != nil {
 		return o, errors.Join(err, o.Close())
 	}
 	return o, nil
+}
+
+func (o *office) open(ctx context.Context, cfg *Config, change bool) error {
+	s, err := store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents, Lock: o.lock})
+	switch {
+	case err != nil:
+		return err
+	case change:
+		err = s.Open(ctx)
+	default:
+		err = s.OpenReadOnly(ctx)
+	}
+	if !change && errors.Is(err, store.ErrEmpty) {
+		return nil
+	}
+	o.store = s
+	return err
 }
 
 // Close gives the data directory back.
@@ -61,11 +84,11 @@ type Clerk struct {
 	desk *desk
 }
 
-// NewClerk finds out which of the two it is.
-func NewClerk(ctx context.Context, cfg *Config) (*Clerk, error) {
+// NewClerk finds out which of the two it is; change is false to look only.
+func NewClerk(ctx context.Context, cfg *Config, change bool) (*Clerk, error) {
 	c := &Clerk{}
 	var err error
-	c.office, err = openOffice(ctx, cfg, func(s *store.Store) (err error) {
+	c.office, err = openOffice(ctx, cfg, change, func(s *store.Store) (err error) {
 		c.desk, err = newDesk(ctx, cfg, s, nil, nil)
 		return err
 	})
@@ -170,7 +193,7 @@ func ShowIncident(ctx context.Context, cfg *Config, id string) (*Case, error) {
 		return err
 	})
 	if errors.Is(err, store.ErrEmpty) {
-		return nil, &InputError{fmt.Errorf("%s: %w", id, err)}
+		return nil, &InputError{fmt.Errorf("%s is not known: %s", id, cmp.Or(cfg.Absent(), "no incident was saved in "+cfg.DataDir+" yet"))}
 	}
 	return out, blame(id, err)
 }

@@ -21,15 +21,15 @@ func (c *Case) WriteText(w io.Writer) error {
 	var b strings.Builder
 	writeIncident(&b, &c.Incident)
 	if c.Verdict != "" {
-		fmt.Fprintf(&b, "  verdict: %s\n", c.Verdict)
+		fmt.Fprintf(&b, "  people say: %s\n", c.Verdict)
 	}
 	b.WriteString("  timeline:\n")
 	for i := range c.Timeline {
 		l := &c.Timeline[i]
-		fmt.Fprintf(&b, "    %s  %s\n", l.At.Format(time.RFC3339), l.Text)
+		paragraph(&b, "    "+l.At.Format(time.RFC3339)+"  ", l.Text)
 	}
 	if c.TimelineDropped > 0 {
-		fmt.Fprintf(&b, "    (%d older lines gave way)\n", c.TimelineDropped)
+		fmt.Fprintf(&b, "    (%s gave way)\n", counted(c.TimelineDropped, "older line"))
 	}
 	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
 	return err

@@ -84,7 +84,7 @@ func (c *Comparison) WriteText(w io.Writer, proposed, other string) error {
 	line := func(i *incident.Incident) {
 		fmt.Fprintf(&b, "  %s  %s, %s\n", i.Started.Format(time.RFC3339), i.Headline(), duration(i.LastSeen.Sub(i.Started)))
 	}
-	fmt.Fprintf(&b, "%d flows; %d incidents are the same by both\n", c.Input.Flows, c.Same)
+	fmt.Fprintf(&b, "%s; %s the same by both\n", counted(c.Input.Flows, "flow"), counted(c.Same, "incident"))
 	if len(c.Only) > 0 {
 		fmt.Fprintf(&b, "\nonly by %s: %d\n", proposed, len(c.Only))
 		for i := range c.Only {

@@ -27,16 +27,19 @@ type desk struct {
 	book *feedback.Book // when there is no engine to have it
 }
 
-// newDesk loads the verdicts, for the engine if there is one.
+// newDesk loads the verdicts, for the engine if there is one. Without a store there
+// are none, and nothing can be decided.
 func newDesk(ctx context.Context, cfg *Config, s *store.Store, e *Engine, o *outlet) (*desk, error) {
 	d := &desk{cfg: cfg.Feedback, store: s, engine: e, outlet: o}
 	book, err := feedback.NewBook(&cfg.Feedback)
 	if err != nil {
 		return nil, err
 	}
-	said, err := s.Verdicts(ctx, cfg.Feedback.MaxEntries)
-	if err != nil {
-		return nil, err
+	var said []feedback.Entry
+	if s != nil {
+		if said, err = s.Verdicts(ctx, cfg.Feedback.MaxEntries); err != nil {
+			return nil, err
+		}
 	}
 	for i := range said {
 		if err := book.Add(&said[i]); err != nil {

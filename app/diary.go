@@ -26,11 +26,11 @@ type Diary struct {
 	planner *planner
 }
 
-// NewDiary finds out which of the two it is.
-func NewDiary(ctx context.Context, cfg *Config) (*Diary, error) {
+// NewDiary finds out which of the two it is; change is false to look only.
+func NewDiary(ctx context.Context, cfg *Config, change bool) (*Diary, error) {
 	d := &Diary{}
 	var err error
-	d.office, err = openOffice(ctx, cfg, func(s *store.Store) (err error) {
+	d.office, err = openOffice(ctx, cfg, change, func(s *store.Store) (err error) {
 		d.planner, err = newPlanner(ctx, cfg, s, nil)
 		return err
 	})

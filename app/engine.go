@@ -81,8 +81,8 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 	}
 	e.book.Judge(rules.Assess)
 	e.exporter = cfg.Enrich.Exporter
-	if e.geo, err = enrich.OpenGeo(cfg.Enrich.Geo); err != nil {
-		return nil, fmt.Errorf("networks.%w", err)
+	if e.geo, err = openGeo(cfg); err != nil {
+		return nil, err
 	}
 	if cfg.Shards < 1 || cfg.Shards > 256 {
 		return nil, fmt.Errorf("shards must lie between 1 and 256, not %d", cfg.Shards)
@@ -274,10 +274,10 @@ func (e *Engine) describe(f *detect.Finding) {
 	case f.Category != detect.DDoSAttack:
 	case f.Subject.IsSingleIP():
 		a := flow.AddrFrom(f.Subject.Addr())
-		e.owner(a).windows.Suspect(a)
+		e.owner(a).windows.Suspect(a, f.Started.Unix())
 	default:
 		for _, s := range e.shards {
-			s.windows.SuspectPrefix(f.Subject)
+			s.windows.SuspectPrefix(f.Subject, f.Started.Unix())
 		}
 	}
 	place(e.geo, &f.Top)

@@ -22,7 +22,7 @@ type Library struct {
 }
 
 // OpenLibrary opens the data directory. To change anything no server may be using
-// it; looking is always possible, and shows what was saved last.
+// it; looking is always possible, shows what was saved last, and makes nothing.
 func OpenLibrary(cfg *Config, change bool) (*Library, error) {
 	var lock *store.Lock
 	if change {
@@ -149,7 +149,7 @@ func (l *Library) learn(ctx context.Context, o *AnalyzeOptions) (*Learned, error
 	if err != nil {
 		return nil, err
 	}
-	if err := l.recall(a.engine); err != nil {
+	if err := l.recall(a.engine, false); err != nil {
 		return nil, err
 	}
 	a.engine.Lesson(true)
@@ -171,14 +171,30 @@ func (l *Library) learn(ctx context.Context, o *AnalyzeOptions) (*Learned, error
 	return &Learned{Input: res.Input, Version: v}, err
 }
 
-// recall gives an engine what is in the data directory.
-func (l *Library) recall(e *Engine) error {
+// recall gives an engine what is in the data directory. When there must be something,
+// nothing is an error.
+func (l *Library) recall(e *Engine, must bool) error {
 	snapshot, journal, err := l.files.Load()
 	if err != nil {
 		return err
+	}
+	if must && len(snapshot)+len(journal) == 0 {
+		return l.nothing("")
 	}
 	if _, err := e.Recall(snapshot, journal); err != nil {
 		return fmt.Errorf("recall what was learned (version %q): %w", l.files.Current(), err)
 	}
 	return nil
+}
+
+// Absent is Config.Absent.
+func (l *Library) Absent() string { return l.cfg.Absent() }
+
+// nothing is the error of who asks for what was learned when nothing was.
+func (l *Library) nothing(of string) error {
+	text := l.cfg.Absent()
+	if text == "" {
+		text = "nothing was learned in " + l.cfg.DataDir + " yet; " + howToLearn
+	}
+	return &InputError{errors.New(of + text)}
 }

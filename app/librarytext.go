@@ -67,7 +67,7 @@ func (l *Library) Overview() (*Overview, error) {
 // WriteText prints the overview for people.
 func (o *Overview) WriteText(w io.Writer) error {
 	if o.Devices == 0 {
-		_, err := fmt.Fprintln(w, "nothing was learned yet; tidewatch serve learns as it runs, tidewatch learn FILE from recorded flows")
+		_, err := fmt.Fprintln(w, "nothing was learned yet; "+howToLearn)
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -81,7 +81,7 @@ func (o *Overview) WriteText(w io.Writer) error {
 		}
 		line("%s\t%s\t%d\t%s\t%s", v.ID, state, v.Devices, size(float64(v.Bytes)), v.Note)
 	}
-	line("\n%d devices are known.", o.Devices)
+	line("\n%s known.", counted(o.Devices, "device"))
 	if len(o.Networks) > 0 {
 		line("Known as a whole: %s.", strings.Join(o.Networks, ", "))
 	}
@@ -118,7 +118,10 @@ func (l *Library) Profile(device, version, field string) (*Profile, error) {
 	p.Address = device
 	if !ok {
 		n, _ := s.Counts()
-		return nil, fmt.Errorf("nothing was learned of %s; %d other devices are known", device, n-len(networksOf(s)))
+		if n == 0 && version == "" {
+			return nil, l.nothing(device + ": ")
+		}
+		return nil, fmt.Errorf("nothing was learned of %s; %s known", device, counted(n-len(networksOf(s)), "other device"))
 	}
 	return &Profile{p, l.cfg.zoneName()}, nil
 }
@@ -235,6 +238,9 @@ type Difference struct {
 
 // Diff compares two versions; after may be "" for what is in use.
 func (l *Library) Diff(before, after string) (*Difference, error) {
+	if len(l.files.Versions()) == 0 && l.cfg.Absent() != "" {
+		return nil, l.nothing("")
+	}
 	x, err := l.Store(before)
 	if err != nil {
 		return nil, err
@@ -274,7 +280,7 @@ func (d *Difference) WriteText(w io.Writer) error {
 
 // WriteText prints what was learned for people.
 func (r *Learned) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "learned from %d flows of %d devices; saved as version %s\n", r.Input.Flows, r.Version.Devices, r.Version.ID)
+	_, err := fmt.Fprintf(w, "learned from %s of %s; saved as version %s\n", counted(r.Input.Flows, "flow"), counted(r.Version.Devices, "device"), r.Version.ID)
 	return err
 }
 

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"os"
@@ -55,6 +56,7 @@ func japan(t *testing.T, networks ...string) string {
 type floodedShop struct {
 	v6       bool
 	sampling uint32
+	udp      int64 // for so many seconds before, with UDP; the SYNs are then as many as the datagrams
 }
 
 func (s floodedShop) peer(family byte, i int) flow.Addr {
@@ -79,10 +81,14 @@ func (s floodedShop) play(t *testing.T) *incident.Incident {
 	if s.v6 {
 		server = flow.AddrFrom(netip.MustParseAddr("fd00::1"))
 	}
+	syns := uint64(2)
+	if s.udp > 0 {
+		syns = 20
+	}
 	for sec := int64(start); sec < start+270; sec++ {
 		b := flow.NewBatch(1024)
 		add := func(r flow.Record) {
-			r.Received, r.Start, r.End, r.Proto, r.Sampling = sec*1e9, sec*1e9, sec*1e9, flow.ProtoTCP, s.sampling
+			r.Received, r.Start, r.End, r.Proto, r.Sampling = sec*1e9, sec*1e9, sec*1e9, cmp.Or(r.Proto, flow.ProtoTCP), s.sampling
 			b.Append(&r)
 		}
 		for i := range 60 {
@@ -96,7 +102,12 @@ func (s floodedShop) play(t *testing.T) *incident.Incident {
 		}
 		for i := range 500 {
 			if sec >= start+240 {
-				add(flow.Record{Src: s.peer(19, i), Dst: server, SrcPort: uint16(1024 + i), DstPort: 443, TCPFlags: flow.SYN, Packets: 2, Bytes: 88})
+				add(flow.Record{Src: s.peer(19, i), Dst: server, SrcPort: uint16(1024 + i), DstPort: 443, TCPFlags: flow.SYN, Packets: syns, Bytes: 44 * syns})
+			}
+		}
+		for i := range 300 {
+			if sec >= start+240-s.udp && sec < start+240 {
+				add(flow.Record{Src: s.peer(19, i), Dst: server, SrcPort: uint16(1024 + i), DstPort: 443, Proto: flow.ProtoUDP, Packets: 40, Bytes: 20_000})
 			}
 		}
 		e.Process(b)
@@ -122,7 +133,7 @@ func indicators(i *incident.Incident) map[string]float64 {
 // filter that spares the customers.
 func TestWhatAnOperatorNeeds(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
-		i := floodedShop{v6, 1}.play(t)
+		i := floodedShop{v6: v6, sampling: 1}.play(t)
 		n := indicators(i)
 		if n["new_sources"] < 0.95 || n["incomplete_connections"] < 0.8 || n["flow_similarity"] != 1 || n["source_dispersion"] < 0.8 {
 			t.Errorf("v6 %v: indicators %v", v6, n)
@@ -150,10 +161,33 @@ func TestWhatAnOperatorNeeds(t *testing.T) {
 	}
 }
 
+// A shop is flooded with UDP, then with SYNs. What is usual there are its customers, and
+// not the UDP: a filter that drops all TCP would do harm.
+func TestWhatASecondVectorIsComparedWith(t *testing.T) {
+	for _, udp := range []int64{50, 100} {
+		for _, v6 := range []bool{false, true} {
+			i := floodedShop{v6, 1, udp}.play(t)
+			f := i.Filter
+			if f == nil || f.Protocol != "tcp" || f.Flags != "SYN" || f.Collateral == nil || *f.Collateral != 0 {
+				t.Errorf("%d s of UDP, v6 %v: filter %+v", udp, v6, f)
+			}
+			at := slices.IndexFunc(i.Indicators, func(n incident.Indicator) bool { return n.Name == "response_ratio" })
+			if at < 0 || i.Indicators[at].Expected < 0.9 {
+				t.Errorf("%d s of UDP, v6 %v: no answer is usual: %+v", udp, v6, i.Indicators)
+			}
+			for _, e := range i.Evidence {
+				if e.Protocol != "tcp" {
+					t.Errorf("%d s of UDP, v6 %v: evidence %+v", udp, v6, e)
+				}
+			}
+		}
+	}
+}
+
 // Under sampling nobody knows how many sources and connections there were: what is
 // told of them is left out, and the flows and the filter are still there.
 func TestWhatSamplingHides(t *testing.T) {
-	i := floodedShop{false, 100}.play(t)
+	i := floodedShop{sampling: 100}.play(t)
 	n := indicators(i)
 	for _, name := range []string{"new_sources", "source_dispersion", "asn_dispersion", "flow_similarity", "flows_per_source", "incomplete_connections"} {
 		if _, told := n[name]; told {

@@ -4,6 +4,7 @@ package app
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,6 +12,15 @@ import (
 	"tidewatch/detect"
 	"tidewatch/enrich"
 )
+
+// openGeo opens the databases that the configuration names.
+func openGeo(cfg *Config) (*enrich.Geo, error) {
+	g, err := enrich.OpenGeo(cfg.Enrich.Geo)
+	if err != nil {
+		return nil, fmt.Errorf("networks.%w", err)
+	}
+	return g, nil
+}
 
 // Locate asks these databases from now on; nil is none.
 func (e *Engine) Locate(g *enrich.Geo) {

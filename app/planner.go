@@ -39,15 +39,18 @@ type unfit struct {
 	err error
 }
 
-// newPlanner loads what people added, for the engine if there is one.
+// newPlanner loads what people added, for the engine if there is one. Without a store
+// nobody added anything, and nothing can be changed.
 func newPlanner(ctx context.Context, cfg *Config, s *store.Store, e *Engine) (*planner, error) {
 	p := &planner{zone: cfg.zoneName(), store: s, engine: e}
 	base, err := newSchedule(cfg)
 	if err != nil {
 		return nil, err
 	}
-	if p.added, err = s.Events(ctx); err != nil {
-		return nil, err
+	if s != nil {
+		if p.added, err = s.Events(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.rebase(base); err == nil {
 		return p, nil

@@ -143,27 +143,31 @@ func inLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " "
 
 // reread reads the files that a configuration names: calendars, and names and
 // leases. They come from other hands than the configuration, so one that is broken
-// holds up nothing else: nil is returned for what stays as it was, with its settings.
-func (s *Server) reread(now *Config) (*schedule.Schedule, *identity.Table) {
+// holds up nothing else: nil is returned for what stays as it was, with its settings,
+// and its section is added to broken.
+func (s *Server) reread(now *Config, broken *[]string) (*schedule.Schedule, *identity.Table) {
 	planned, err := newSchedule(now)
 	if err != nil {
-		s.log.Error("scheduled events not reloaded, the old ones go on", "error", inLine(err))
+		s.log.Error("scheduled events not reloaded, the old ones stay in force", "error", inLine(err))
 		planned, now.Schedule = nil, s.cfg.Schedule
+		*broken = append(*broken, "schedule")
 	}
 	who, err := whoIs(now)
 	if err != nil {
-		s.log.Error("names and leases not reloaded, the old ones go on", "error", inLine(err))
+		s.log.Error("names and leases not reloaded, the old ones stay in force", "error", inLine(err))
 		who, now.Identity = nil, s.cfg.Identity
+		*broken = append(*broken, "identity")
 	}
 	return planned, who
 }
 
 // reopen is reread for databases of countries; ok is false for what stays as it was.
-func (s *Server) reopen(now *Config) (geo *enrich.Geo, ok bool) {
-	geo, err := enrich.OpenGeo(now.Enrich.Geo)
+func (s *Server) reopen(now *Config, broken *[]string) (geo *enrich.Geo, ok bool) {
+	geo, err := openGeo(now)
 	if err != nil {
-		s.log.Error("databases of countries not reloaded, the old ones go on", "error", inLine(err))
+		s.log.Error("databases of countries not reloaded, the old ones stay in force", "error", inLine(err))
 		now.Enrich.Geo = s.cfg.Enrich.Geo
+		*broken = append(*broken, "networks.geo")
 		return nil, false
 	}
 	return geo, true
@@ -178,8 +182,9 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 	if err := now.Validate(); err != nil {
 		return err
 	}
-	planned, who := s.reread(now)
-	geo, located := s.reopen(now)
+	var broken []string
+	planned, who := s.reread(now, &broken)
+	geo, located := s.reopen(now, &broken)
 	next.Schedule, next.Identity, next.Enrich.Geo = now.Schedule, now.Identity, now.Enrich.Geo // no restart would help
 	changed, err := config.Diff(s.cfg, now)
 	if err != nil {
@@ -207,7 +212,11 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 		return err
 	}
 	s.cfg = now
-	s.log.Info("configuration reloaded", "changed", changed)
+	if len(broken) > 0 {
+		s.log.Warn("configuration reloaded in part, what could not be read stays in force as it was", "failed", broken, "changed", changed)
+	} else {
+		s.log.Info("configuration reloaded", "changed", changed)
+	}
 	if len(kept) > 0 {
 		s.log.Warn("a changed setting needs a restart to take effect", "settings", kept)
 	}

@@ -49,12 +49,27 @@ func enter(cfg *Config) (*store.Lock, *remote, error) {
 	if !inUse || used.API == "" {
 		return l, nil, err
 	}
+	server, err := serverOf(cfg, used)
+	return nil, server, err
+}
+
+// runningServer is the server that uses the data directory, nil when none does. It makes
+// nothing.
+func runningServer(cfg *Config) (*remote, error) {
+	used, err := store.Holder(cfg.DataDir)
+	if err != nil || used == nil || used.API == "" {
+		return nil, err
+	}
+	return serverOf(cfg, used)
+}
+
+func serverOf(cfg *Config, used *store.InUseError) (*remote, error) {
 	t, err := token(cfg, false)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the server at %s (process %d) uses %s: %w", used.API, used.Process, cfg.DataDir, err)
+		return nil, fmt.Errorf("the server at %s (process %d) uses %s: %w", used.API, used.Process, cfg.DataDir, err)
 	}
 	base, err := reachable(used.API)
-	return nil, &remote{base, t}, err
+	return &remote{base, t}, err
 }
 
 // reachable is an address to call for one that a server listens on. Only numbers

@@ -82,8 +82,8 @@ func TestFilesAreReadAgain(t *testing.T) {
 	}{
 		{moveCalendar, "address,name\n10.0.0.1,printer\n", "Move holiday drill printer", []string{"configuration reloaded"}},
 		{later, "address,name\n10.0.0.1,camera\n", "Move holiday drill camera", []string{"configuration reloaded"}},
-		{"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART:never\r\n", "address,name\n10.0.0.1,scanner\n", "Move holiday drill scanner", []string{"scheduled events not reloaded", calendar, "configuration reloaded"}},
-		{moveCalendar, "address,name\n10.0.0.1,a\n10.0.0.300,x\n", "Move holiday drill scanner", []string{"names and leases not reloaded", leases, "line 3", "configuration reloaded"}},
+		{"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART:never\r\n", "address,name\n10.0.0.1,scanner\n", "Move holiday drill scanner", []string{"scheduled events not reloaded", calendar, "configuration reloaded in part", "stays in force", "failed=[schedule]"}},
+		{moveCalendar, "address,name\n10.0.0.1,a\n10.0.0.300,x\n", "Move holiday drill scanner", []string{"names and leases not reloaded", leases, "line 3", "configuration reloaded in part", "failed=[identity]"}},
 	} {
 		put(calendar, tc.calendar)
 		put(leases, tc.leases)
@@ -100,6 +100,14 @@ func TestFilesAreReadAgain(t *testing.T) {
 			t.Errorf("case %d: %q, want %q; %s", i, got, tc.state, said)
 		}
 	}
+	put(calendar, moveCalendar)
+	put(leases, "address,name\n10.0.0.1,scanner\n")
+	cfg.Enrich.Geo = []string{leases} // that is no database
+	if said := reload(5); !strings.Contains(said, "databases of countries not reloaded") || !strings.Contains(said, leases+" is no database") ||
+		!strings.Contains(said, "in part, what could not be read stays in force as it was\" failed=[networks.geo] changed=[flood.min_pps]") {
+		t.Errorf("a broken database: %s", said)
+	}
+	cfg.Enrich.Geo = nil
 	if err := os.Remove(calendar); err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,9 @@
 // sections have to be.
 //
 // Struct tags: `yaml:"name"` makes a field a key, `yaml:",inline"` lifts the keys
-// of an embedded struct, `yaml:"-"` and no tag leave a field out; `secret:"true"`
-// keeps a value from being printed; `doc:"..."` describes it in Keys.
+// of an embedded struct, `yaml:"name,omitempty"` says of a field of a list's items
+// that its zero value stands for "not set" and is not printed, `yaml:"-"` and no tag
+// leave a field out; `secret:"true"` keeps a value from being printed; `doc:"..."` describes it in Keys.
 package config
 
 import (

@@ -322,16 +322,21 @@ optional: 7                                                      # FILE:17
 // What is not set inside a list is left out, because no text stands for it.
 func TestPrintOptionalInList(t *testing.T) {
 	type item struct {
-		Name string `yaml:"name"`
-		On   *bool  `yaml:"on"`
+		Name  string        `yaml:"name"`
+		On    *bool         `yaml:"on"`
+		Limit float64       `yaml:"limit,omitempty"`
+		For   time.Duration `yaml:"for,omitempty"`
 	}
 	no := false
 	cfg := struct {
 		Items []item `yaml:"items"`
-	}{[]item{{Name: "a"}, {Name: "b", On: &no}}}
+	}{[]item{{Name: "a"}, {Name: "b", On: &no, Limit: 2}}}
 	var out strings.Builder
 	if err := Print(&out, &cfg, nil); err != nil {
 		t.Fatal(err)
+	}
+	if want := "items:  # default\n  - {name: a}\n  - {name: b, on: false, limit: 2}\n"; out.String() != want {
+		t.Errorf("prints %s, want %s", out.String(), want)
 	}
 	again := cfg
 	again.Items = nil

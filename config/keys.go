@@ -12,6 +12,7 @@ type field struct {
 	name   string
 	index  []int
 	secret bool
+	unset  bool // its zero value stands for not set
 	doc    string
 }
 
@@ -32,7 +33,7 @@ func fieldsOf(t reflect.Type) []*field {
 			continue
 		}
 		out = append(out, &field{
-			name: name, index: []int{i}, secret: sf.Tag.Get("secret") == "true", doc: sf.Tag.Get("doc"),
+			name: name, index: []int{i}, secret: sf.Tag.Get("secret") == "true", unset: options == "omitempty", doc: sf.Tag.Get("doc"),
 		})
 	}
 	return out

@@ -135,8 +135,8 @@ func inlineText(v reflect.Value) string {
 	case reflect.Struct:
 		for _, f := range fieldsOf(v.Type()) {
 			to := v.FieldByIndex(f.index)
-			if f.secret || to.Kind() == reflect.Pointer && to.IsNil() {
-				continue // not shown, or not set and there is no way to write that
+			if f.secret || to.Kind() == reflect.Pointer && to.IsNil() || f.unset && to.IsZero() {
+				continue // not shown, or not set
 			}
 			parts = append(parts, f.name+": "+inlineText(to))
 		}

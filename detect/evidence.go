@@ -33,17 +33,19 @@ type Flow struct {
 
 // Examine adds to a finding about inbound traffic of some classes what people need
 // to judge it and to act: what tells an attack from a crowd, a sample of the flows,
-// and the filter that fits it.
+// and the filter that fits it. What it is compared with is the traffic before the
+// attack, not that of another vector with which the attack began.
 func (f *Finding) Examine(h *window.Host, classes Classes) {
 	from := f.Started.Unix()
+	attacked := h.Unsuspected(from)
 	f.Indicators = Crowd(h, from, f.Last.Unix()-1, classes, f.Indicators)
 	var during, before []window.Sample
 	all := h.Samples()
 	for i := range all {
 		switch s := &all[i]; {
-		case s.End < from*1e9:
+		case s.End < attacked*1e9:
 			before = append(before, *s)
-		case classes.Has(s.Class):
+		case s.End >= from*1e9 && classes.Has(s.Class):
 			during = append(during, *s)
 		}
 	}

@@ -64,12 +64,10 @@ type Baselines struct {
 	written int64 // whole bytes of the journal
 }
 
-// OpenBaselines opens the folder, making it when it is not there.
+// OpenBaselines opens the folder. One that is not there is empty, and made by what
+// writes first: looking makes nothing.
 func OpenBaselines(dir string) (*Baselines, error) {
 	b := &Baselines{dir: filepath.Join(dir, "baselines"), catalog: catalog{Format: catalogFormat}}
-	if err := os.MkdirAll(b.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("baselines: %w", err)
-	}
 	text, err := os.ReadFile(b.path("catalog.json"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -146,6 +144,9 @@ func (b *Baselines) Load() (snapshot, journal []byte, err error) {
 
 // Start opens the journal for Append, cut to its whole frames.
 func (b *Baselines) Start(whole int) error {
+	if err := b.make(); err != nil {
+		return err
+	}
 	f, err := os.OpenFile(b.journalOf(b.catalog.Current), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("baselines: %w", err)
@@ -184,8 +185,8 @@ func (b *Baselines) Save(data []byte, v Version) (Version, error) {
 	if v.State == "" {
 		v.State = Candidate
 	}
-	if err := replace(b.snapshot(v.ID), data); err != nil {
-		return v, fmt.Errorf("baselines: %w", err)
+	if err := b.replace(b.snapshot(v.ID), data); err != nil {
+		return v, err
 	}
 	old := b.catalog
 	next := old
@@ -257,10 +258,7 @@ func (b *Baselines) Approve(id string) error {
 
 // SaveCheckpoint replaces the checkpoint of the running hour.
 func (b *Baselines) SaveCheckpoint(data []byte) error {
-	if err := replace(b.path("checkpoint"), data); err != nil {
-		return fmt.Errorf("baselines: %w", err)
-	}
-	return nil
+	return b.replace(b.path("checkpoint"), data)
 }
 
 // Checkpoint returns the newest, nil when there is none.
@@ -277,10 +275,7 @@ func (b *Baselines) Checkpoint() ([]byte, error) {
 
 // SaveHabits replaces the habits of shard i.
 func (b *Baselines) SaveHabits(i int, data []byte) error {
-	if err := replace(b.path(fmt.Sprintf("habits.%d", i)), data); err != nil {
-		return fmt.Errorf("baselines: %w", err)
-	}
-	return nil
+	return b.replace(b.path(fmt.Sprintf("habits.%d", i)), data)
 }
 
 // Habits returns the habits of shard i, nil when there are none.
@@ -308,10 +303,28 @@ func (b *Baselines) commit(next catalog) error {
 	if err != nil {
 		return fmt.Errorf("baselines: %w", err)
 	}
-	if err := replace(b.path("catalog.json"), append(text, '\n')); err != nil {
-		return fmt.Errorf("baselines: %w", err)
+	if err := b.replace(b.path("catalog.json"), append(text, '\n')); err != nil {
+		return err
 	}
 	b.catalog = next
+	return nil
+}
+
+// make makes the folder.
+func (b *Baselines) make() error {
+	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+		return fmt.Errorf("baselines: %w", err)
+	}
+	return nil
+}
+
+func (b *Baselines) replace(path string, data []byte) error {
+	if err := b.make(); err != nil {
+		return err
+	}
+	if err := replace(path, data); err != nil {
+		return fmt.Errorf("baselines: %w", err)
+	}
 	return nil
 }
 

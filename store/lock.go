@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -70,6 +71,27 @@ func TakeLock(dir string) (*Lock, error) {
 		return nil, errors.Join(err, l.Release())
 	}
 	return l, nil
+}
+
+// Holder tells who has the lock of a directory, nil when nobody has. It makes nothing.
+func Holder(dir string) (*InUseError, error) {
+	path := filepath.Join(dir, lockName)
+	f, err := os.Open(path) //nolint:gosec // the data directory is the operator's choice
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look who uses the data directory: %w", err)
+	}
+	defer func() { _ = f.Close() }() // gives back what was taken
+	switch err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); {
+	case err == nil:
+		return nil, nil
+	case !errors.Is(err, unix.EWOULDBLOCK):
+		return nil, fmt.Errorf("look who uses the data directory: %s: %w", path, err)
+	}
+	text, _ := io.ReadAll(io.LimitReader(f, 1024)) // only to name the holder
+	return inUse(dir, string(text)), nil
 }
 
 // inUse reads what Tell wrote.

@@ -23,9 +23,10 @@ type closeup struct {
 	// One cache line that every flow reads.
 	least              [strata]float64 // what a priority must exceed to enter the running picture's samples
 	suspected          int64           // last Unix second of suspicion; see Tracker.Suspect
+	since              int64           // second in which what is suspected began
 	largest            [2]uint32       // no source with a larger key enters the running picture
 	now, before, usual uint8           // places of the pictures
-	_                  [21]byte
+	_                  [13]byte
 
 	pictures [3]picture
 	known    known
@@ -60,6 +61,7 @@ func (x *closeups) take(now int64) (c *closeup) {
 		c = x.pool.New()
 	}
 	c.now, c.before, c.usual = 0, 1, 2
+	c.suspected = math.MinInt64
 	c.pictures[0].minute = now / 60
 	c.largest = [2]uint32{math.MaxUint32, math.MaxUint32}
 	return c
@@ -124,37 +126,55 @@ func (c *closeup) turn(h *Host, minute int64) {
 	c.least, c.largest = [strata]float64{}, [2]uint32{math.MaxUint32, math.MaxUint32}
 }
 
-// Suspect tells that a device is under attack, as of now: what is learned of it is
-// not to be taken for usual, and what was before is kept. It does nothing for
-// addresses of which there is no close-up.
-func (t *Tracker) Suspect(a flow.Addr) {
+// Suspect tells that a device is under attack, as of now and since a Unix second:
+// what is learned of it is not to be taken for usual, and what was before is kept. It
+// does nothing for addresses of which there is no close-up.
+func (t *Tracker) Suspect(a flow.Addr, since int64) {
 	i := t.dev.find(t.cfg.Seed.Hash(&a), &a)
 	if i < 0 {
 		return
 	}
 	if hot := t.dev.at(i).hot; hot >= 0 {
-		t.hot[hot].Suspect(t.now)
+		t.hot[hot].Suspect(t.now, since)
 	}
 }
 
 // SuspectPrefix is Suspect of a prefix that is followed.
-func (t *Tracker) SuspectPrefix(net netip.Prefix) {
+func (t *Tracker) SuspectPrefix(net netip.Prefix, since int64) {
 	for _, x := range t.prefixes.followed {
 		if x.used && x.Net == net {
-			x.Suspect(t.now)
+			x.Suspect(t.now, since)
 		}
 	}
 }
 
 // Suspect is Tracker.Suspect of this device.
-func (h *Host) Suspect(now int64) {
-	if h.near != nil {
-		h.near.suspected = now
+func (h *Host) Suspect(now, since int64) {
+	if c := h.near; c != nil {
+		if !c.suspicious() || since < c.since {
+			c.since = since
+		}
+		c.suspected = now
 	}
 }
 
-// earlier lists the pictures that were over at the Unix second from.
-func (c *closeup) earlier(from int64) (out []*picture) {
+// suspicious reports whether the device was suspected in the running minute or the one
+// before, of which there are pictures.
+func (c *closeup) suspicious() bool { return c.suspected >= 60*(c.pictures[c.now].minute-1) }
+
+// Unsuspected is the Unix second before which traffic was usual as far as is known: from,
+// unless an attack was under way by then, or had ended lately. Then it is the begin of
+// that one, since what an attack did first is not usual for what it does next.
+func (h *Host) Unsuspected(from int64) int64 {
+	if c := h.near; c != nil && c.suspicious() {
+		return min(from, c.since)
+	}
+	return from
+}
+
+// earlier lists the pictures of usual traffic that were over at the Unix second from.
+func (h *Host) earlier(from int64) (out []*picture) {
+	c, from := h.near, h.Unsuspected(from)
 	for _, i := range [...]uint8{c.before, c.usual} {
 		if p := &c.pictures[i]; p.minute > 0 && 60*p.minute+60 <= from {
 			out = append(out, p)
@@ -163,13 +183,13 @@ func (c *closeup) earlier(from int64) (out []*picture) {
 	return out
 }
 
-// Ordinary sums the minutes known of the time before the Unix second from; ok is
+// Ordinary sums the usual minutes known of the time before the Unix second from; ok is
 // false when none is.
 func (h *Host) Ordinary(from int64) (sum Ordinary, ok bool) {
 	if h.near == nil {
 		return sum, false
 	}
-	for _, p := range h.near.earlier(from) {
+	for _, p := range h.earlier(from) {
 		ok = true
 		sum.Minutes++
 		sum.Packets[In] += p.sums.Packets[In]

@@ -106,7 +106,7 @@ func TestKnown(t *testing.T) {
 		seconds(tr, 240, func() {
 			come()
 			if tc.suspect {
-				only(t, tr).Suspect(tr.now)
+				only(t, tr).Suspect(tr.now, tr.now)
 			}
 		})
 		come()
@@ -153,6 +153,34 @@ func TestKnownOfMany(t *testing.T) {
 	}
 }
 
+// Before an attack is what was before all of it, also when it is asked what was before
+// its second vector. Two minutes after its end all is usual again.
+func TestUnsuspected(t *testing.T) {
+	tr := newTracker(t, nil)
+	tr.Jump(t0 / 60 * 60)
+	come := func() { visit(tr, false, 0, 50, nil) }
+	seconds(tr, 130, come)
+	began := tr.now
+	seconds(tr, 90, func() {
+		come()
+		tr.Suspect(only(t, tr).Addr, tr.now) // a detector knows the begin better later on
+		tr.Suspect(only(t, tr).Addr, began)
+	})
+	if got := only(t, tr).Unsuspected(tr.now); got != began {
+		t.Errorf("usual until %d s after the attack began", got-began)
+	}
+	if got := only(t, tr).Unsuspected(began - 7); got != began-7 {
+		t.Errorf("usual until %d s after what it was asked for", got-began+7)
+	}
+	if o, ok := only(t, tr).Ordinary(tr.now); !ok || o.Minutes != 1 {
+		t.Errorf("%d ordinary minutes, not that before the one in which the attack began", o.Minutes)
+	}
+	seconds(tr, 130, come)
+	if got := only(t, tr).Unsuspected(tr.now); got != tr.now {
+		t.Errorf("usual until %d s ago, though the attack is over", tr.now-got)
+	}
+}
+
 // While a device is under suspicion, the minutes before stay what they were.
 func TestUsualIsKept(t *testing.T) {
 	tr := newTracker(t, nil)
@@ -161,7 +189,7 @@ func TestUsualIsKept(t *testing.T) {
 	from := tr.now
 	seconds(tr, 600, func() {
 		visit(tr, false, 1000, 1500, func(r *flow.Record, _ int) { r.TCPFlags = flow.SYN })
-		tr.Suspect(only(t, tr).Addr)
+		tr.Suspect(only(t, tr).Addr, tr.now)
 	})
 	h := only(t, tr)
 	o, ok := h.Ordinary(from)

@@ -98,13 +98,13 @@ func (h *Host) Sources(from int64, classes uint32) []Source {
 	return sampled(&c.known, from, classes, &c.pictures[c.before], &c.pictures[c.now])
 }
 
-// SourcesBefore samples likewise who sent anything in the minutes known of the time
-// before the Unix second from.
+// SourcesBefore samples likewise who sent anything in the usual minutes known of the
+// time before the Unix second from.
 func (h *Host) SourcesBefore(from int64) []Source {
 	if h.near == nil {
 		return nil
 	}
-	return sampled(&h.near.known, 0, ^uint32(0), h.near.earlier(from)...)
+	return sampled(&h.near.known, 0, ^uint32(0), h.earlier(from)...)
 }
 
 // sampled takes the smallest of each bucket of several pictures, the earlier first.

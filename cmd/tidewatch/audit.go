@@ -26,6 +26,7 @@ func (c *auditListCmd) Run(ctx context.Context, s streams) error {
 	if err := checkLimit(c.Limit); err != nil {
 		return err
 	}
+	tell(s, cfg.Absent())
 	list, err := app.ReadAudit(ctx, cfg, c.Limit)
 	return c.out(s, list, err)
 }

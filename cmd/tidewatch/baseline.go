@@ -47,6 +47,7 @@ type baselineListCmd struct {
 
 func (c *baselineListCmd) Run(s streams) error {
 	return c.open(func(l *app.Library) error {
+		tell(s, l.Absent())
 		o, err := l.Overview()
 		if err != nil {
 			return err

@@ -18,7 +18,7 @@ type checkCmd struct {
 	At     string   `placeholder:"TIME" help:"With --device: at that moment (RFC 3339) and not now, for example on a Monday morning."`
 }
 
-// Run validates and prints every key with its value and where that comes from,
+// Run validates, reads the files that are named, and prints every key with its value and where that comes from,
 // and when the scheduled events are on next; or it explains the limits of devices.
 func (c *checkCmd) Run(s streams) error {
 	cfg, origins, err := app.LoadConfig(c.Config)
@@ -31,6 +31,9 @@ func (c *checkCmd) Run(s streams) error {
 	}
 	if len(unknown) > 0 {
 		return usageError{errors.New(strings.Join(unknown, "; "))}
+	}
+	if err := cfg.CheckFiles(); err != nil {
+		return err
 	}
 	if len(c.Device) > 0 {
 		return c.explain(s, cfg)
@@ -56,6 +59,7 @@ func (c *checkCmd) explain(s streams, cfg *app.Config) error {
 			return usageError{fmt.Errorf("--at: %w", err)}
 		}
 	}
+	tell(s, cfg.Absent())
 	for _, device := range c.Device {
 		if err := cfg.WriteLimits(s.out, device, at); err != nil {
 			return err

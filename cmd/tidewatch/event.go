@@ -17,13 +17,17 @@ type eventCmd struct {
 	Remove eventRemoveCmd `cmd:"" help:"Take an event back that was added. Example: tidewatch event remove ev-mzxw6ytboi4dkmjr --note 'called off'"`
 }
 
-// diary runs f at the running server or on the data directory.
-func (c *printed) diary(ctx context.Context, f func(*app.Diary) error) error {
+// diary runs f at the running server or on the data directory; change is false to
+// look only.
+func (c *printed) diary(ctx context.Context, s streams, change bool, f func(*app.Diary) error) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
 	}
-	d, err := app.NewDiary(ctx, cfg)
+	if !change {
+		tell(s, cfg.Absent())
+	}
+	d, err := app.NewDiary(ctx, cfg, change)
 	if err != nil {
 		return err
 	}
@@ -56,7 +60,7 @@ func (c *eventAddCmd) Run(ctx context.Context, s streams) error {
 	if c.NoLearn {
 		e.Learn = &no
 	}
-	return c.diary(ctx, func(d *app.Diary) error {
+	return c.diary(ctx, s, true, func(d *app.Diary) error {
 		one, err := d.Add(ctx, e, c.who(), c.Note)
 		return c.out(s, one, err)
 	})
@@ -73,7 +77,7 @@ func (c *eventListCmd) Run(ctx context.Context, s streams) error {
 	if err := checkLimit(c.Limit); err != nil {
 		return err
 	}
-	return c.diary(ctx, func(d *app.Diary) error {
+	return c.diary(ctx, s, false, func(d *app.Diary) error {
 		list, err := d.List(ctx, c.Origin, c.Past, c.Limit)
 		return c.out(s, list, err)
 	})
@@ -86,7 +90,7 @@ type eventRemoveCmd struct {
 }
 
 func (c *eventRemoveCmd) Run(ctx context.Context, s streams) error {
-	return c.diary(ctx, func(d *app.Diary) error {
+	return c.diary(ctx, s, true, func(d *app.Diary) error {
 		if err := d.Remove(ctx, c.ID, c.who(), c.Note); err != nil {
 			return err
 		}

@@ -78,6 +78,7 @@ func (c *incidentListCmd) Run(ctx context.Context, s streams) error {
 			return usageError{fmt.Errorf("--since: %w", err)}
 		}
 	}
+	tell(s, cfg.Absent())
 	list, err := app.ListIncidents(ctx, cfg, &q)
 	return c.out(s, list, err)
 }
@@ -109,13 +110,17 @@ func (r *remark) who() string {
 	return app.Whoami()
 }
 
-// clerk runs f at the running server or on the data directory.
-func (c *printed) clerk(ctx context.Context, f func(*app.Clerk) error) error {
+// clerk runs f at the running server or on the data directory; change is false to
+// look only.
+func (c *printed) clerk(ctx context.Context, s streams, change bool, f func(*app.Clerk) error) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
 	}
-	clerk, err := app.NewClerk(ctx, cfg)
+	if !change {
+		tell(s, cfg.Absent())
+	}
+	clerk, err := app.NewClerk(ctx, cfg, change)
 	if err != nil {
 		return err
 	}
@@ -123,7 +128,7 @@ func (c *printed) clerk(ctx context.Context, f func(*app.Clerk) error) error {
 }
 
 func (c *printed) decide(ctx context.Context, s streams, id string, d *app.Decision) error {
-	return c.clerk(ctx, func(k *app.Clerk) error {
+	return c.clerk(ctx, s, true, func(k *app.Clerk) error {
 		one, err := k.Decide(ctx, id, d)
 		if err != nil || c.Format == "json" {
 			return c.out(s, one, err)
@@ -168,12 +173,12 @@ func (c *incidentFeedbackCmd) Run(ctx context.Context, s streams) error {
 	said := c.Verdict == "normal" || c.Verdict == "attack"
 	switch {
 	case c.List && c.Undo == "" && c.ID == "":
-		return c.clerk(ctx, func(k *app.Clerk) error {
+		return c.clerk(ctx, s, false, func(k *app.Clerk) error {
 			all, err := k.Feedback(ctx)
 			return c.out(s, all, err)
 		})
 	case c.Undo != "" && !c.List && c.ID == "":
-		return c.clerk(ctx, func(k *app.Clerk) error {
+		return c.clerk(ctx, s, true, func(k *app.Clerk) error {
 			if err := k.Undo(ctx, c.Undo, c.who()); err != nil {
 				return err
 			}

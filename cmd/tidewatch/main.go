@@ -105,6 +105,13 @@ func fail(s streams, err error) int {
 	return exitFailed
 }
 
+// tell says something to a person beside the output, nothing when text is empty.
+func tell(s streams, text string) {
+	if text != "" {
+		_, _ = fmt.Fprintln(s.err, "tidewatch: "+text)
+	}
+}
+
 func oneLine(err error) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", " ")), " ")
 }

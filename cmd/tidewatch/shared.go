@@ -52,7 +52,7 @@ func (j *judging) options(s streams) (*app.Config, *app.AnalyzeOptions, error) {
 	case !zoned:
 		cfg.Timezone = "UTC"
 		if !j.Quiet {
-			_, _ = fmt.Fprintln(s.err, "tidewatch: time zone UTC (set the site's with --timezone)")
+			tell(s, "time zone UTC (set the site's with --timezone)")
 		}
 	}
 	if err := cfg.Validate(); err != nil {
@@ -64,7 +64,7 @@ func (j *judging) options(s streams) (*app.Config, *app.AnalyzeOptions, error) {
 		}
 	}
 	if !j.Quiet {
-		o.Warn = func(msg string) { _, _ = fmt.Fprintln(s.err, "tidewatch: "+msg) }
+		o.Warn = func(msg string) { tell(s, msg) }
 		if isTerminal(s.err) {
 			o.Progress = func(file string, n uint64) { _, _ = fmt.Fprintf(s.err, "\r%s: %d flows\x1b[K", file, n) }
 		}

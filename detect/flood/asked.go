@@ -52,7 +52,7 @@ func (d *Detector) excused(h *window.Host, c *burst, s *signature, k *kind) bool
 			// Who sends a lot to one peer outside gets an acknowledgement for up to 40 packets.
 			c.dir == window.Out && k.answered*stretched > k.packets
 	case pings:
-		return 2*k.answered > k.packets && (c.dir == window.Out || k.packets < c.limits.pps)
+		return 2*k.answered > k.packets && (c.dir == window.Out || min(k.packets, c.seen.packets) < c.limits.pps)
 	case tunnel:
 		// A few ends and nothing back is a port mirror (ERSPAN) or a flood from one
 		// host: only the device's past can tell.

@@ -44,7 +44,9 @@ type burst struct {
 	dir       window.Direction
 	from, to  int // indexes into Seconds, inclusive
 	horizon   horizon
+	at        int // last second of the horizon that fired
 	limits    limits
+	seen      seen // in its seconds, of all classes
 	kinds     [numSignatures]kind
 	in, out   [flow.NumClasses]volume // the burst's own direction, and what came back
 	blind     bool                    // nothing of the other direction is visible, in the burst or before
@@ -150,6 +152,7 @@ func (d *Detector) value(i int) float64 { return d.x[i+1] - d.x[i] }
 
 // extent widens the burst from the second at to where the signal fades.
 func (d *Detector) extent(c *burst, at int) {
+	c.at = at
 	peak, strongest := 0.0, at
 	for i := max(0, at-c.horizon.seconds+1); i <= at; i++ {
 		if v := d.value(i); v > peak {
@@ -181,9 +184,10 @@ func (d *Detector) extent(c *burst, at int) {
 // split tells what the burst is made of, from the ten-second bins it overlaps.
 func (d *Detector) split(h *window.Host, c *burst) {
 	from, to := c.recent(d.s.First)
-	// The bins reach beyond the burst; rates are over the burst's own seconds,
-	// because the background around it is thin beside it.
+	// The bins reach beyond the burst; rates are over the burst's own seconds, since
+	// the background around it is mostly thin beside it. See bound for when it is not.
 	secs := float64(to - from + 1)
+	c.seen = d.see(c, int(from-d.s.First), int(to-d.s.First))
 	in, out := h.Classes(c.dir, from, to), h.Classes(1-c.dir, from, to)
 	c.blind = true
 	for class := range in {

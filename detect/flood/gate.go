@@ -12,11 +12,16 @@ import (
 func (d *Detector) gates(h *window.Host, c *burst) bool {
 	d.services(h, c)
 	table := signatures()
+	for i := range c.kinds {
+		if k := &c.kinds[i]; k.packets == 0 || d.excused(h, c, &table[i], k) {
+			*k = kind{}
+		}
+	}
+	d.bound(h, c)
 	var attack float64 // packets per second, each kind as a part of its own limit
 	for i := range c.kinds {
 		s, k := &table[i], &c.kinds[i]
-		if k.packets == 0 || d.excused(h, c, s, k) {
-			*k = kind{}
+		if k.packets == 0 {
 			continue
 		}
 		attack += k.packets / s.times

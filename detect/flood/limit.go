@@ -24,16 +24,16 @@ const maxGroups = 4096
 // longestHold leaves room in the seconds that are kept.
 const longestHold = window.RingSeconds - 20
 
-// Group has limits of its own for the devices of a network. What it leaves at 0
-// is as in the smallest group around it, or as without any.
+// Group has limits of its own for the devices of a network. What it does not set,
+// or sets to 0, is as in the smallest group around it, or as without any.
 type Group struct {
-	Prefix   netip.Prefix  `yaml:"prefix"`    // network, or one address
-	MinPPS   float64       `yaml:"min_pps"`   // as flood.min_pps
-	MinConns float64       `yaml:"min_conns"` // as flood.min_conns
-	OutPPS   float64       `yaml:"out_pps"`   // as flood.out_pps
-	OutConns float64       `yaml:"out_conns"` // as flood.out_conns
-	Hold     time.Duration `yaml:"hold"`      // as flood.hold
-	Stop     float64       `yaml:"stop"`      // as flood.stop
+	Prefix   netip.Prefix  `yaml:"prefix"`              // network, or one address
+	MinPPS   float64       `yaml:"min_pps,omitempty"`   // as flood.min_pps
+	MinConns float64       `yaml:"min_conns,omitempty"` // as flood.min_conns
+	OutPPS   float64       `yaml:"out_pps,omitempty"`   // as flood.out_pps
+	OutConns float64       `yaml:"out_conns,omitempty"` // as flood.out_conns
+	Hold     time.Duration `yaml:"hold,omitempty"`      // as flood.hold
+	Stop     float64       `yaml:"stop,omitempty"`      // as flood.stop
 }
 
 // levels are the floors of a group, by direction.
@@ -140,6 +140,8 @@ func (g *Group) validate() error {
 	switch {
 	case !g.Prefix.IsValid():
 		return errors.New("a prefix is needed, such as 192.0.2.0/24")
+	case g.Prefix.Addr().Is4In6(): // no flow has such an address
+		return fmt.Errorf("%s: IPv4 in IPv6 form, write it as IPv4, such as 192.0.2.0/24", g.Prefix)
 	case g.MinPPS < 0 || g.MinConns < 0 || g.OutPPS < 0 || g.OutConns < 0:
 		return fmt.Errorf("%s: limits must not be negative; 0 is as in the group around it", g.Prefix)
 	case g.Stop < 0 || g.Stop > 1:

@@ -46,6 +46,9 @@ func TestLimitsThatMakeNoSense(t *testing.T) {
 		"group 2: 10.0.0.0/8 is group 1 already": func(c *Config) {
 			c.Groups = []Group{{Prefix: net}, {Prefix: net}}
 		},
+		"group 1: ::ffff:10.0.0.0/104: IPv4 in IPv6 form": func(c *Config) {
+			c.Groups = []Group{{Prefix: netip.MustParsePrefix("::ffff:10.0.0.0/104"), MinPPS: 1}}
+		},
 		"must not be negative": func(c *Config) { c.Groups = []Group{{Prefix: net, OutPPS: -1}} },
 	} {
 		cfg := DefaultConfig()

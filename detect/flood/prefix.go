@@ -156,7 +156,7 @@ func (p *Prefixes) judge(x *window.Prefix, l *limits) (c burst, ok bool) {
 			return c, true
 		}
 		whole := c.from
-		c = burst{dir: window.In, limits: *l, horizon: c.horizon, to: c.to}
+		c = burst{dir: window.In, limits: *l, horizon: c.horizon, at: c.at, to: c.to}
 		if c.from = int((d.s.First+int64(c.to)-lastSeconds)/10*10 - d.s.First); c.from > whole && p.attacked(x, &c) {
 			return c, true
 		}
