@@ -50,7 +50,7 @@ func (f *fleet) session(g *generator, d *fleetDevice, start int64, bytes float64
 	case p < 8 && d.role != rolePrinter:
 		s.fail(1+uint64(p&1), p < 3)
 	case p < 200 && s.sport == 443:
-		s.udp(4+up/1200+down/4000, up, 4+down/1200, down)
+		s.udp(4+up/1200+down/4000, up, 4+down/1200+up/4000, down)
 	default:
 		s.tcp(up, down)
 	}
