@@ -6,21 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"tidewatch/config"
 	"tidewatch/detect/flood"
 	"tidewatch/flow"
 	"tidewatch/window"
 )
 
 // WriteLimits tells from how many packets and connections on a flood on a device, or
-// by it, is found at a moment, and why, by what lies in the data directory.
-func (c *Config) WriteLimits(w io.Writer, device string, at time.Time) (err error) {
+// by it, is found at a moment, and where each number comes from, by what lies in the
+// data directory.
+func (c *Config) WriteLimits(w io.Writer, origins config.Origins, device string, at time.Time) (err error) {
 	addr, err := netip.ParseAddr(device)
 	if err != nil || addr.Zone() != "" {
-		return &InputError{fmt.Errorf("%s is no address of a device, such as 192.0.2.10", device)}
+		return &InputError{fmt.Errorf("%q is no address of a device, such as 192.0.2.10", device)}
 	}
 	l, err := OpenLibrary(c, false)
 	if err != nil {
@@ -43,13 +48,17 @@ func (c *Config) WriteLimits(w io.Writer, device string, at time.Time) (err erro
 	if err != nil {
 		return err
 	}
-	at = at.In(c.zone())
-	a := flow.AddrFrom(addr.Unmap())
+	at, addr = at.In(c.zone()), addr.Unmap()
+	a := flow.AddrFrom(addr)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s at %s %s:\n", addr.Unmap(), at.Format("Mon 15:04"), c.zoneName())
+	fmt.Fprintf(&b, "%s at %s %s:\n", addr, at.Format("Mon 2006-01-02 15:04"), c.zoneName())
+	if !slices.ContainsFunc(c.Enrich.Internal, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+		paragraph(&b, "  ", "it lies in none of the own networks (networks.internal, "+origins.Of("networks.internal")+
+			"), so nothing is looked for; in one of them it would be:")
+	}
 	for _, dir := range [...]window.Direction{window.In, window.Out} {
 		limit := d.Limit(a, at, dir)
-		b.WriteString(limitText(dir, &limit))
+		writeLimit(&b, origins, dir, &limit)
 		if limit.Learned > 0 {
 			b.WriteString(dayText(d, a, at, dir))
 		}
@@ -60,72 +69,89 @@ func (c *Config) WriteLimits(w io.Writer, device string, at time.Time) (err erro
 	return nil
 }
 
-// limitText explains one limit.
-func limitText(dir window.Direction, l *flood.Limit) string {
-	verb, floors := "receives", "flood.min_pps and flood.min_conns"
+// writeLimit explains one limit.
+func writeLimit(b *strings.Builder, origins config.Origins, dir window.Direction, l *flood.Limit) {
+	verb, floor, conns := "receives", "flood.min_pps", "flood.min_conns"
 	if dir == window.Out {
-		verb, floors = "sends to a few targets outside", "flood.out_pps and flood.out_conns"
+		verb, floor, conns = "sends to a few targets outside", "flood.out_pps", "flood.out_conns"
 	}
-	if l.Group.IsValid() {
-		floors = "the group " + l.Group.String() + " of flood.groups"
+	from := func(group netip.Prefix, key string) string {
+		if group.IsValid() {
+			return "group " + group.String() + " (flood.groups, " + origins.Of("flood.groups") + ")"
+		}
+		return key + " (" + origins.Of(key) + ")"
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "  alarm when it %s over %s packets/s that nobody asked for, or %s unanswered connections/s\n", verb, thousands(l.PPS), thousands(l.Conns))
+	paragraph(b, "  alarm ", fmt.Sprintf("when it %s over %s packets/s that nobody asked for, or %s unanswered connections/s",
+		verb, limitText(l), exactly(l.Conns)))
+	floor = exactly(l.Floor) + " packets/s: " + from(l.From.Floor, floor)
 	switch {
 	case l.Learned == 0:
-		fmt.Fprintf(&b, "    because %s say so; nothing was learned of it yet\n", floors)
+		floor += "; nothing was learned of it yet"
 	case l.Learned > l.Floor:
-		fmt.Fprintf(&b, "    because p99 of its five minutes is %s packets/s at that hour, and twice what its past explains is %s (%s, %d samples); the floor is %s, from %s\n",
-			thousands(l.Usual), thousands(l.Learned), strings.ReplaceAll(l.Basis.Level, "_", " "), l.Basis.Samples, thousands(l.Floor), floors)
+		floor = fmt.Sprintf("%s packets/s: twice what its past explains at that hour, where p99 of its five minutes is %s (%s, %s); the floor is %s",
+			roughly(l.Learned), roughly(l.Usual), strings.ReplaceAll(l.Basis.Level, "_", " "), counted(l.Basis.Samples, "sample"), floor)
 	default:
-		fmt.Fprintf(&b, "    because %s say so; p99 of its five minutes is %s packets/s at that hour, and twice what its past explains only %s\n",
-			floors, thousands(l.Usual), thousands(l.Learned))
+		floor += fmt.Sprintf("; twice what its past explains is only %s at that hour, where p99 of its five minutes is %s", roughly(l.Learned), roughly(l.Usual))
 	}
-	hold := "for 5 s on average, or three times that for 1 s"
+	paragraph(b, "    ", floor)
+	paragraph(b, "    ", exactly(l.Conns)+" connections/s: "+from(l.From.Conns, conns))
+	hold := "told after 5 s over it on average, or 1 s over three times it"
 	if l.Hold > 0 {
-		hold = fmt.Sprintf("once that has lasted %d s", l.Hold)
+		hold = fmt.Sprintf("told once it has lasted %d s", l.Hold)
 	}
-	fmt.Fprintf(&b, "    %s; it is over below %s packets/s\n", hold, thousands(l.PPS*l.Stop))
-	return b.String()
+	paragraph(b, "    ", hold+": "+from(l.From.Hold, "flood.hold"))
+	stop := exactly(math.Round(l.PPS * l.Stop))
+	if l.Learned > l.Floor {
+		stop = roughly(l.PPS * l.Stop)
+	}
+	paragraph(b, "    ", fmt.Sprintf("over below %s packets/s, %s of the limit: %s", stop, exactly(l.Stop), from(l.From.Stop, "flood.stop")))
+}
+
+// limitText is the limit of packets: as configured, or as it was learned.
+func limitText(l *flood.Limit) string {
+	if l.Learned > l.Floor {
+		return roughly(l.PPS)
+	}
+	return exactly(l.PPS)
 }
 
 // dayText tells how the limit of packets moves within a day.
 func dayText(d *flood.Detector, a flow.Addr, at time.Time, dir window.Direction) string {
 	lowest, highest := at, at
-	least, most := d.Limit(a, at, dir).PPS, d.Limit(a, at, dir).PPS
+	least := d.Limit(a, at, dir)
+	most := least
 	for h := 1; h < 24; h++ {
 		t := at.Add(time.Duration(h) * time.Hour)
-		if pps := d.Limit(a, t, dir).PPS; pps < least {
-			least, lowest = pps, t
-		} else if pps > most {
-			most, highest = pps, t
+		if l := d.Limit(a, t, dir); l.PPS < least.PPS {
+			least, lowest = l, t
+		} else if l.PPS > most.PPS {
+			most, highest = l, t
 		}
 	}
-	if most < least*1.005 {
+	if most.PPS < least.PPS*1.005 {
 		return "    the same at all hours\n"
 	}
 	return fmt.Sprintf("    within the next day from %s packets/s (%s) to %s (%s)\n",
-		thousands(least), lowest.Format("15:04"), thousands(most), highest.Format("15:04"))
+		limitText(&least), lowest.Format("15:04"), limitText(&most), highest.Format("15:04"))
 }
 
-// thousands writes a rate for people: three digits count, in groups with spaces.
-func thousands(v float64) string {
-	digits := fmt.Sprintf("%.0f", rounded(v))
-	var b strings.Builder
-	for i, r := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteRune(r)
+// exactly writes a configured number for people, its digits in groups.
+func exactly(v float64) string {
+	whole, fraction, dot := strings.Cut(strconv.FormatFloat(v, 'f', -1, 64), ".")
+	for at := len(whole) - 3; at > 0; at -= 3 {
+		whole = whole[:at] + " " + whole[at:]
 	}
-	return b.String()
+	if dot {
+		whole += "." + fraction
+	}
+	return whole
 }
 
-// rounded keeps three digits.
-func rounded(v float64) float64 {
+// roughly writes what was learned: three digits of it count.
+func roughly(v float64) string {
 	unit := 1.0
 	for v/unit >= 1000 {
 		unit *= 10
 	}
-	return unit * float64(int64(v/unit+0.5))
+	return exactly(unit * math.Round(v/unit))
 }

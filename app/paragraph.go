@@ -34,11 +34,11 @@ func paragraph(b *strings.Builder, lead, text string) {
 	b.WriteByte('\n')
 }
 
-// inseparable splits text into words and keeps numbers in one piece with the groups
-// of their digits and with their unit.
+// inseparable splits text into words, and keeps a number in one piece: the groups of
+// its digits and its unit.
 func inseparable(text string) (out []string) {
 	for w := range strings.FieldsSeq(text) {
-		if n := len(out); n > 0 && endsInDigit(out[n-1]) && (w[0] >= '0' && w[0] <= '9' || w[0] == '%') {
+		if n := len(out); n > 0 && number(out[n-1]) {
 			out[n-1] += " " + w
 			continue
 		}
@@ -47,7 +47,8 @@ func inseparable(text string) (out []string) {
 	return out
 }
 
-func endsInDigit(s string) bool { c := s[len(s)-1]; return c >= '0' && c <= '9' }
+// number reports whether a word is digits, points and signs alone, groups of them included.
+func number(s string) bool { return strings.Trim(s, "0123456789. -(±") == "" }
 
 // counted writes how many there are of a thing.
 func counted[N int | uint64](n N, thing string) string {

@@ -27,7 +27,7 @@ type Assessment struct {
 	Likelihood float64         `json:"legitimate_likelihood" minimum:"0" maximum:"1" doc:"how likely it is wanted traffic: a campaign, a launch, a crowd"`
 	Severity   detect.Severity `json:"severity" enum:"low,medium,high,critical" doc:"in the light of the verdict"`
 	AttackType string          `json:"attack_type,omitempty"`
-	Reasons    []string        `json:"reasons,omitempty" doc:"what spoke for and against, strongest first"`
+	Reasons    []string        `json:"reasons,omitempty" doc:"what it was judged by, strongest first; a reason against the verdict says so"`
 	Legitimate string          `json:"legitimate_explanation,omitempty" doc:"what it would be if it were wanted"`
 	Cause      string          `json:"likely_cause,omitempty" enum:"attack,compromise,misconfiguration,failure,business"`
 	Botnet     *bool           `json:"likely_botnet,omitempty" doc:"many real sources in many networks that send alike; absent when it cannot be known"`

@@ -172,10 +172,10 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 	for i := range f.Indicators {
 		n := &f.Indicators[i]
 		if n.Weight == 0 && !fading(&inc.Metrics, &f.Metrics) {
-			inc.inform(n)
+			inc.inform(n, f.Vector)
 			continue
 		}
-		inc.indicate(n)
+		inc.indicate(n, f.Vector)
 	}
 }
 
@@ -249,35 +249,43 @@ func largest(x, y float64) float64 {
 
 // indicate keeps the strongest reading of each indicator: the heavier, and of
 // equally heavy ones that further from what was expected.
-func (i *Incident) indicate(n *detect.Indicator) {
+func (i *Incident) indicate(n *detect.Indicator, vector string) {
 	at := slices.IndexFunc(i.Indicators, func(have Indicator) bool { return have.Name == n.Name })
 	if at < 0 {
 		if len(i.Indicators) < maxIndicators {
-			i.Indicators = append(i.Indicators, Indicator{*n, indicatorText(n)})
+			i.Indicators = append(i.Indicators, Indicator{*n, indicatorText(n, vector)})
 		}
 		return
 	}
 	have := &i.Indicators[at]
 	if n.Detail != "" { // who said so and when: the last word counts
-		*have = Indicator{*n, indicatorText(n)}
+		*have = Indicator{*n, indicatorText(n, vector)}
 		return
 	}
 	if n.Weight < have.Weight ||
 		n.Weight == have.Weight && math.Abs(n.Observed-n.Expected) <= math.Abs(have.Observed-have.Expected) {
 		return
 	}
-	*have = Indicator{*n, indicatorText(n)}
+	*have = Indicator{*n, indicatorText(n, vector)}
 }
 
 // inform takes the newest reading of an indicator that weighs nothing: it describes,
-// and later ones are told from more flows.
-func (i *Incident) inform(n *detect.Indicator) {
+// and later ones are told from more flows. One that weighed when it was told first
+// keeps its weight, and is brought up to date when it grew.
+func (i *Incident) inform(n *detect.Indicator, vector string) {
 	at := slices.IndexFunc(i.Indicators, func(have Indicator) bool { return have.Name == n.Name })
-	if at < 0 || i.Indicators[at].Weight > 0 {
-		i.indicate(n)
+	if at < 0 || n.Detail != "" {
+		i.indicate(n, vector)
 		return
 	}
-	i.Indicators[at] = Indicator{*n, indicatorText(n)}
+	now := *n
+	if have := &i.Indicators[at]; have.Weight > 0 {
+		if math.Abs(n.Observed-n.Expected) <= math.Abs(have.Observed-have.Expected) {
+			return
+		}
+		now.Weight = have.Weight
+	}
+	i.Indicators[at] = Indicator{now, indicatorText(&now, vector)}
 }
 
 // rename notes another kind of the same cause. The kind is that of the most
@@ -292,10 +300,10 @@ func (e *entry) rename(b *Book, f *detect.Finding) {
 	}
 	if !slices.Contains(inc.Kinds, f.Kind) && len(inc.Kinds) < maxKinds {
 		inc.Kinds = append(inc.Kinds, f.Kind)
-		e.note(b, Related, "also seen as "+spoken(f.Kind)+", score "+number(f.Score), nil)
+		e.note(b, Related, "also seen as "+acronyms(spoken(f.Kind))+", score "+number(f.Score), nil)
 	}
 	if f.Severity.Rank() > inc.Severity.Rank() {
-		e.note(b, KindChanged, "the kind changed from "+spoken(inc.Kind)+" to "+spoken(f.Kind), nil)
+		e.note(b, KindChanged, "the kind changed from "+acronyms(spoken(inc.Kind))+" to "+acronyms(spoken(f.Kind)), nil)
 		inc.Kind = f.Kind
 	}
 }

@@ -349,7 +349,7 @@ func TestOver(t *testing.T) {
 		t.Error(text)
 	}
 	short := detect.Indicator{Name: "exporter_silent", Observed: 11, Expected: 1, Unit: "s"}
-	if text := indicatorText(&short); text != "nothing came from the exporter for 11 s; it usually sends every 1 s" {
+	if text := indicatorText(&short, ""); text != "nothing came from the exporter for 11 s; it usually sends every 1 s" {
 		t.Error(text)
 	}
 	if events = b.Apply(at(300), down(300, false), nil); len(events) != 1 || events[0].Type != Reopened || events[0].Incident.ID != inc.ID {

@@ -36,7 +36,7 @@ func (b *Book) fold(f *detect.Finding) bool {
 		if !slices.ContainsFunc(parent.inc.Indicators, func(have Indicator) bool { return have.Name == i.Name }) {
 			news = true
 		}
-		parent.inc.indicate(&i)
+		parent.inc.indicate(&i, "")
 	}
 	if news {
 		parent.note(b, Related, "the baseline agrees: "+anomalyText(f), nil)
@@ -89,14 +89,14 @@ func (b *Book) absorb() {
 }
 
 func (b *Book) adopt(p, child *entry) {
-	part := "the " + spoken(child.inc.Kind) + " anomaly " + child.inc.ID
+	part := "the " + acronyms(spoken(child.inc.Kind)) + " anomaly " + child.inc.ID
 	if child.key.category == p.key.category {
 		part = "the attack on " + child.inc.Subject + " (" + child.inc.ID + ")"
 	}
 	for i := range child.inc.Indicators {
 		n := child.inc.Indicators[i].Indicator
 		n.Weight = 0
-		p.inc.indicate(&n)
+		p.inc.indicate(&n, "")
 	}
 	if len(p.inc.Children) < maxChildren && !slices.Contains(p.inc.Children, child.inc.ID) {
 		p.inc.Children = append(p.inc.Children, child.inc.ID)

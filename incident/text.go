@@ -33,7 +33,7 @@ func phrases() [123]phrase {
 		{"held_growth", "%o are held open; %e is usual"},
 		{"request_rate", "%o arrive that are neither people's nor usual; %e is the limit"},
 		{"requests_per_source", "each of their sources makes %o; %e is what one person may make"},
-		{"request_growth", "%o arrive; %e is usual"},
+		{"request_growth", "%o arrive in all; %e is usual"},
 		{"similar_requests", "%o of the requests beyond the usual have the same size within two fifths; from %e on they are a script's"},
 		{"similar_responses", "%o of the responses beyond the usual have the same size within two fifths; from %e on the same is asked again and again"},
 		{"source_network", "%o of the packets come from one network, %n"},
@@ -48,9 +48,9 @@ func phrases() [123]phrase {
 		{"reflection", "%o of the packets came from the port of one service that reflects"},
 		{"spread_targets", "it goes to %o, of which none stands out; %e or more are a whole prefix"},
 		{"unanswered", "%o of the packets got no answer; up to %e is usual"},
-		{"new_sources", "%o of the sources never had dealings with the device; in the minutes before it was %e"},
-		{"source_dispersion", "the networks that the sources lie in are spread to %o of the most that is possible%b"},
-		{"asn_dispersion", "the autonomous systems that the sources lie in are spread to %o of the most that is possible%b"},
+		{"new_sources", "%o of the sources are new to the device; in the minutes before it was %e"},
+		{"source_dispersion", "the spread of the sources over networks is %o of the largest possible%b"},
+		{"asn_dispersion", "the spread of the sources over autonomous systems is %o of the largest possible%b"},
 		{"flow_similarity", "%o of the sources send packets of the same size%b"},
 		{"flows_per_source", "each source sent %o on average; fewer than %e hint at forged addresses or at reflectors"},
 		{"incomplete_connections", "%o of the connections that were asked for did not come about%b"},
@@ -97,28 +97,28 @@ func phrases() [123]phrase {
 		{"scanned_ports", "%o were tried in vain; from %e on it counts as a scan"},
 		{"answered_hosts", "with %o data was exchanged on that port; more than %e would excuse it"},
 		{"attempts_without_pause", "%o at one port of one host in a minute, all in vain; from %e on no program waits between them"},
-		{"kind_of_attempts", "%o of the attempts are of the kind %n"},
+		{"kind_of_attempts", "%o of the attempts are %n"},
 		{"refused_attempts", "%o of the attempts were refused"},
 		{"login_sessions", "%o like failed logins with one service; from %e on it counts as guessing"},
 		{"login_succeeded", "a longer session of the same two followed after %o, as if a login had succeeded"},
 		{"usual_login", "the device had to do with that service on earlier days, so it is only listed"},
-		{"tried_ports", "%o of the device were tried from outside in the last half day to day; from %e on it is listed"},
-		{"tried_hosts", "%o were tried from outside in the last half day to day; from %e on it is listed"},
-		{"tried_by", "%o tried"},
+		{"tried_ports", "%o of the device were tried from outside in the last 12 to 24 hours; from %e on it is listed"},
+		{"tried_hosts", "%o were tried from outside in the last 12 to 24 hours; from %e on it is listed"},
+		{"tried_by", "tried by %o"},
 		{"idle_hour", "%o in five minutes of an hour at which the device never works"},
 		{"beacon_timing", "the intervals between its calls are alike to %o; %e is where a clock begins"},
 		{"beacon_growth", "each interval is the same multiple of the one before, to %o; %e is where a schedule begins"},
 		{"beacon_size", "the sizes of its calls are alike to %o"},
 		{"beacon_presence", "its calls lie evenly over the time to %o"},
-		{"beacon_duration", "it has gone on for %o of what makes it certain"},
+		{"beacon_duration", "it has gone on for %o of the time that makes it certain"},
 		{"beacon_period", "it calls every %o"},
 		{"beacon_jitter", "the interval varies by about %o"},
 		{"beacon_ratio", "each interval is about %o times the one before"},
 		{"beacon_connections", "%o to the same service of one destination; %e are enough to judge"},
 		{"question_size", "the questions have %o on average, headers included; %e is where long names begin"},
 		{"exchange_size", "a question and its answer have %o together; up to %e are usual"},
-		{"question_rate", "they go to one name server at %o; one person or program does not go on with more than %e"},
-		{"one_socket", "%o of the questions come from one port one after the other; each should have a port of its own"},
+		{"question_rate", "they go to one name server at %o; no person or program keeps up more than %e"},
+		{"one_socket", "%o of the questions come one after the other from the same port; each should have a port of its own"},
 		{"question_bytes", "%o more went out than in questions for names of 52 characters; from %e on no names explain it"},
 		{"usual_server", "this name server is asked by %o, of %e that ask any"},
 		{"strange_server", "this name server is asked by %o, of %e that ask any"},
@@ -130,10 +130,10 @@ func phrases() [123]phrase {
 		{"echo_sizes", "they come in %o; a monitor sends up to %e"},
 		{"echo_bytes", "they carried %o; from %e on it is more than pings hold"},
 		{"echo_duration", "they went on for %o; longer than %e is no test by hand"},
-		{"echo_replies_differ", "the ones are %o times as large as the others, though a reply returns what the request held"},
+		{"echo_replies_differ", "those of one direction are %o times as large as those of the other, though a reply returns what the request held"},
 		{"connection_length", "one connection has been open for %o; longer than %e is long"},
 		{"connection_quiet", "it carries %o; less than %e is a line held open"},
-		{"destination_rare", "of %e that ask the outside repeatedly, only %o asks this"},
+		{"destination_rare", "only %o asks this destination, of %e that ask the outside repeatedly"},
 		{"destination_shared", "%o ask the same of this destination"},
 		{"destination_news", "the device began it %o ago and has been watched for %e"},
 		{"destination_habit", "the device has done it for %o, and is known for %e"},
@@ -146,8 +146,10 @@ func phrases() [123]phrase {
 	}
 }
 
-// indicatorText renders one sentence from an indicator's numbers.
-func indicatorText(i *detect.Indicator) string {
+// indicatorText renders one sentence from an indicator's numbers; vector is that of
+// the finding, empty for none.
+func indicatorText(i *detect.Indicator, vector string) string {
+	i, variant := variantOf(i, vector)
 	unit := i.Unit
 	if i.Name == "upload_ratio" {
 		unit = "" // the sentence says what it is
@@ -160,9 +162,13 @@ func indicatorText(i *detect.Indicator) string {
 	if i.Expected != 0 {
 		before = "; in the minutes before it was " + expected
 	}
+	fill := strings.NewReplacer("%b", before, "%o", observed, "%e", expected, "%d", strconv.Quote(i.Detail), "%n", i.Detail)
+	if variant != "" {
+		return fill.Replace(variant)
+	}
 	for _, p := range phrases() {
 		if p.name == i.Name {
-			return strings.NewReplacer("%b", before, "%o", observed, "%e", expected, "%d", strconv.Quote(i.Detail), "%n", i.Detail).Replace(p.text)
+			return fill.Replace(p.text)
 		}
 	}
 	return spoken(i.Name) + " was " + observed + "; " + expected + " was expected"
@@ -181,31 +187,24 @@ func what(i *Incident) string {
 	return acronyms(spoken(i.Kind))
 }
 
-// acronyms writes the protocols in a name as people write them.
-func acronyms(s string) string {
-	words := strings.Split(s, " ")
-	for i, w := range words {
-		switch w {
-		case "syn", "ack", "rst", "fin", "udp", "tcp", "icmp", "dns", "ntp", "ssdp", "snmp", "cldap", "gre", "esp", "ip", "http":
-			words[i] = strings.ToUpper(w)
-		case "ddos":
-			words[i] = "DDoS"
-		}
-	}
-	return strings.Join(words, " ")
-}
-
 // Headline tells the incident in one line: severity, then its title.
 func (i *Incident) Headline() string { return string(i.Severity) + ": " + i.Title() }
 
 // Title tells what it is, about whom, and how much.
 func (i *Incident) Title() string {
-	s := what(i) + " " + preposition(i) + " " + i.Subject
+	subject := i.Subject
+	if subject == site {
+		subject = "the whole site"
+	}
+	s := what(i) + " " + preposition(i) + " " + subject
 	if m := measure(i); m != "" {
 		s += ", " + m
 	}
 	return s
 }
+
+// site is the subject of what is about everything inside.
+const site = "::/0"
 
 func preposition(i *Incident) string {
 	switch {
@@ -229,9 +228,9 @@ func measure(i *Incident) string {
 		}
 		return peak
 	case i.Category == detect.DataExfiltration && m.Bytes > 0:
-		s := quantity(float64(m.Bytes), "bytes")
+		s := quantity(float64(m.Bytes), "bytes") + " sent"
 		if len(i.Top.Destinations) > 0 {
-			s += " mostly to " + i.Top.Destinations[0].Key
+			s += ", mostly to " + i.Top.Destinations[0].Key
 		}
 		return s
 	case m.Sigma != 0:
@@ -247,7 +246,7 @@ func openedText(i *Incident) string {
 // anomalyText tells a folded anomaly by its strongest sentence.
 func anomalyText(f *detect.Finding) string {
 	if len(f.Indicators) == 0 {
-		return spoken(f.Kind)
+		return acronyms(spoken(f.Kind))
 	}
 	best := &f.Indicators[0]
 	for n := range f.Indicators {
@@ -255,7 +254,7 @@ func anomalyText(f *detect.Finding) string {
 			best = &f.Indicators[n]
 		}
 	}
-	return indicatorText(best)
+	return indicatorText(best, f.Vector)
 }
 
 // rates are the numbers that stand beside a line of the timeline.

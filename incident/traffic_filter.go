@@ -3,6 +3,7 @@
 package incident
 
 import (
+	"math"
 	"strconv"
 
 	"tidewatch/detect"
@@ -18,7 +19,7 @@ type TrafficFilter struct {
 func filterText(f *detect.Filter) string {
 	var fields []string
 	if f.Protocol != "" {
-		fields = append(fields, "protocol "+f.Protocol)
+		fields = append(fields, "protocol "+acronyms(f.Protocol))
 	}
 	if f.SrcPort != 0 {
 		fields = append(fields, "source port "+strconv.Itoa(int(f.SrcPort)))
@@ -46,10 +47,18 @@ func filterText(f *detect.Filter) string {
 	if len(fields) > 0 {
 		what = join(fields)
 	}
-	s := what + ": " + quantity(f.Covers, "share") + " of the attack's bytes"
+	s := what + " would match " + estimate(f.Covers, f.CoversError) + " of the attack's bytes"
 	if f.Collateral == nil {
 		return s + "; how much of the usual traffic is not known"
 	}
-	return s + " and " + quantity(*f.Collateral, "share") + " of those of the minutes before (± " +
-		number(100*f.CoversError) + " and " + number(100*f.CollateralError) + " points)"
+	return s + " and " + estimate(*f.Collateral, f.CollateralError) + " of those of the minutes before"
+}
+
+// estimate is a share with the half width of its interval.
+func estimate(share, within float64) string {
+	s := quantity(share, "share")
+	if within > 0 {
+		s += " (± " + number(math.Round(1000*within)/10) + ")" // it is an estimate itself
+	}
+	return s
 }

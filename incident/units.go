@@ -34,10 +34,11 @@ func quantity(v float64, unit string) string {
 	case "":
 		return number(v)
 	}
-	if v == 1 {
+	n := number(v)
+	if n == "1" {
 		unit = singular(unit)
 	}
-	return number(v) + " " + unit
+	return n + " " + unit
 }
 
 // singular takes the plural off a plain unit; rates keep it.

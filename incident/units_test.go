@@ -45,32 +45,56 @@ func TestQuantity(t *testing.T) {
 }
 
 func TestIndicatorText(t *testing.T) {
+	rate := detect.Indicator{Name: "connection_rate", Observed: 3334, Expected: 100, Unit: "connections/s"}
+	perSource := func(n float64) detect.Indicator {
+		return detect.Indicator{Name: "flows_per_source", Observed: n, Expected: 2, Unit: "flows"}
+	}
 	for _, tc := range []struct {
-		in   detect.Indicator
-		want string
+		in     detect.Indicator
+		want   string
+		vector string
 	}{
+		{rate, "3 334 connections/s were asked for and not answered; 100 is the limit", "syn_flood"},
+		{rate, "3 334 answers/s arrived that nobody had asked for; 100 is the limit", "ntp_amplification"},
+		{rate, "3 334 answers/s arrived that nobody had asked for; 100 is the limit", "syn_ack_flood"},
+		{rate, "3 334 flows/s asked for a connection in vain, or answered what nobody had asked; 100 is the limit", mixed},
+		{perSource(0.9946), "each source sent 1 flow on average; fewer than 2 hint at forged addresses or at reflectors", "syn_flood"},
+		{perSource(0.4), "each source sent 1 flow on average; fewer than 2 hint at forged addresses or at reflectors", "syn_flood"},
+		{perSource(1.3613), "each source sent 1.36 flows on average; fewer than 2 hint at forged addresses or at reflectors", "syn_flood"},
+		{
+			detect.Indicator{Name: "focused_ports", Observed: 0, Expected: 3, Unit: "ports"},
+			"no ports are addressed; up to 3 count as few", "icmp_flood",
+		},
+		{
+			detect.Indicator{Name: "kind_of_attempts", Observed: 1, Unit: "share", Detail: "syn"},
+			"100 % of the attempts are SYNs without an answer", "",
+		},
+		{
+			detect.Indicator{Name: "source_dispersion", Observed: 1, Expected: 0.5, Unit: "share"},
+			"the spread of the sources over networks is 100 % of the largest possible; in the minutes before it was 50 %", "udp_flood",
+		},
 		{
 			detect.Indicator{Name: "packet_rate", Observed: 52_300, Expected: 10_000, Unit: "packets/s"},
-			"52 300 packets/s of attack traffic; 10 000 is the limit",
+			"52 300 packets/s of attack traffic; 10 000 is the limit", "",
 		},
 		{
 			detect.Indicator{Name: "upload_volume", Observed: 5.4e9, Expected: 1e9, Unit: "bytes"},
-			"5.4 GB went out; 1 GB is the limit",
+			"5.4 GB went out; 1 GB is the limit", "",
 		},
 		{
 			detect.Indicator{Name: "focused_ports", Observed: 1, Expected: 3, Unit: "ports"},
-			"only 1 port addressed; up to 3 count as few",
+			"only 1 port addressed; up to 3 count as few", "",
 		},
 		{
 			detect.Indicator{Name: "upload_ratio", Observed: 81.25, Expected: 5, Unit: "ratio"},
-			"81.2 times as much was sent as received; 5 times is the limit",
+			"81.2 times as much was sent as received; 5 times is the limit", "",
 		},
 		{
 			detect.Indicator{Name: "of_another_house", Observed: 2, Expected: 1, Unit: "things"},
-			"of another house was 2 things; 1 thing was expected",
+			"of another house was 2 things; 1 thing was expected", "",
 		},
 	} {
-		if got := indicatorText(&tc.in); got != tc.want {
+		if got := indicatorText(&tc.in, tc.vector); got != tc.want {
 			t.Errorf("%s:\n got %q\nwant %q", tc.in.Name, got, tc.want)
 		}
 	}
@@ -94,7 +118,7 @@ func TestHeadline(t *testing.T) {
 		in   *Incident
 		want string
 	}{
-		{&upload, "critical: exfiltration from 10.1.2.3, 5.4 GB mostly to 203.0.113.7"},
+		{&upload, "critical: exfiltration from 10.1.2.3, 5.4 GB sent, mostly to 203.0.113.7"},
 		{&odd, "medium: unusual volume at 10.1.2.3, 4.1 sigma from usual"},
 		{&several, "high: attack of several vectors (SYN flood and DNS amplification) on 10.1.2.3, peak 52 300 packets/s and 1.2 Gbit/s"},
 	} {

@@ -14,7 +14,7 @@ import (
 
 type checkCmd struct {
 	Config string   `short:"c" placeholder:"FILE" help:"Configuration file (YAML)."`
-	Device []string `placeholder:"ADDRESS" help:"Explain instead from what rate on a flood on this device is found, by what was learned of it. Example: tidewatch check --device 192.0.2.10"`
+	Device []string `placeholder:"ADDRESS,..." sep:"none" help:"Explain instead from what rate on a flood on this device is found, by what was learned of it. Example: tidewatch check --device 192.0.2.10"`
 	At     string   `placeholder:"TIME" help:"With --device: at that moment (RFC 3339) and not now, for example on a Monday morning."`
 }
 
@@ -36,7 +36,7 @@ func (c *checkCmd) Run(s streams) error {
 		return err
 	}
 	if len(c.Device) > 0 {
-		return c.explain(s, cfg)
+		return c.explain(s, cfg, origins)
 	}
 	if c.At != "" {
 		return usageError{errors.New("--at says when limits are to be explained: name a device with --device")}
@@ -51,7 +51,7 @@ func (c *checkCmd) Run(s streams) error {
 }
 
 // explain tells the limits of devices.
-func (c *checkCmd) explain(s streams, cfg *app.Config) error {
+func (c *checkCmd) explain(s streams, cfg *app.Config, origins config.Origins) error {
 	at := time.Now()
 	if c.At != "" {
 		var err error
@@ -59,11 +59,11 @@ func (c *checkCmd) explain(s streams, cfg *app.Config) error {
 			return usageError{fmt.Errorf("--at: %w", err)}
 		}
 	}
-	tell(s, cfg.Absent())
-	for _, device := range c.Device {
-		if err := cfg.WriteLimits(s.out, device, at); err != nil {
+	for device := range strings.SplitSeq(strings.Join(c.Device, ","), ",") {
+		if err := cfg.WriteLimits(s.out, origins, strings.TrimSpace(device), at); err != nil {
 			return err
 		}
 	}
+	tell(s, cfg.Absent())
 	return nil
 }

@@ -243,25 +243,3 @@ func (d *Detector) forget(w *window.Window) {
 		}
 	}
 }
-
-// Limit explains what must be exceeded for an attack on a device to be found.
-type Limit struct {
-	PPS     float64      // packets/s
-	Conns   float64      // unanswered connections/s
-	Stop    float64      // share of both below which an attack is over
-	Hold    int          // seconds that an attack must have lasted; 0: the larger it is, the sooner it is told
-	Floor   float64      // packets/s that the configuration demands
-	Learned float64      // packets/s that the device's past explains; 0 = nothing was learned
-	Usual   float64      // packets/s of its busiest five minutes at that hour, on 99 days of 100
-	Group   netip.Prefix // whose floors hold; the zero value: those of all
-	Basis   baseline.Basis
-}
-
-// Limit is what holds for a device at a moment.
-func (d *Detector) Limit(addr flow.Addr, at time.Time, dir window.Direction) Limit {
-	own, l := d.ladder.of(addr.Netip()), d.limits(addr, at, dir)
-	return Limit{
-		PPS: l.pps, Conns: l.conns, Stop: l.stop, Hold: l.hold, Floor: l.floor, Learned: l.learned, Usual: l.usual, Group: own.from,
-		Basis: baseline.Basis(l.basis),
-	}
-}

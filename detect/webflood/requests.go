@@ -122,6 +122,9 @@ func (d *Detector) weigh(f *detect.Finding, h *window.Host, a *asked) {
 	default:
 		add(f, &detect.Indicator{Name: "requests_per_source", Observed: a.each, Expected: d.cfg.SourceRate, Unit: "requests/s", Weight: 0.15})
 	}
+	if !a.crowd { // told all the same, for the first seconds may have been judged by it
+		add(f, &detect.Indicator{Name: "request_growth", Observed: a.Requests / ten, Expected: a.Usual / ten, Unit: "requests/s"})
+	}
 	if a.alike[window.In] >= alike {
 		add(f, &detect.Indicator{Name: "similar_requests", Observed: a.alike[window.In], Expected: alike, Unit: "share", Weight: 0.25})
 		if a.alike[window.Out] >= alike {

@@ -5,17 +5,27 @@ package rules
 // rule is what one indicator says: a weight is added to the logit of wanted traffic,
 // so 1 changes the odds by a factor of 2.7 and 3 by one of 20. The weights are
 // judgement and not measured; what they come to is a likelihood in that sense alone.
+// It is told in the words for the side that it speaks for.
 type rule struct {
 	indicator string
 	weight    func(reading) float64
-	why       string
+	attack    string // what a weight below 0 means
+	wanted    string // what one above 0 means
+}
+
+// why is what a weight means.
+func (r *rule) why(weight float64) string {
+	if weight < 0 {
+		return r.attack
+	}
+	return r.wanted
 }
 
 // evidence is the table of rules.
 func evidence() [9]rule {
 	return [...]rule{
-		{"reflection", func(reading) float64 { return -3 }, "no crowd comes from the port of one service that reflects"},
-		{"unanswered", func(reading) float64 { return -1.5 }, "what a device wants it answers"},
+		{"reflection", func(reading) float64 { return -3 }, "no crowd comes from the port of one service that reflects", ""},
+		{"unanswered", func(reading) float64 { return -1.5 }, "the device answers none of it, and what a device wants it answers", ""},
 		{"incomplete_connections", func(r reading) float64 {
 			switch {
 			case r.observed >= 0.2 && r.observed > 5*r.expected:
@@ -24,7 +34,7 @@ func evidence() [9]rule {
 				return 2
 			}
 			return 0
-		}, "a crowd completes its connections, or most of them while the server lasts; a SYN flood does not"},
+		}, "many connections do not come about; a crowd completes most while the server lasts", "nearly all connections come about, as those of a crowd; a SYN flood completes none"},
 		{"flows_per_source", func(r reading) float64 {
 			switch {
 			case r.observed < r.expected:
@@ -33,7 +43,7 @@ func evidence() [9]rule {
 				return 1
 			}
 			return 0
-		}, "a person's browser opens several connections, not one every other second; forged addresses are used once"},
+		}, "each address sends fewer than two flows, as forged ones and reflectors do", "each source opens several connections, as browsers do"},
 		{"new_sources", func(r reading) float64 {
 			switch {
 			case r.observed >= 0.8 && r.observed > 2*r.expected:
@@ -42,7 +52,7 @@ func evidence() [9]rule {
 				return 1.5
 			}
 			return 0
-		}, "a crowd brings strangers, but the usual clients are in it too"},
+		}, "nearly all sources are strangers; in a crowd are the usual clients, too", "half of the sources or more are usual clients"},
 		{"flow_similarity", func(r reading) float64 {
 			switch {
 			case r.observed >= 0.8 && r.observed > 1.5*r.expected:
@@ -51,7 +61,7 @@ func evidence() [9]rule {
 				return 1
 			}
 			return 0
-		}, "tools send the same packets, people ask for different things"},
+		}, "most sources send the same packets, as tools do", "sources send different packets, as people do who ask for different things"},
 		{"response_ratio", func(r reading) float64 {
 			switch {
 			case r.observed < r.expected/4:
@@ -60,8 +70,8 @@ func evidence() [9]rule {
 				return 1.5
 			}
 			return 0
-		}, "a server that still answers its share serves a crowd"},
-		{"scheduled_event", func(reading) float64 { return 3 }, "people said beforehand that it would come"},
-		{"held_connections", func(reading) float64 { return -1.5 }, "requests that never end are no customer's"},
+		}, "the device answers far less than its usual share", "the device still answers its share, as a server does that serves a crowd"},
+		{"scheduled_event", func(reading) float64 { return 3 }, "", "people said beforehand that it would come"},
+		{"held_connections", func(reading) float64 { return -1.5 }, "requests that never end are no customer's", ""},
 	}
 }

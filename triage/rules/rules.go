@@ -34,7 +34,7 @@ func Assess(inc *incident.Incident) *incident.Assessment {
 	}
 	logit, reasons := weigh(inc)
 	p := 1 / (1 + math.Exp(-logit))
-	a := &incident.Assessment{By: By, Likelihood: math.Round(100*p) / 100, AttackType: attackType(inc), Reasons: reasons}
+	a := &incident.Assessment{By: By, Likelihood: math.Round(100*p) / 100, AttackType: attackType(inc)}
 	a.Botnet, a.AttackerBs = botnet(inc), attackerBits(inc)
 	switch {
 	case a.Likelihood <= surelyThreat:
@@ -50,6 +50,7 @@ func Assess(inc *incident.Incident) *incident.Assessment {
 		a.Verdict, a.Severity, a.Techniques = incident.Unclear, lower(inc.Severity), techniques(inc)
 		a.Confidence = max(a.Likelihood, 1-a.Likelihood)
 	}
+	a.Reasons = tell(reasons, a.Verdict)
 	if a.Verdict != incident.Threat {
 		a.Legitimate = explanation(inc)
 	}
@@ -65,10 +66,7 @@ func lower(s detect.Severity) detect.Severity {
 }
 
 // reading is what an incident says about an indicator.
-type reading struct {
-	observed, expected float64
-	text               string
-}
+type reading struct{ observed, expected float64 }
 
 func read(inc *incident.Incident, name string) (r reading, ok bool) {
 	at := slices.IndexFunc(inc.Indicators, func(i incident.Indicator) bool { return i.Name == name })
@@ -76,24 +74,26 @@ func read(inc *incident.Incident, name string) (r reading, ok bool) {
 		return r, false
 	}
 	i := &inc.Indicators[at]
-	return reading{i.Observed, i.Expected, i.Text}, true
+	return reading{i.Observed, i.Expected}, true
 }
 
-// weigh adds up what speaks for wanted traffic (above 0) and for an attack (below),
-// and tells why, the strongest first.
-func weigh(inc *incident.Incident) (logit float64, reasons []string) {
-	type reason struct {
-		weight float64
-		text   string
-	}
-	var all []reason
-	for _, e := range evidence() {
+// reason is what speaks for wanted traffic (above 0) or for an attack (below).
+type reason struct {
+	weight float64
+	text   string
+}
+
+// weigh adds the reasons up, the strongest first.
+func weigh(inc *incident.Incident) (logit float64, all []reason) {
+	table := evidence()
+	for i := range table {
+		e := &table[i]
 		r, ok := read(inc, e.indicator)
 		if !ok {
 			continue
 		}
 		if w := e.weight(r); w != 0 {
-			all = append(all, reason{w, r.text})
+			all = append(all, reason{w, e.why(w)})
 		}
 	}
 	for _, v := range impossible() {
@@ -106,9 +106,27 @@ func weigh(inc *incident.Incident) (logit float64, reasons []string) {
 	logit = prior
 	for _, r := range all {
 		logit += r.weight
-		reasons = append(reasons, r.text)
 	}
-	return logit, reasons
+	return logit, all
+}
+
+// tell says what the reasons speak for. Those for the verdict stand as they are, and
+// those against it are named as such; when there is none, each says its side.
+func tell(all []reason, verdict incident.Judgement) (out []string) {
+	for _, r := range all {
+		attack := r.weight < 0
+		switch {
+		case verdict == incident.Unclear && attack:
+			out = append(out, "for an attack: "+r.text)
+		case verdict == incident.Unclear:
+			out = append(out, "for wanted traffic: "+r.text)
+		case attack != (verdict == incident.Threat):
+			out = append(out, "against that: "+r.text)
+		default:
+			out = append(out, r.text)
+		}
+	}
+	return out
 }
 
 // impossible are vectors that no client causes (RFC 9293, 3.10.7.4).

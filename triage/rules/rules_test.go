@@ -100,3 +100,58 @@ func TestAssess(t *testing.T) {
 		t.Error("there are no rules for theft")
 	}
 }
+
+// Reasons say what they speak for: those against the verdict are told as such.
+func TestReasons(t *testing.T) {
+	type readings = map[string][2]float64
+	for name, tc := range map[string]struct {
+		vector   string
+		readings readings
+		verdict  incident.Judgement
+		want     []string
+	}{
+		"a flood of which sources differ": {
+			"udp_flood", readings{"unanswered": {1, 0.1}, "flow_similarity": {0.0625, 0}}, incident.Threat, []string{
+				"the device answers none of it, and what a device wants it answers",
+				"against that: sources send different packets, as people do who ask for different things",
+			},
+		},
+		"a crowd of strangers": {
+			"http_flood",
+			readings{"incomplete_connections": {0.01, 0.01}, "response_ratio": {1, 1}, "flow_similarity": {0.1, 0.1}, "new_sources": {0.9, 0.1}},
+			incident.Legitimate,
+			[]string{
+				"nearly all connections come about, as those of a crowd; a SYN flood completes none",
+				"the device still answers its share, as a server does that serves a crowd",
+				"against that: nearly all sources are strangers; in a crowd are the usual clients, too",
+				"sources send different packets, as people do who ask for different things",
+			},
+		},
+		"undecided": {
+			"syn_flood",
+			readings{"new_sources": {0.3, 0.2}, "incomplete_connections": {0.9, 0.02}, "response_ratio": {1, 1}, "flows_per_source": {8, 2}},
+			incident.Unclear,
+			[]string{
+				"for an attack: many connections do not come about; a crowd completes most while the server lasts",
+				"for wanted traffic: half of the sources or more are usual clients",
+				"for wanted traffic: the device still answers its share, as a server does that serves a crowd",
+				"for wanted traffic: each source opens several connections, as browsers do",
+			},
+		},
+	} {
+		a := Assess(given(tc.vector, tc.readings))
+		if a.Verdict != tc.verdict || !slices.Equal(a.Reasons, tc.want) {
+			t.Errorf("%s: %s, %q", name, a.Verdict, a.Reasons)
+		}
+	}
+	table := evidence()
+	for i := range table {
+		for _, w := range []float64{-1, 1} {
+			for _, r := range []reading{{0, 1}, {1, 1}, {0.5, 1}, {1, 0}, {10, 2}} {
+				if got := table[i].weight(r); got*w > 0 && table[i].why(w) == "" {
+					t.Errorf("%s has no words for a weight of %v", table[i].indicator, got)
+				}
+			}
+		}
+	}
+}
