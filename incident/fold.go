@@ -234,8 +234,12 @@ func (e *entry) merge(f *detect.Finding) {
 }
 
 // fading reports whether a finding tells of the last breath of an attack, which says
-// little about who made it.
+// little about who made it. One that has no rates, such as of held connections, tells
+// of none.
 func fading(m, n *detect.Metrics) bool {
+	if n.PacketsPerSecond == 0 && n.BitsPerSecond == 0 {
+		return false
+	}
 	return 2*n.PacketsPerSecond < m.PeakPacketsPerSecond && 2*n.BitsPerSecond < m.PeakBitsPerSecond
 }
 
