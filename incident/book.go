@@ -153,9 +153,7 @@ func (b *Book) Restore(incidents []Incident) error {
 		e := &entry{inc: inc, key: k, quiet: b.quietOf(k, inc.Kind, inc.LastSeen.Sub(inc.Started)), unseen: true, noted: inc.Metrics}
 		e.totals.add(inc.LastSeen, &inc.Metrics)
 		e.born.second = inc.LastSeen.Unix() // the true second is not kept, and this is no earlier
-		for _, name := range append(slices.Clone(inc.Vectors), inc.Vector) {
-			e.restoreVector(name)
-		}
+		e.restoreVectors()
 		if closed {
 			b.entries, b.byKey[k] = append(b.entries, e), e
 			continue

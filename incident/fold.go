@@ -156,6 +156,9 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 	if f.Started.Before(inc.Started) {
 		inc.Started = f.Started
 	}
+	if e.unseen {
+		e.resumeVectors(b.now)
+	}
 	if e.seen.IsZero() || f.Last.After(inc.LastSeen) || e.unseen {
 		e.seen, e.unseen = b.now, false
 	}

@@ -63,11 +63,30 @@ func (e *entry) observeVector(name string, now time.Time) {
 	v.taken = v.taken || v.ticks >= vectorTicks
 }
 
-// restoreVector takes over a vector of an earlier run.
-func (e *entry) restoreVector(name string) {
-	known := slices.ContainsFunc(e.vectors, func(v vector) bool { return v.name == name })
-	if name != "" && name != mixed && !known && len(e.vectors) < maxVectors {
-		e.vectors = append(e.vectors, vector{name: name, ticks: vectorTicks, taken: true})
+// restoreVectors takes over the vectors of an earlier run. That which the incident was
+// named by held when it was last seen, the others did not; of a mixed one all did, as far
+// as is known.
+func (e *entry) restoreVectors() {
+	for _, name := range append(slices.Clone(e.inc.Vectors), e.inc.Vector) {
+		known := slices.ContainsFunc(e.vectors, func(v vector) bool { return v.name == name })
+		if name == "" || name == mixed || known || len(e.vectors) == maxVectors {
+			continue
+		}
+		v := vector{name: name, ticks: vectorTicks, taken: true}
+		if e.inc.Vector == mixed || e.inc.Vector == name {
+			v.last = e.inc.LastSeen
+		}
+		e.vectors = append(e.vectors, v)
+	}
+}
+
+// resumeVectors lets the first report of this run follow the last of the earlier one
+// without a pause: what held then has as long to be reported again as at any time.
+func (e *entry) resumeVectors(now time.Time) {
+	for i := range e.vectors {
+		if v := &e.vectors[i]; !v.last.IsZero() {
+			v.last = now
+		}
 	}
 }
 
