@@ -54,6 +54,7 @@ type entry struct {
 	quiet   time.Duration
 	levels  [4]time.Time // tick at which each severity was last reported
 	vectors []vector
+	holding []string // those that held when the vectors were settled last; nil: not known
 	totals  totals
 	noted   detect.Metrics // as of the last note of growing peaks
 	top     string         // heaviest source as of that note

@@ -24,6 +24,7 @@ func (d *Detector) finding(w *window.Window, h *window.Host, c *burst) detect.Fi
 	if c.dir == window.Out {
 		f.Kind = "ddos_outbound"
 	}
+	d.lately(h, c)
 	f.Vector, f.Vectors = c.vectors()
 	f.Metrics = d.metrics(h, c)
 	d.indicators(&f, h, c)

@@ -85,16 +85,16 @@ func (d *Detector) services(h *window.Host, c *burst) {
 	c.questions = udp > 0 && d.toNames(h, c)
 }
 
-// vectors names the kinds that are left, strongest first.
+// vectors names the kinds that go on, strongest first.
 func (c *burst) vectors() (vector string, all []string) {
 	total, strongest := 0.0, 0.0
 	for i := range c.kinds {
-		total, strongest = total+c.kinds[i].packets, max(strongest, c.kinds[i].packets)
+		total, strongest = total+c.kinds[i].now.packets, max(strongest, c.kinds[i].now.packets)
 	}
 	table := signatures()
 	most := 0.0
 	for i := range c.kinds {
-		k := &c.kinds[i]
+		k := &c.kinds[i].now
 		if k.packets == 0 || k.packets < min(minShare*total, strongest) {
 			continue
 		}
