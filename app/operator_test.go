@@ -177,6 +177,9 @@ func TestWhatASecondVectorIsComparedWith(t *testing.T) {
 			if at < 0 || i.Indicators[at].Expected < 0.9 {
 				t.Errorf("%d s of UDP, v6 %v: no answer is usual: %+v", udp, v6, i.Indicators)
 			}
+			if bits, want := i.Assessment.AttackerBs, 8.0*(300*20_000+500*880); bits < 0.9*want || bits > 1.1*want {
+				t.Errorf("%d s of UDP, v6 %v: the attacker needs %.0f bits/s, not %.0f: %+v", udp, v6, bits, want, i.Peaks)
+			}
 			at = slices.IndexFunc(i.Timeline, func(l incident.Entry) bool { return l.Text == "of several vectors only SYN flood goes on" })
 			if at < 0 || i.Timeline[at].At.Unix() > shopStart+240+17 {
 				t.Errorf("%d s of UDP, v6 %v: not named in time: %+v", udp, v6, i.Timeline)

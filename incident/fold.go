@@ -170,11 +170,11 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 		inc.Baseline = f.Baseline
 	}
 	inc.Score = max(inc.Score, f.Score)
-	e.merge(f)
+	fades := e.merge(f)
 	e.observeVectors(f, b.now)
 	for i := range f.Indicators {
 		n := &f.Indicators[i]
-		if n.Weight == 0 && !fading(&inc.Metrics, &f.Metrics) {
+		if n.Weight == 0 && !fades {
 			inc.inform(n)
 			continue
 		}
@@ -182,8 +182,8 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 	}
 }
 
-// merge takes over metrics and top lists.
-func (e *entry) merge(f *detect.Finding) {
+// merge takes over metrics and, unless the attack fades, what shows who made it.
+func (e *entry) merge(f *detect.Finding) (fades bool) {
 	m, n, before := &e.inc.Metrics, &f.Metrics, e.totals.before(f.Started)
 	m.PeakBitsPerSecond = max(m.PeakBitsPerSecond, n.PeakBitsPerSecond, n.BitsPerSecond)
 	m.PeakAttackBits = max(m.PeakAttackBits, n.PeakAttackBits)
@@ -210,8 +210,8 @@ func (e *entry) merge(f *detect.Finding) {
 		}
 	}
 	e.totals.add(f.Last, m)
-	if fading(m, n) {
-		return
+	if strong := e.inc.peak(f); !strong && fading(m, n) {
+		return true
 	}
 	if len(f.Evidence) > 0 {
 		e.inc.Evidence = f.Evidence
@@ -234,6 +234,7 @@ func (e *entry) merge(f *detect.Finding) {
 			*l.to = slices.Clone(l.from[:min(len(l.from), maxTop)])
 		}
 	}
+	return false
 }
 
 // fading reports whether a finding tells of the last breath of an attack, which says

@@ -150,6 +150,7 @@ func (d *Detector) finding(w *window.Window, h *window.Host, a *window.Asked, fr
 		Started: time.Unix(from, 0).UTC(), Last: time.Unix(max(to, from), 0).UTC(), Baseline: detect.NoBaseline(),
 		Metrics: detect.Metrics{PacketsPerSecond: a.Requests / ten, BitsPerSecond: 8 * a.Bytes / ten, MeanPacketBytes: a.Bytes / a.Requests},
 	}
+	f.Rates = []detect.VectorRate{{Vector: f.Vector, Bits: f.Metrics.BitsPerSecond}}
 	if h.Rate() == 1 {
 		f.Metrics.Sources = uint64(a.Sources)
 	}

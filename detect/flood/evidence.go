@@ -25,7 +25,7 @@ func (d *Detector) finding(w *window.Window, h *window.Host, c *burst) detect.Fi
 		f.Kind = "ddos_outbound"
 	}
 	d.lately(h, c)
-	f.Vector, f.Vectors = c.vectors()
+	f.Vector, f.Vectors, f.Rates = c.vectors()
 	f.Metrics = d.metrics(h, c)
 	d.indicators(&f, h, c)
 	f.Severity = detect.SeverityOf(f.Score)
