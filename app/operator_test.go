@@ -66,6 +66,8 @@ func (s floodedShop) peer(family byte, i int) flow.Addr {
 	return flow.AddrFrom4([4]byte{198, family, byte(i), byte(i >> 8)})
 }
 
+const shopStart = 1_700_000_040 / 60 * 60
+
 // play returns the incident of the flood.
 func (s floodedShop) play(t *testing.T) *incident.Incident {
 	t.Helper()
@@ -76,7 +78,7 @@ func (s floodedShop) play(t *testing.T) *incident.Incident {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const start = 1_700_000_040 / 60 * 60
+	const start = shopStart
 	server := flow.AddrFrom(netip.MustParseAddr("10.0.0.1"))
 	if s.v6 {
 		server = flow.AddrFrom(netip.MustParseAddr("fd00::1"))
@@ -174,6 +176,13 @@ func TestWhatASecondVectorIsComparedWith(t *testing.T) {
 			at := slices.IndexFunc(i.Indicators, func(n incident.Indicator) bool { return n.Name == "response_ratio" })
 			if at < 0 || i.Indicators[at].Expected < 0.9 {
 				t.Errorf("%d s of UDP, v6 %v: no answer is usual: %+v", udp, v6, i.Indicators)
+			}
+			if bits, want := i.Assessment.AttackerBs, 8.0*(300*20_000+500*880); bits < 0.9*want || bits > 1.1*want {
+				t.Errorf("%d s of UDP, v6 %v: the attacker needs %.0f bits/s, not %.0f: %+v", udp, v6, bits, want, i.Peaks)
+			}
+			at = slices.IndexFunc(i.Timeline, func(l incident.Entry) bool { return l.Text == "of several vectors only SYN flood goes on" })
+			if at < 0 || i.Timeline[at].At.Unix() > shopStart+240+17 {
+				t.Errorf("%d s of UDP, v6 %v: not named in time: %+v", udp, v6, i.Timeline)
 			}
 			for _, e := range i.Evidence {
 				if e.Protocol != "tcp" {

@@ -148,13 +148,20 @@ type Top struct {
 	Countries    []Share `json:"countries,omitempty"` // of the sources, or else destinations, listed here
 }
 
+// VectorRate is how much of an attack one vector carries.
+type VectorRate struct {
+	Vector string
+	Bits   float64 // per second, of the traffic that nobody asked for alone
+}
+
 // Finding is what one detector saw about one subject at one tick.
 type Finding struct {
 	Detector string
 	Category Category
 	Kind     string
-	Vector   string   // for ddos
-	Vectors  []string // when Vector is "mixed"
+	Vector   string       // for ddos
+	Vectors  []string     // when Vector is "mixed"
+	Rates    []VectorRate // of the vectors named, as far as they are known
 	Subject  netip.Prefix
 	At       time.Time // the tick that judged it
 	Started  time.Time // first abnormal moment

@@ -35,7 +35,11 @@ type Flow struct {
 // to judge it and to act: what tells an attack from a crowd, a sample of the flows,
 // and the filter that fits it. What it is compared with is the traffic before the
 // attack, not that of another vector with which the attack began.
-func (f *Finding) Examine(h *window.Host, classes Classes) {
+func (f *Finding) Examine(h *window.Host, classes Classes) { f.ExamineOnly(h, classes, nil) }
+
+// ExamineOnly is Examine for an attack whose flows are of the classes of ordinary ones:
+// only those of which a detector says so are shown, and filtered. A nil one says so of all.
+func (f *Finding) ExamineOnly(h *window.Host, classes Classes, of func(*window.Sample) bool) {
 	from := f.Started.Unix()
 	attacked := h.Unsuspected(from)
 	f.Indicators = Crowd(h, from, f.Last.Unix()-1, classes, f.Indicators)
@@ -45,7 +49,7 @@ func (f *Finding) Examine(h *window.Host, classes Classes) {
 		switch s := &all[i]; {
 		case s.End < attacked*1e9:
 			before = append(before, *s)
-		case s.End >= from*1e9 && classes.Has(s.Class):
+		case s.End >= from*1e9 && classes.Has(s.Class) && (of == nil || of(s)):
 			during = append(during, *s)
 		}
 	}

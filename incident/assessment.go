@@ -31,7 +31,7 @@ type Assessment struct {
 	Legitimate string          `json:"legitimate_explanation,omitempty" doc:"what it would be if it were wanted"`
 	Cause      string          `json:"likely_cause,omitempty" enum:"attack,compromise,misconfiguration,failure,business"`
 	Botnet     *bool           `json:"likely_botnet,omitempty" doc:"many real sources in many networks that send alike; absent when it cannot be known"`
-	AttackerBs float64         `json:"estimated_attacker_bps,omitempty" doc:"bits per second that the attacker needs: what arrives at the peak, for an amplification divided by its factor; absent when no factor is published"`
+	AttackerBs float64         `json:"estimated_attacker_bps,omitempty" doc:"bits per second that the attacker needs: what arrives at the peak, for an amplification divided by its factor; the sum of that over several vectors, so at most that if they came one after the other; absent when the rate of one is not known, or no factor is published"`
 	Techniques []string        `json:"attack_techniques,omitempty" doc:"MITRE ATT&CK"`
 	Error      string          `json:"error,omitempty" doc:"why there is no better judgement"`
 }

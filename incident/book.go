@@ -54,6 +54,7 @@ type entry struct {
 	quiet   time.Duration
 	levels  [4]time.Time // tick at which each severity was last reported
 	vectors []vector
+	holding []string // those that held when the vectors were settled last; nil: not known
 	totals  totals
 	noted   detect.Metrics // as of the last note of growing peaks
 	top     string         // heaviest source as of that note
@@ -153,9 +154,7 @@ func (b *Book) Restore(incidents []Incident) error {
 		e := &entry{inc: inc, key: k, quiet: b.quietOf(k, inc.Kind, inc.LastSeen.Sub(inc.Started)), unseen: true, noted: inc.Metrics}
 		e.totals.add(inc.LastSeen, &inc.Metrics)
 		e.born.second = inc.LastSeen.Unix() // the true second is not kept, and this is no earlier
-		for _, name := range append(slices.Clone(inc.Vectors), inc.Vector) {
-			e.restoreVector(name)
-		}
+		e.restoreVectors()
 		if closed {
 			b.entries, b.byKey[k] = append(b.entries, e), e
 			continue

@@ -156,6 +156,9 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 	if f.Started.Before(inc.Started) {
 		inc.Started = f.Started
 	}
+	if e.unseen {
+		e.resumeVectors(b.now)
+	}
 	if e.seen.IsZero() || f.Last.After(inc.LastSeen) || e.unseen {
 		e.seen, e.unseen = b.now, false
 	}
@@ -167,11 +170,11 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 		inc.Baseline = f.Baseline
 	}
 	inc.Score = max(inc.Score, f.Score)
-	e.merge(f)
+	fades := e.merge(f)
 	e.observeVectors(f, b.now)
 	for i := range f.Indicators {
 		n := &f.Indicators[i]
-		if n.Weight == 0 && !fading(&inc.Metrics, &f.Metrics) {
+		if n.Weight == 0 && !fades {
 			inc.inform(n, f.Vector)
 			continue
 		}
@@ -179,8 +182,8 @@ func (b *Book) merge(e *entry, f *detect.Finding) {
 	}
 }
 
-// merge takes over metrics and top lists.
-func (e *entry) merge(f *detect.Finding) {
+// merge takes over metrics and, unless the attack fades, what shows who made it.
+func (e *entry) merge(f *detect.Finding) (fades bool) {
 	m, n, before := &e.inc.Metrics, &f.Metrics, e.totals.before(f.Started)
 	m.PeakBitsPerSecond = max(m.PeakBitsPerSecond, n.PeakBitsPerSecond, n.BitsPerSecond)
 	m.PeakAttackBits = max(m.PeakAttackBits, n.PeakAttackBits)
@@ -207,8 +210,8 @@ func (e *entry) merge(f *detect.Finding) {
 		}
 	}
 	e.totals.add(f.Last, m)
-	if fading(m, n) {
-		return
+	if strong := e.inc.peak(f); !strong && fading(m, n) {
+		return true
 	}
 	if len(f.Evidence) > 0 {
 		e.inc.Evidence = f.Evidence
@@ -231,11 +234,16 @@ func (e *entry) merge(f *detect.Finding) {
 			*l.to = slices.Clone(l.from[:min(len(l.from), maxTop)])
 		}
 	}
+	return false
 }
 
 // fading reports whether a finding tells of the last breath of an attack, which says
-// little about who made it.
+// little about who made it. One that has no rates, such as of held connections, tells
+// of none.
 func fading(m, n *detect.Metrics) bool {
+	if n.PacketsPerSecond == 0 && n.BitsPerSecond == 0 {
+		return false
+	}
 	return 2*n.PacketsPerSecond < m.PeakPacketsPerSecond && 2*n.BitsPerSecond < m.PeakBitsPerSecond
 }
 

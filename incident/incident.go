@@ -59,6 +59,7 @@ type Incident struct {
 	Kinds    []string        `json:"kinds,omitempty" doc:"all kinds seen, when more than one was"`
 	Vector   string          `json:"vector,omitempty" doc:"how it is attacked now, or was last; mixed when several vectors hold at once"`
 	Vectors  []string        `json:"vectors,omitempty" doc:"all vectors seen, when more than one was"`
+	Peaks    []VectorPeak    `json:"vector_peaks,omitempty" doc:"what each vector carried at its strongest, of those whose rate is known"`
 	Subject  string          `json:"subject" doc:"address or prefix concerned: victim of an attack, sender of data"`
 	Scope    string          `json:"scope" enum:"host,prefix"`
 
@@ -177,6 +178,7 @@ func subjectText(p netip.Prefix) (text, scope string) {
 func (i *Incident) Clone() Incident {
 	c := *i
 	c.Kinds, c.Vectors = slices.Clone(i.Kinds), slices.Clone(i.Vectors)
+	c.Peaks = slices.Clone(i.Peaks)
 	c.Indicators = append([]Indicator{}, i.Indicators...)
 	c.Actions = append([]Action{}, i.Actions...)
 	c.Timeline = append([]Entry{}, i.Timeline...)

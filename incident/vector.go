@@ -21,29 +21,40 @@ const (
 	// flood detector's longest horizon for naming, so that alternating reports of
 	// two vectors are "mixed" and a change from one to the other is a change.
 	vectorHold = 5 * time.Second
+	// vectorPause is the longest pause after which a vector that is reported again is
+	// taken to have gone on: that of exporters that tell of a long flow every two minutes.
+	// Once is enough to wait for it as long the next time, else the name would change with
+	// each export.
+	vectorPause = 2 * time.Minute
 )
 
 // vector is one way in which the subject is attacked.
 type vector struct {
 	name  string
-	last  time.Time // tick of the last report
-	ticks int       // ticks that reported it
-	taken bool      // part of the incident
+	last  time.Time     // tick of the last report that told of a newer moment
+	until time.Time     // that moment
+	told  time.Time     // tick of the last report
+	ticks int           // ticks that reported it
+	taken bool          // part of the incident
+	pause time.Duration // longest after which it was reported again
 }
+
+// holds reports whether a vector still holds when the newest report is this.
+func (v *vector) holds(newest time.Time) bool { return newest.Sub(v.last) < vectorHold+v.pause }
 
 // observeVectors notes the vectors of a finding. The first finding's are taken
 // at once.
 func (e *entry) observeVectors(f *detect.Finding, now time.Time) {
 	if f.Vector != mixed {
-		e.observeVector(f.Vector, now)
+		e.observeVector(f.Vector, f.Last, now)
 		return
 	}
 	for _, name := range f.Vectors {
-		e.observeVector(name, now)
+		e.observeVector(name, f.Last, now)
 	}
 }
 
-func (e *entry) observeVector(name string, now time.Time) {
+func (e *entry) observeVector(name string, until, now time.Time) {
 	if name == "" {
 		return
 	}
@@ -56,18 +67,44 @@ func (e *entry) observeVector(name string, now time.Time) {
 		i = len(e.vectors) - 1
 	}
 	v := &e.vectors[i]
-	if v.ticks == 0 || now.After(v.last) {
+	if v.ticks == 0 || now.After(v.told) {
 		v.ticks++
 	}
-	v.last = now
+	v.told = now
 	v.taken = v.taken || v.ticks >= vectorTicks
+	if !until.After(v.until) {
+		return // what has ended is reported for a while and goes on no longer
+	}
+	if pause := now.Sub(v.last); v.taken && pause >= vectorHold && pause <= vectorPause {
+		v.pause = max(v.pause, pause)
+	}
+	v.last, v.until = now, until
 }
 
-// restoreVector takes over a vector of an earlier run.
-func (e *entry) restoreVector(name string) {
-	known := slices.ContainsFunc(e.vectors, func(v vector) bool { return v.name == name })
-	if name != "" && name != mixed && !known && len(e.vectors) < maxVectors {
-		e.vectors = append(e.vectors, vector{name: name, ticks: vectorTicks, taken: true})
+// restoreVectors takes over the vectors of an earlier run. That which the incident was
+// named by held when it was last seen, the others did not; of a mixed one all did, as far
+// as is known.
+func (e *entry) restoreVectors() {
+	for _, name := range append(slices.Clone(e.inc.Vectors), e.inc.Vector) {
+		known := slices.ContainsFunc(e.vectors, func(v vector) bool { return v.name == name })
+		if name == "" || name == mixed || known || len(e.vectors) == maxVectors {
+			continue
+		}
+		v := vector{name: name, ticks: vectorTicks, taken: true}
+		if e.inc.Vector == mixed || e.inc.Vector == name {
+			v.last = e.inc.LastSeen
+		}
+		e.vectors = append(e.vectors, v)
+	}
+}
+
+// resumeVectors lets the first report of this run follow the last of the earlier one
+// without a pause: what held then has as long to be reported again as at any time.
+func (e *entry) resumeVectors(now time.Time) {
+	for i := range e.vectors {
+		if v := &e.vectors[i]; !v.last.IsZero() {
+			v.last = now
+		}
 	}
 }
 
@@ -92,7 +129,7 @@ func (e *entry) settleVectors(b *Book) {
 			continue
 		}
 		all = append(all, v.name)
-		if newest.Sub(v.last) < vectorHold {
+		if v.holds(newest) {
 			holding = append(holding, v.name)
 		}
 	}
@@ -103,18 +140,19 @@ func (e *entry) settleVectors(b *Book) {
 	if len(all) < 2 {
 		all = nil
 	}
-	before := e.inc.Vector
-	e.inc.Vector, e.inc.Vectors = name, all
-	if before != "" && before != name {
-		text := "the vector changed from " + vectorNames([]string{before}) + " to " + vectorNames(holding)
-		switch mixed {
-		case name:
-			text = "several vectors hold at once: " + vectorNames(holding)
-		case before:
-			text = "of several vectors only " + vectorNames(holding) + " goes on"
-		}
-		e.note(b, VectorChanged, text, nil)
+	before, held := e.inc.Vector, e.holding
+	e.inc.Vector, e.inc.Vectors, e.holding = name, all, holding
+	if before == "" || before == name && (held == nil || slices.Equal(held, holding)) {
+		return
 	}
+	text := "the vector changed from " + vectorNames([]string{before}) + " to " + vectorNames(holding)
+	switch mixed {
+	case name:
+		text = "several vectors hold at once: " + vectorNames(holding)
+	case before:
+		text = "of several vectors only " + vectorNames(holding) + " goes on"
+	}
+	e.note(b, VectorChanged, text, nil)
 }
 
 // vectorNames lists vectors as people read them.

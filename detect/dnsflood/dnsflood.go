@@ -74,7 +74,8 @@ func (d *Detector) Configure(cfg Config) error {
 func (d *Detector) Name() string { return "dnsflood" }
 
 const (
-	ten = 10 // seconds of a slice
+	ten   = 10 // seconds of a slice
+	names = 53 // port of name servers
 	// querySize is the most that questions have on the mean: header and end 16 bytes,
 	// EDNS 11 to 23, IPv6 and UDP 48, and a name of a hundred; the longest has 255.
 	querySize = 200
@@ -149,6 +150,7 @@ func (d *Detector) finding(w *window.Window, h *window.Host, a *window.Asked, fr
 		Started: time.Unix(from, 0).UTC(), Last: time.Unix(max(to, from), 0).UTC(), Baseline: detect.NoBaseline(),
 		Metrics: detect.Metrics{PacketsPerSecond: a.Requests / ten, BitsPerSecond: 8 * a.Bytes / ten, MeanPacketBytes: a.Bytes / a.Requests},
 	}
+	f.Rates = []detect.VectorRate{{Vector: f.Vector, Bits: f.Metrics.BitsPerSecond}}
 	if h.Rate() == 1 {
 		f.Metrics.Sources = uint64(a.Sources)
 	}
@@ -162,5 +164,6 @@ func (d *Detector) finding(w *window.Window, h *window.Host, a *window.Asked, fr
 		add("queries_unanswered", s, unanswered, "share", 0.1)
 	}
 	f.Severity = detect.SeverityOf(f.Score)
+	f.ExamineOnly(h, detect.ClassSet(flow.UDP), func(s *window.Sample) bool { return s.DstPort == names && s.SrcPort != names })
 	return f
 }

@@ -69,6 +69,9 @@ const (
 	idle = 0.5
 	// minute is over how many seconds new connections are counted.
 	minute = 60
+	// longPiece is how long a record of an idle connection lasts, and it has at most a
+	// packet a second: what window counts as held. In nanoseconds.
+	longPiece = 10e9
 )
 
 // Detect judges every busy device whose traffic was revised since the last tick.
@@ -120,5 +123,13 @@ func (d *Detector) judge(h *window.Host, open float64, at int64) (f detect.Findi
 		add("handshake_only", share, idle, "share", 0.2)
 	}
 	f.Severity = detect.SeverityOf(f.Score)
+	f.ExamineOnly(h, detect.ClassSet(flow.TCPSynAck, flow.TCPAck, flow.TCPSession, flow.TCPOther), held)
 	return f, true
+}
+
+// held reports whether a flow is a handshake that nothing followed, or a piece of a
+// connection in which next to nothing goes on.
+func held(s *window.Sample) bool {
+	lasted := s.End - s.Start
+	return s.Class == flow.TCPSynAck || lasted >= longPiece && int64(s.Packets)*1e9 <= lasted+1e9
 }

@@ -37,6 +37,7 @@ type kind struct {
 	answered float64 // packets per second of the other direction that answer it; for SYNs the completed flows
 	over     bool    // takes part in what passes the packet-rate gate
 	open     bool    // passes the unanswered-connections gate
+	now      volume  // of the last seconds; nothing when it has ended
 }
 
 // burst is one stretch of abnormal seconds of one device in one direction.
@@ -87,6 +88,7 @@ func (d *Detector) judge(w *window.Window, h *window.Host, dir window.Direction)
 		}
 		d.split(h, &c)
 		if d.gates(h, &c) {
+			d.newest(h, &c)
 			return c, true
 		}
 	}

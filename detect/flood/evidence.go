@@ -24,7 +24,8 @@ func (d *Detector) finding(w *window.Window, h *window.Host, c *burst) detect.Fi
 	if c.dir == window.Out {
 		f.Kind = "ddos_outbound"
 	}
-	f.Vector, f.Vectors = c.vectors()
+	d.lately(h, c)
+	f.Vector, f.Vectors, f.Rates = c.vectors()
 	f.Metrics = d.metrics(h, c)
 	d.indicators(&f, h, c)
 	f.Severity = detect.SeverityOf(f.Score)

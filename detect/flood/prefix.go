@@ -164,9 +164,6 @@ func (p *Prefixes) judge(x *window.Prefix, l *limits) (c burst, ok bool) {
 	return c, false
 }
 
-// lastSeconds are six to fifteen, in whole bins.
-const lastSeconds = 5
-
 // attacked reports whether a burst is an attack on the whole prefix.
 func (p *Prefixes) attacked(x *window.Prefix, c *burst) bool {
 	d := p.d

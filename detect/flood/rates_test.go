@@ -65,6 +65,13 @@ func TestRatesOfABegin(t *testing.T) {
 				return func(sec int64, found []detect.Finding) {
 					for i := range found {
 						f := &found[i]
+						var carried float64
+						for _, r := range f.Rates {
+							carried += r.Bits
+						}
+						if carried > 1.01*bits || carried < 0.5*bits {
+							t.Errorf("second %d of ten, IPv6 %v: the vectors carry %.0f bits/s after %d s, not %.0f: %+v", offset, v6, carried, sec-begin, bits, f.Rates)
+						}
 						rate, asked := observed(f, "packet_rate"), observed(f, "connection_rate")
 						if rate > 1.01*pps || asked > 1.01*conns || f.Metrics.PeakAttackBits > 1.01*bits {
 							t.Errorf("second %d of ten, IPv6 %v: %.0f packets/s, %.0f bits/s and %.0f connections/s after %d s", offset, v6, rate, f.Metrics.PeakAttackBits, asked, sec-begin)

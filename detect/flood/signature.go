@@ -105,11 +105,11 @@ func (c *burst) flows(v *[flow.NumClasses]volume, classes uint32) (n float64) {
 	return n
 }
 
-// classes are those that the attack consists of.
+// classes are those that the attack consists of now.
 func (c *burst) classes() (s detect.Classes) {
 	table := signatures()
 	for i := range c.kinds {
-		if c.kinds[i].packets > 0 {
+		if c.kinds[i].now.packets > 0 {
 			s |= detect.ClassSet(table[i].class)
 		}
 	}

@@ -5,6 +5,7 @@ package flood
 import (
 	"slices"
 
+	"tidewatch/detect"
 	"tidewatch/flow"
 	"tidewatch/window"
 )
@@ -85,23 +86,25 @@ func (d *Detector) services(h *window.Host, c *burst) {
 	c.questions = udp > 0 && d.toNames(h, c)
 }
 
-// vectors names the kinds that are left, strongest first.
-func (c *burst) vectors() (vector string, all []string) {
+// vectors names the kinds that go on, strongest first, and tells what each carries.
+func (c *burst) vectors() (vector string, all []string, carry []detect.VectorRate) {
 	total, strongest := 0.0, 0.0
 	for i := range c.kinds {
-		total, strongest = total+c.kinds[i].packets, max(strongest, c.kinds[i].packets)
+		total, strongest = total+c.kinds[i].now.packets, max(strongest, c.kinds[i].now.packets)
 	}
 	table := signatures()
 	most := 0.0
 	for i := range c.kinds {
-		k := &c.kinds[i]
+		k := &c.kinds[i].now
 		if k.packets == 0 || k.packets < min(minShare*total, strongest) {
 			continue
 		}
 		name := c.name(&table[i], total)
-		if slices.Contains(all, name) {
+		if at := slices.IndexFunc(carry, func(r detect.VectorRate) bool { return r.Vector == name }); at >= 0 {
+			carry[at].Bits += 8 * k.bytes
 			continue
 		}
+		carry = append(carry, detect.VectorRate{Vector: name, Bits: 8 * k.bytes})
 		if k.packets > most {
 			most = k.packets
 			all = append([]string{name}, all...)
@@ -110,9 +113,9 @@ func (c *burst) vectors() (vector string, all []string) {
 		}
 	}
 	if len(all) > 1 {
-		return "mixed", all
+		return "mixed", all, carry
 	}
-	return all[0], nil
+	return all[0], nil, carry
 }
 
 // name is what the traffic of a signature is called, given where it comes from.

@@ -3,8 +3,11 @@
 package webflood
 
 import (
+	"slices"
+
 	"tidewatch/baseline"
 	"tidewatch/detect"
+	"tidewatch/flow"
 	"tidewatch/window"
 )
 
@@ -26,6 +29,9 @@ const (
 	// sketchy is the share of sources that their estimate may be wrong by, at three of
 	// its deviations.
 	sketchy = 0.1
+	// mostly is the share of the requests from which on whatever is shown is the attack's:
+	// that which a filter must match.
+	mostly = 0.9
 	// grouped is the share of one network of sources that is worth a line.
 	grouped = 0.5
 )
@@ -140,6 +146,16 @@ func (d *Detector) weigh(f *detect.Finding, h *window.Host, a *asked) {
 	d.top = h.TopSources(d.top[:0], 48)
 	f.Top.Sources = sources(d.top)
 	f.Severity = detect.SeverityOf(f.Score)
+	d.examine(f, h, a)
+}
+
+// examine shows flows. Those of the attack are told by their sources, the heaviest; when
+// there are many slow ones they cannot be told, unless nearly all that comes is theirs.
+func (d *Detector) examine(f *detect.Finding, h *window.Host, a *asked) {
+	all := a.crowd && a.requests >= mostly*a.Requests
+	f.ExamineOnly(h, detect.ClassSet(flow.TCPSession, flow.TCPOther), func(s *window.Sample) bool {
+		return all || !a.crowd && slices.ContainsFunc(d.top, func(e window.Entry) bool { return e.Key == s.Src })
+	})
 }
 
 // sources lists the ten heaviest; the weights of a list add up to all that was ranked.

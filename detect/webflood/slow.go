@@ -4,6 +4,7 @@ package webflood
 
 import (
 	"tidewatch/detect"
+	"tidewatch/flow"
 	"tidewatch/window"
 )
 
@@ -13,6 +14,9 @@ const (
 	// unsure is how many times as many each source must hold while nobody knows what
 	// is usual: more than the six connections that a browser opens to a server.
 	unsure = 4
+	// longPiece is how long a record of such a request lasts, and it has at most a
+	// packet a second: what window counts as held. In nanoseconds.
+	longPiece = 10e9
 )
 
 // slow tells whether what a server held in the last two minutes is an attack.
@@ -41,5 +45,12 @@ func (d *Detector) slow(w *window.Window, h *window.Host) (f detect.Finding, ok 
 	add(&f, &detect.Indicator{Name: "connections_per_source", Observed: each, Expected: limit, Unit: "connections", Weight: 0.2})
 	add(&f, &detect.Indicator{Name: "held_growth", Observed: conns, Expected: v.Usual(), Unit: "connections", Weight: 0.2})
 	f.Severity = detect.SeverityOf(f.Score)
+	f.ExamineOnly(h, detect.ClassSet(flow.TCPSession, flow.TCPAck, flow.TCPOther), held)
 	return f, true
+}
+
+// held reports whether a flow is a piece of a request that goes on slowly.
+func held(s *window.Sample) bool {
+	lasted := s.End - s.Start
+	return lasted >= longPiece && int64(s.Packets)*1e9 <= lasted+1e9
 }

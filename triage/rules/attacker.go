@@ -43,29 +43,43 @@ func factors() [15]factor {
 const amplification = "_amplification"
 
 // attackerBits is the bandwidth that the attacker needs: what arrives at the peak,
-// divided by the factor of the service that amplifies it. It is 0, for unknown, when
-// there is no factor, and when several vectors of which one amplifies are not told
-// apart by their shares. Where the detector does not tell the attack's own bits apart,
-// usual traffic is in what arrives and it is an upper bound.
-func attackerBits(inc *incident.Incident) float64 {
-	vectors := inc.Vectors
-	if inc.Vector != "mixed" {
-		vectors = []string{inc.Vector}
+// divided by the factor of the service that amplifies it. Of several vectors it is the
+// sum, each at its own peak and by its own factor: what is needed for all at once, and at
+// least what is needed for one after the other. It is 0, for unknown, when a service has
+// no published factor, or nobody knows how much one of several vectors carried. Where the
+// detector does not tell the attack's own bits apart, usual traffic is in what arrives
+// and it is an upper bound.
+func attackerBits(inc *incident.Incident) (sum float64) {
+	if len(inc.Vectors) < 2 {
+		return math.Round(cmp.Or(inc.Metrics.PeakAttackBits, inc.Metrics.PeakBitsPerSecond) / multiplied(inc.Vector))
 	}
-	by := 1.0
-	for _, v := range vectors {
-		service, ok := strings.CutSuffix(v, amplification)
-		if !ok {
-			continue
-		}
-		all := factors()
-		at := slices.IndexFunc(all[:], func(f factor) bool { return f.service == service })
-		if len(vectors) > 1 || at < 0 {
+	for _, v := range inc.Vectors {
+		at := slices.IndexFunc(inc.Peaks, func(p incident.VectorPeak) bool { return p.Vector == v })
+		if at < 0 {
 			return 0
 		}
-		by = all[at].value
+		bits := inc.Peaks[at].Bits / multiplied(v)
+		if bits == 0 {
+			return 0
+		}
+		sum += bits
 	}
-	return math.Round(cmp.Or(inc.Metrics.PeakAttackBits, inc.Metrics.PeakBitsPerSecond) / by)
+	return math.Round(sum)
+}
+
+// multiplied is by how much what the attacker sends is multiplied on the way: 1 when
+// nothing amplifies it, infinite when nobody knows.
+func multiplied(vector string) float64 {
+	service, ok := strings.CutSuffix(vector, amplification)
+	if !ok {
+		return 1
+	}
+	for _, f := range factors() {
+		if f.service == service {
+			return f.value
+		}
+	}
+	return math.Inf(1)
 }
 
 const (

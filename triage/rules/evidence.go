@@ -22,7 +22,7 @@ func (r *rule) why(weight float64) string {
 }
 
 // evidence is the table of rules.
-func evidence() [9]rule {
+func evidence() [13]rule {
 	return [...]rule{
 		{"reflection", func(reading) float64 { return -3 }, "no crowd comes from the port of one service that reflects", ""},
 		{"unanswered", func(reading) float64 { return -1.5 }, "the device answers none of it, and what a device wants it answers", ""},
@@ -35,6 +35,15 @@ func evidence() [9]rule {
 			}
 			return 0
 		}, "many connections do not come about; a crowd completes most while the server lasts", "nearly all connections come about, as those of a crowd; a SYN flood completes none"},
+		{"requests_per_source", func(r reading) float64 {
+			if r.observed > r.expected {
+				return -1
+			}
+			return 0
+		}, "no person asks that often", ""},
+		{"similar_requests", func(reading) float64 { return -1.5 }, "a script asks the same again and again, people do not", ""},
+		{"handshake_only", func(reading) float64 { return -1.5 }, "who comes for a service asks for something", ""},
+		{"queries_unanswered", func(reading) float64 { return -1 }, "a name server answers what it is there for", ""},
 		{"flows_per_source", func(r reading) float64 {
 			switch {
 			case r.observed < r.expected:

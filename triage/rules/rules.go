@@ -89,7 +89,7 @@ func weigh(inc *incident.Incident) (logit float64, all []reason) {
 	for i := range table {
 		e := &table[i]
 		r, ok := read(inc, e.indicator)
-		if !ok {
+		if !ok || e.indicator == "incomplete_connections" && completes(inc.Vector) {
 			continue
 		}
 		if w := e.weight(r); w != 0 {
@@ -127,6 +127,12 @@ func tell(all []reason, verdict incident.Judgement) (out []string) {
 		}
 	}
 	return out
+}
+
+// completes reports whether the connections of an attack come about like any other, so
+// that they tell nothing.
+func completes(vector string) bool {
+	return vector == "http_flood" || vector == "slow_http" || vector == "connection_exhaustion"
 }
 
 // impossible are vectors that no client causes (RFC 9293, 3.10.7.4).

@@ -70,6 +70,17 @@ func TestAssess(t *testing.T) {
 				"flow_similarity": {0.15, 0.2}, "response_ratio": {1.1, 1.2}, "source_dispersion": {0.7, 0.7},
 			}, incident.Legitimate, "business", &no, 1e9, "",
 		},
+		"scripts that the server still serves": {
+			"http_flood", readings{
+				"requests_per_source": {20, 10}, "similar_requests": {0.97, 0.9}, "incomplete_connections": {0.01, 0.02}, "flows_per_source": {200, 2},
+				"new_sources": {0.6, 0.2}, "flow_similarity": {0.5, 0.2}, "response_ratio": {1.3, 1.2}, "source_dispersion": {0.7, 0.7},
+			}, incident.Threat, "attack", &no, 1e9, "T1499.002",
+		},
+		"connections that nobody uses": {
+			"connection_exhaustion", readings{
+				"handshake_only": {0.9, 0.5}, "incomplete_connections": {0.01, 0.02}, "new_sources": {0.4, 0.2}, "source_dispersion": {0.7, 0.7}, "flow_similarity": {0.5, 0.2},
+			}, incident.Threat, "attack", &no, 1e9, "T1499.001",
+		},
 		"customers at a server that died": {
 			"syn_flood", readings{
 				"incomplete_connections": {0.9, 0.02}, "flows_per_source": {8, 2}, "new_sources": {0.3, 0.2}, "flow_similarity": {0.4, 0.3}, "source_dispersion": {0.7, 0.7},
@@ -117,7 +128,7 @@ func TestReasons(t *testing.T) {
 			},
 		},
 		"a crowd of strangers": {
-			"http_flood",
+			"ack_flood",
 			readings{"incomplete_connections": {0.01, 0.01}, "response_ratio": {1, 1}, "flow_similarity": {0.1, 0.1}, "new_sources": {0.9, 0.1}},
 			incident.Legitimate,
 			[]string{
