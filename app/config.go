@@ -34,6 +34,7 @@ import (
 	"tidewatch/detect/volume"
 	"tidewatch/detect/webflood"
 	"tidewatch/enrich"
+	"tidewatch/exclude"
 	"tidewatch/feedback"
 	"tidewatch/identity"
 	"tidewatch/incident"
@@ -57,6 +58,7 @@ type Config struct {
 	Window       window.Config     `yaml:"window"`
 	Baseline     baseline.Config   `yaml:"baseline"`
 	Schedule     schedule.Config   `yaml:"schedule"`
+	Exclusions   []exclude.Rule    `yaml:"exclusions"` // what is known and harmless: device, destination, port, kind, reason, expires (docs/how-to/exclude-what-is-known.md)
 	Flood        flood.Config      `yaml:"flood"`
 	WebFlood     webflood.Config   `yaml:"webflood"`
 	DNSFlood     dnsflood.Config   `yaml:"dnsflood"`
@@ -149,6 +151,9 @@ func (c *Config) Validate() error {
 		if !r.Exporter.IsValid() || r.Rate == 0 {
 			return fmt.Errorf("sampling: rule %d needs an exporter (a prefix) and a rate of at least 1", i+1)
 		}
+	}
+	if _, err := exclude.Configured(c.Exclusions, c.zone()); err != nil {
+		return fmt.Errorf("exclusions: %w", err)
 	}
 	for _, part := range []struct {
 		name string

@@ -15,6 +15,7 @@ import (
 	"tidewatch/detect/outage"
 	"tidewatch/detect/slow"
 	"tidewatch/enrich"
+	"tidewatch/exclude"
 	"tidewatch/feedback"
 	"tidewatch/flow"
 	"tidewatch/incident"
@@ -39,6 +40,7 @@ type Engine struct {
 	seed     flow.Seed // keys the hash that gives devices to shards
 	book     *incident.Book
 	verdicts *feedback.Book // what people said; nil: nothing
+	excluded *exclude.Book  // what is known and harmless
 	sink     func([]incident.Event)
 	lesson   bool
 	now      int64 // the running second; 0 before the first record
@@ -68,7 +70,7 @@ const maxHurt = 65_536
 // NewEngine wires a line. sink gets every change of an incident, in order; it
 // must not block for long and must not call the engine.
 func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
-	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}, attacked: attackedNets{}, seed: cfg.Window.Seed}
+	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}, attacked: attackedNets{}, seed: cfg.Window.Seed, excluded: exclude.NewBook()}
 	var err error
 	if e.enrich, err = enrich.New(&cfg.Enrich); err != nil {
 		return nil, err
@@ -96,6 +98,13 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 		return nil, err
 	}
 	e.planned = planned.View()
+	known, err := exclude.Configured(cfg.Exclusions, cfg.zone())
+	if err != nil {
+		return nil, fmt.Errorf("exclusions: %w", err)
+	}
+	if err := e.excluded.Take(known); err != nil {
+		return nil, err
+	}
 	layout := totalsOf(cfg)
 	e.inside = &inside{engine: e, told: map[flow.Addr]int64{}, blind: make([]bool, layout.Len())}
 	if e.networks, err = newNetworks(cfg, layout, e.planned, e.inside); err != nil {
@@ -235,6 +244,9 @@ func (e *Engine) fold(at time.Time, found []detect.Finding) {
 			e.verdicts.Apply(at, f)
 		}
 		silenced := silence(e.planned, f)
+		if e.excluded.Apply(at, f) {
+			silenced = true
+		}
 		// An upload judged without a past must be learned, or it never gets one; a
 		// planned one is learned unless its event says otherwise. A volume of severity
 		// medium is learned as slowly as its sigmas say: else a device that really

@@ -44,6 +44,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Tunnel = next.Tunnel
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	out.Schedule, out.Identity = next.Schedule, next.Identity
+	out.Exclusions = next.Exclusions
 	return &out
 }
 
@@ -196,6 +197,9 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 		if err := s.plans.rebase(planned); err != nil {
 			return err
 		}
+	}
+	if err := s.excluded.rebase(now); err != nil {
+		return err
 	}
 	if who != nil {
 		s.engine.Identify(who)

@@ -50,6 +50,7 @@ type Server struct {
 	memory    *memory
 	baselines *store.Baselines
 	plans     *planner
+	excluded  *excluder
 	api       *api.Server
 	exporters exporterNames
 	tiers     string // the promotion rule
@@ -136,6 +137,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if s.plans, err = newPlanner(ctx, cfg, s.store, s.engine); err != nil {
 		return nil, err
 	}
+	if s.excluded, err = newExcluder(ctx, cfg, s.store, s.engine); err != nil {
+		return nil, err
+	}
 	for i := range s.plans.unfit {
 		e := &s.plans.unfit[i]
 		s.log.Error("an event that was added has no effect any more; tidewatch event remove takes it away", "id", e.ID, "error", e.err)
@@ -166,7 +170,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	}
 	acfg.TokenFile = ""
 	s.api, err = api.New(&acfg, &api.Deps{
-		Incidents: s.store, Desk: people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Audit: auditor{s.store},
+		Incidents: s.store, Desk: people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Audit: auditor{s.store},
 		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList,
 		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
 	})

@@ -12,7 +12,7 @@ type rule struct {
 }
 
 // evidence is the table of rules.
-func evidence() [9]rule {
+func evidence() [10]rule {
 	return [...]rule{
 		{"reflection", func(reading) float64 { return -3 }, "no crowd comes from the port of one service that reflects"},
 		{"unanswered", func(reading) float64 { return -1.5 }, "what a device wants it answers"},
@@ -62,6 +62,7 @@ func evidence() [9]rule {
 			return 0
 		}, "a server that still answers its share serves a crowd"},
 		{"scheduled_event", func(reading) float64 { return 3 }, "people said beforehand that it would come"},
+		{"exclusion", func(reading) float64 { return 3 }, "people said that it is known and harmless"},
 		{"held_connections", func(reading) float64 { return -1.5 }, "requests that never end are no customer's"},
 	}
 }
