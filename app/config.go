@@ -29,6 +29,7 @@ import (
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
 	"tidewatch/detect/slow"
+	"tidewatch/detect/threat"
 	"tidewatch/detect/tunnel"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
@@ -74,6 +75,7 @@ type Config struct {
 	Tunnel       tunnel.Config     `yaml:"tunnel"`
 	Scan         scan.Config       `yaml:"scan"`
 	Slow         slow.Config       `yaml:"slow"`
+	Threat       threat.Config     `yaml:"threat"`
 	Incident     incident.Config   `yaml:"incident"`
 	Feedback     feedback.Config   `yaml:"feedback"`
 	API          api.Config        `yaml:"api"`
@@ -101,6 +103,7 @@ func DefaultConfig() Config {
 		Beacon:   beacon.DefaultConfig(),
 		Tunnel:   tunnel.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
+		Threat:   threat.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
@@ -179,6 +182,7 @@ func (c *Config) Validate() error {
 		{"beacon", c.Beacon.Validate()},
 		{"tunnel", c.Tunnel.Validate()},
 		{"slow", c.Slow.Validate()},
+		{"threat", c.Threat.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"feedback", c.Feedback.Validate()},
 		{"networks", c.Enrich.Validate()},

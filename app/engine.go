@@ -14,6 +14,7 @@ import (
 	"tidewatch/detect"
 	"tidewatch/detect/outage"
 	"tidewatch/detect/slow"
+	"tidewatch/detect/threat"
 	"tidewatch/enrich"
 	"tidewatch/exclude"
 	"tidewatch/feedback"
@@ -33,6 +34,7 @@ type Engine struct {
 	enrich   *enrich.Enricher
 	exporter func(uint32) netip.Addr // nil: nobody knows
 	geo      *enrich.Geo             // nil: nobody knows
+	threats  *enrich.Threats         // nil: nobody is listed
 	outages  *outage.Watch
 	shards   []*shard
 	networks *networks
@@ -41,6 +43,7 @@ type Engine struct {
 	book     *incident.Book
 	verdicts *feedback.Book // what people said; nil: nothing
 	excluded *exclude.Book  // what is known and harmless
+	marked   uint64         // findings that involve a listed address
 	sink     func([]incident.Event)
 	lesson   bool
 	now      int64 // the running second; 0 before the first record
@@ -117,6 +120,11 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 		}
 		e.shards = append(e.shards, s)
 	}
+	threats, err := newThreats(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.threaten(threats)
 	return e, nil
 }
 
@@ -240,6 +248,9 @@ func (e *Engine) tick() {
 func (e *Engine) fold(at time.Time, found []detect.Finding) {
 	for i := range found {
 		f := &found[i]
+		if e.threats != nil && threat.Mark(e.threats, f) {
+			e.marked++
+		}
 		if e.verdicts != nil { // before the schedule: what is planned stays low
 			e.verdicts.Apply(at, f)
 		}

@@ -106,6 +106,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if s.engine, err = NewEngine(cfg, s.outlet.take); err != nil {
 		return nil, err
 	}
+	s.tellThreats(s.engine.threats)
 	if s.baselines, err = store.OpenBaselines(cfg.DataDir); err != nil {
 		return nil, err
 	}
