@@ -90,6 +90,7 @@ type Deps struct {
 	Desk       Desk                  // nil: nothing can be decided
 	Baselines  Baselines             // nil: nothing was learned
 	Events     Events                // nil: nothing can be planned
+	Exclusions Exclusions            // nil: nothing can be excluded
 	Devices    Devices               // nil: none are known
 	Audit      Audit                 // nil: nobody keeps it
 	Exporters  func() []Exporter     // nil: none are known

@@ -16,7 +16,7 @@ type Events interface {
 	// Events returns a page of events: those that people added first, newest first,
 	// then those of the configuration and of its calendars. Its error and those of the
 	// others are a *RefusedError when they are the caller's.
-	Events(ctx context.Context, f *EventFilter) (*EventPage, error)
+	Events(ctx context.Context, f *ListFilter) (*EventPage, error)
 	// AddEvent returns the event when it is in effect and on the disk.
 	AddEvent(ctx context.Context, e *schedule.Event, by, note string) (*Event, error)
 	RemoveEvent(ctx context.Context, id, by, note string) error
@@ -30,8 +30,8 @@ type Event struct {
 	Next []schedule.Occurrence `json:"next" nullable:"false" doc:"three at most, of the next ten years; the first may have begun"`
 }
 
-// EventFilter selects events.
-type EventFilter struct {
+// ListFilter selects what was written down: events or exclusions.
+type ListFilter struct {
 	Origin string // "" for all
 	Past   bool   // also those that are over
 	Limit  int
@@ -58,16 +58,25 @@ func (h *handlers) events(a huma.API) {
 // EventsInput selects events.
 type EventsInput struct {
 	Origin string `query:"origin" enum:"configuration,calendar,people" doc:"where it was written down"`
+	PageInput
+}
+
+// PageInput selects a page of what was written down.
+type PageInput struct {
 	Past   bool   `query:"past" doc:"also those that are over"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor string `query:"cursor" maxLength:"64" doc:"next of the page before"`
+}
+
+func (p *PageInput) from(origin string) *ListFilter {
+	return &ListFilter{Origin: origin, Past: p.Past, Limit: p.Limit, Cursor: p.Cursor}
 }
 
 // EventsOutput is a page of events.
 type EventsOutput struct{ Body *EventPage }
 
 func (h *handlers) listEvents(ctx context.Context, in *EventsInput) (*EventsOutput, error) {
-	got, err := h.deps.Events.Events(ctx, &EventFilter{Origin: in.Origin, Past: in.Past, Limit: in.Limit, Cursor: in.Cursor})
+	got, err := h.deps.Events.Events(ctx, in.from(in.Origin))
 	return &EventsOutput{got}, h.refusal(ctx, "list events", err)
 }
 
@@ -95,7 +104,12 @@ func (h *handlers) addEvent(ctx context.Context, in *AddEventInput) (*AddEventOu
 
 // RemoveEventInput names an event.
 type RemoveEventInput struct {
-	ID   string `path:"id" maxLength:"64" doc:"id of the event"`
+	ID string `path:"id" maxLength:"64" doc:"id of the event"`
+	Removal
+}
+
+// Removal says who takes something back, and why.
+type Removal struct {
 	By   string `query:"by" maxLength:"64" doc:"who; administrator when absent"`
 	Note string `query:"note" maxLength:"1000" doc:"why, in one line"`
 }

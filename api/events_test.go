@@ -19,7 +19,7 @@ type diary struct {
 	err error
 }
 
-func (d *diary) Events(_ context.Context, f *EventFilter) (*EventPage, error) {
+func (d *diary) Events(_ context.Context, f *ListFilter) (*EventPage, error) {
 	p := &EventPage{Zone: "UTC", Events: []Event{}}
 	if f.Origin != "people" {
 		p.Events = append(p.Events, Event{Plan: schedule.Plan{ID: "ev-1", Origin: schedule.FromConfiguration}, Next: []schedule.Occurrence{}})

@@ -27,6 +27,7 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
   /api/v1/baselines      versions of what was learned
   /api/v1/devices        own addresses, and what is usual for each
   /api/v1/events         what is planned
+  /api/v1/exclusions     what is known and harmless
   /api/v1/audit          what people decided
   /api/v1/exporters      who sends flows
   /api/v1/summary        the last 24 hours in numbers
@@ -79,6 +80,9 @@ func routes(d *Deps) *http.ServeMux {
 	}
 	if d.Events != nil {
 		h.events(a)
+	}
+	if d.Exclusions != nil {
+		h.exclusions(a)
 	}
 	if d.Devices != nil {
 		h.devices(a)

@@ -104,6 +104,9 @@ func newAnalysis(cfg *Config, o *AnalyzeOptions) (*analysis, error) {
 	if a.engine, err = NewEngine(&named, a.keep); err != nil {
 		return nil, err
 	}
+	for _, note := range a.engine.ThreatNotes() {
+		a.warn("threat list " + note)
+	}
 	a.result.Input = ResultInput{Files: o.Files, Format: []string{}, Reasons: map[string]uint64{}}
 	if !o.KeepInternal {
 		a.undecided = &undecided{busiest: enrich.NewBusiest(0)}

@@ -29,11 +29,13 @@ import (
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
 	"tidewatch/detect/slow"
+	"tidewatch/detect/threat"
 	"tidewatch/detect/tunnel"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
 	"tidewatch/detect/webflood"
 	"tidewatch/enrich"
+	"tidewatch/exclude"
 	"tidewatch/feedback"
 	"tidewatch/identity"
 	"tidewatch/incident"
@@ -57,6 +59,7 @@ type Config struct {
 	Window       window.Config     `yaml:"window"`
 	Baseline     baseline.Config   `yaml:"baseline"`
 	Schedule     schedule.Config   `yaml:"schedule"`
+	Exclusions   []exclude.Rule    `yaml:"exclusions"` // what is known and harmless: device, destination, port, kind, reason, expires (docs/how-to/exclude-what-is-known.md)
 	Flood        flood.Config      `yaml:"flood"`
 	WebFlood     webflood.Config   `yaml:"webflood"`
 	DNSFlood     dnsflood.Config   `yaml:"dnsflood"`
@@ -72,6 +75,7 @@ type Config struct {
 	Tunnel       tunnel.Config     `yaml:"tunnel"`
 	Scan         scan.Config       `yaml:"scan"`
 	Slow         slow.Config       `yaml:"slow"`
+	Threat       threat.Config     `yaml:"threat"`
 	Incident     incident.Config   `yaml:"incident"`
 	Feedback     feedback.Config   `yaml:"feedback"`
 	API          api.Config        `yaml:"api"`
@@ -99,6 +103,7 @@ func DefaultConfig() Config {
 		Beacon:   beacon.DefaultConfig(),
 		Tunnel:   tunnel.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
+		Threat:   threat.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
@@ -150,6 +155,9 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("sampling: rule %d needs an exporter (a prefix) and a rate of at least 1", i+1)
 		}
 	}
+	if _, err := exclude.Configured(c.Exclusions, c.zone()); err != nil {
+		return fmt.Errorf("exclusions: %w", err)
+	}
 	for _, part := range []struct {
 		name string
 		err  error
@@ -174,6 +182,7 @@ func (c *Config) Validate() error {
 		{"beacon", c.Beacon.Validate()},
 		{"tunnel", c.Tunnel.Validate()},
 		{"slow", c.Slow.Validate()},
+		{"threat", c.Threat.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"feedback", c.Feedback.Validate()},
 		{"networks", c.Enrich.Validate()},

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -62,30 +61,21 @@ func (d *Diary) Remove(ctx context.Context, id, by, note string) error {
 	if d.remote == nil {
 		return ours(d.planner.RemoveEvent(ctx, id, by, note))
 	}
-	q := url.Values{}
-	for name, value := range map[string]string{"by": by, "note": note} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return d.remote.call(ctx, http.MethodDelete, "/api/v1/events/"+url.PathEscape(id)+"?"+q.Encode(), nil, nil)
+	return d.remote.remove(ctx, "/api/v1/events/"+url.PathEscape(id), by, note)
 }
 
 // List lists what is planned; past also what is over.
 func (d *Diary) List(ctx context.Context, origin string, past bool, limit int) (*Events, error) {
+	f := &api.ListFilter{Origin: origin, Past: past, Limit: limit}
 	if d.remote == nil {
-		page, err := d.planner.Events(ctx, &api.EventFilter{Origin: origin, Past: past, Limit: limit})
+		page, err := d.planner.Events(ctx, f)
 		if err != nil {
 			return nil, ours(err)
 		}
 		return &Events{*page}, nil
 	}
-	q := url.Values{"limit": {strconv.Itoa(limit)}, "past": {strconv.FormatBool(past)}}
-	if origin != "" {
-		q.Set("origin", origin)
-	}
 	out := &Events{}
-	err := d.remote.call(ctx, http.MethodGet, "/api/v1/events?"+q.Encode(), nil, &out.EventPage)
+	err := d.remote.list(ctx, "/api/v1/events", f, &out.EventPage)
 	return out, err
 }
 

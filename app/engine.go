@@ -14,7 +14,9 @@ import (
 	"tidewatch/detect"
 	"tidewatch/detect/outage"
 	"tidewatch/detect/slow"
+	"tidewatch/detect/threat"
 	"tidewatch/enrich"
+	"tidewatch/exclude"
 	"tidewatch/feedback"
 	"tidewatch/flow"
 	"tidewatch/incident"
@@ -32,6 +34,7 @@ type Engine struct {
 	enrich   *enrich.Enricher
 	exporter func(uint32) netip.Addr // nil: nobody knows
 	geo      *enrich.Geo             // nil: nobody knows
+	threats  *enrich.Threats         // nil: nobody is listed
 	outages  *outage.Watch
 	shards   []*shard
 	networks *networks
@@ -39,6 +42,8 @@ type Engine struct {
 	seed     flow.Seed // keys the hash that gives devices to shards
 	book     *incident.Book
 	verdicts *feedback.Book // what people said; nil: nothing
+	excluded *exclude.Book  // what is known and harmless
+	marked   uint64         // findings that involve a listed address
 	sink     func([]incident.Event)
 	lesson   bool
 	now      int64 // the running second; 0 before the first record
@@ -68,7 +73,7 @@ const maxHurt = 65_536
 // NewEngine wires a line. sink gets every change of an incident, in order; it
 // must not block for long and must not call the engine.
 func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
-	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}, attacked: attackedNets{}, seed: cfg.Window.Seed}
+	e := &Engine{sink: sink, hurt: map[flow.Addr]int64{}, attacked: attackedNets{}, seed: cfg.Window.Seed, excluded: exclude.NewBook()}
 	var err error
 	if e.enrich, err = enrich.New(&cfg.Enrich); err != nil {
 		return nil, err
@@ -96,6 +101,13 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 		return nil, err
 	}
 	e.planned = planned.View()
+	known, err := exclude.Configured(cfg.Exclusions, cfg.zone())
+	if err != nil {
+		return nil, fmt.Errorf("exclusions: %w", err)
+	}
+	if err := e.excluded.Take(known); err != nil {
+		return nil, err
+	}
 	layout := totalsOf(cfg)
 	e.inside = &inside{engine: e, told: map[flow.Addr]int64{}, blind: make([]bool, layout.Len())}
 	if e.networks, err = newNetworks(cfg, layout, e.planned, e.inside); err != nil {
@@ -108,6 +120,11 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 		}
 		e.shards = append(e.shards, s)
 	}
+	threats, err := newThreats(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.threaten(threats)
 	return e, nil
 }
 
@@ -231,10 +248,16 @@ func (e *Engine) tick() {
 func (e *Engine) fold(at time.Time, found []detect.Finding) {
 	for i := range found {
 		f := &found[i]
+		if e.threats != nil && threat.Mark(e.threats, f) {
+			e.marked++
+		}
 		if e.verdicts != nil { // before the schedule: what is planned stays low
 			e.verdicts.Apply(at, f)
 		}
 		silenced := silence(e.planned, f)
+		if e.excluded.Apply(at, f) {
+			silenced = true
+		}
 		// An upload judged without a past must be learned, or it never gets one; a
 		// planned one is learned unless its event says otherwise. A volume of severity
 		// medium is learned as slowly as its sigmas say: else a device that really

@@ -12,7 +12,7 @@ import (
 )
 
 // Events implements api.Events. What people added comes first, newest first.
-func (p *planner) Events(_ context.Context, f *api.EventFilter) (*api.EventPage, error) {
+func (p *planner) Events(_ context.Context, f *api.ListFilter) (*api.EventPage, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	out := &api.EventPage{Zone: p.zone, Events: []api.Event{}}

@@ -16,6 +16,7 @@ type engineMetrics struct {
 	learned, baselineRefused, openIncidents, tick, flowLag   *prometheus.Desc
 	tiers, watched, down                                     *prometheus.Desc
 	verdicts, verdictsApplied, verdictsDropped, hushed       *prometheus.Desc
+	excluded, exclusions, listed, marked                     *prometheus.Desc
 }
 
 func newEngineMetrics(e *Engine) *engineMetrics {
@@ -44,6 +45,10 @@ func newEngineMetrics(e *Engine) *engineMetrics {
 		verdictsApplied: d("feedback_applied_total", "Findings whose score was moved by verdicts."),
 		verdictsDropped: d("feedback_dropped_total", "Verdicts that gave way to newer ones in a full book."),
 		hushed:          d("closed_findings_total", "Findings about incidents that a person has closed."),
+		exclusions:      d("exclusions", "Exclusions that are held, those that are over included."),
+		excluded:        d("excluded_findings_total", "Findings that exclusions kept low, by kind.", "kind"),
+		listed:          d("threat_list_entries", "Addresses and networks on the threat lists that are in use."),
+		marked:          d("threat_marked_findings_total", "Findings of other detectors that involve a listed address."),
 		tick:            d("tick_seconds", "Time to end a second of flow time: close bins, judge, learn."),
 		watched:         d("watched_exporters", "Exporters whose silence would be noticed."),
 		down:            d("exporters_down", "Exporters that sent steadily and are silent."),
@@ -77,6 +82,12 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(m.verdicts, float64(b.Len()))
 		counter(m.verdictsApplied, float64(b.Stats().Applied))
 		counter(m.verdictsDropped, float64(b.Stats().Dropped))
+	}
+	gauge(m.listed, float64(m.e.threats.Len()))
+	counter(m.marked, float64(m.e.marked))
+	gauge(m.exclusions, float64(m.e.excluded.Len()))
+	for kind, n := range m.e.excluded.Applied() {
+		counter(m.excluded, float64(n), kind)
 	}
 	ch <- prometheus.MustNewConstHistogram(m.tick, m.e.ticks.count, m.e.ticks.sum, m.e.ticks.byBound())
 	var devices, hot, uploads, learned int

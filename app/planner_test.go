@@ -134,7 +134,7 @@ func TestPlanningWhileFlowsCome(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.Events(t.Context(), &api.EventFilter{Limit: 10}); err != nil {
+		if _, err := p.Events(t.Context(), &api.ListFilter{Limit: 10}); err != nil {
 			t.Fatal(err)
 		}
 		if err := p.RemoveEvent(t.Context(), one.ID, "ben", ""); err != nil {
@@ -158,7 +158,7 @@ func TestRefusedPlans(t *testing.T) {
 	p := planning(t, cfg, nil)
 	list := func() []api.Event {
 		t.Helper()
-		page, err := p.Events(t.Context(), &api.EventFilter{Past: true, Limit: 1000})
+		page, err := p.Events(t.Context(), &api.ListFilter{Past: true, Limit: 1000})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
 	"tidewatch/detect/slow"
+	"tidewatch/detect/threat"
 	"tidewatch/detect/tunnel"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
@@ -42,8 +43,10 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Beacon = next.Beacon
 	out.Slow = next.Slow
 	out.Tunnel = next.Tunnel
+	out.Threat = next.Threat
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	out.Schedule, out.Identity = next.Schedule, next.Identity
+	out.Exclusions = next.Exclusions
 	return &out
 }
 
@@ -115,6 +118,8 @@ func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 		return true, d.Configure(cfg.Tunnel)
 	case *slow.Detector:
 		return true, d.Configure(cfg.Slow)
+	case *threat.Detector:
+		return true, d.Configure(&cfg.Threat)
 	}
 	return false, nil
 }
@@ -173,6 +178,26 @@ func (s *Server) reopen(now *Config, broken *[]string) (geo *enrich.Geo, ok bool
 	return geo, true
 }
 
+// relist is reread for lists of threat intelligence.
+func (s *Server) relist(now *Config, broken *[]string) (threats *enrich.Threats, ok bool) {
+	threats, err := newThreats(now)
+	if err != nil {
+		s.log.Error("threat lists not reloaded, the old ones stay in force", "error", inLine(err))
+		now.Threat.Lists, now.Threat.MaxEntries = s.cfg.Threat.Lists, s.cfg.Threat.MaxEntries
+		*broken = append(*broken, "threat.lists")
+		return nil, false
+	}
+	s.tellThreats(threats)
+	return threats, true
+}
+
+// tellThreats says what of the lists was left out.
+func (s *Server) tellThreats(t *enrich.Threats) {
+	for _, note := range t.Notes() {
+		s.log.Warn("threat list is not read as a whole", "what", note)
+	}
+}
+
 func (s *Server) takeUp(load func() (*Config, error)) error {
 	next, err := load()
 	if err != nil {
@@ -185,7 +210,8 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 	var broken []string
 	planned, who := s.reread(now, &broken)
 	geo, located := s.reopen(now, &broken)
-	next.Schedule, next.Identity, next.Enrich.Geo = now.Schedule, now.Identity, now.Enrich.Geo // no restart would help
+	threats, listed := s.relist(now, &broken)
+	next.Schedule, next.Identity, next.Enrich.Geo, next.Threat = now.Schedule, now.Identity, now.Enrich.Geo, now.Threat // no restart would help
 	changed, err := config.Diff(s.cfg, now)
 	if err != nil {
 		return err
@@ -202,11 +228,17 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 			return err
 		}
 	}
+	if err := s.excluded.rebase(now); err != nil {
+		return err
+	}
 	if who != nil {
 		s.engine.Identify(who)
 	}
 	if located {
 		s.engine.Locate(geo)
+	}
+	if listed {
+		s.engine.Threaten(threats)
 	}
 	if err := telemetry.SetLevel(&s.level, now.Log); err != nil {
 		return err

@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"time"
 
+	"tidewatch/api"
 	"tidewatch/store"
 )
 
@@ -136,6 +138,26 @@ func (r *remote) call(ctx context.Context, method, path string, in, out any) err
 		return fmt.Errorf("read the server's answer: %w", err)
 	}
 	return nil
+}
+
+// remove takes something back that people added.
+func (r *remote) remove(ctx context.Context, path, by, note string) error {
+	q := url.Values{}
+	for name, value := range map[string]string{"by": by, "note": note} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return r.call(ctx, http.MethodDelete, path+"?"+q.Encode(), nil, nil)
+}
+
+// list reads a page of what was written down somewhere into out.
+func (r *remote) list(ctx context.Context, path string, f *api.ListFilter, out any) error {
+	q := url.Values{"limit": {strconv.Itoa(f.Limit)}, "past": {strconv.FormatBool(f.Past)}}
+	if f.Origin != "" {
+		q.Set("origin", f.Origin)
+	}
+	return r.call(ctx, http.MethodGet, path+"?"+q.Encode(), nil, out)
 }
 
 // refusal is the error of a problem document.

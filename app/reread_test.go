@@ -39,7 +39,8 @@ func TestFilesAreReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := &locked{}
-	s := &Server{cfg: cfg, engine: e, plans: planning(t, cfg, e), log: slog.New(slog.NewTextHandler(log, nil))}
+	plans := planning(t, cfg, e)
+	s := &Server{cfg: cfg, engine: e, plans: plans, excluded: excluding(t, cfg, plans), log: slog.New(slog.NewTextHandler(log, nil))}
 	if _, err := s.plans.AddEvent(t.Context(), quietEvent("drill"), "anna", ""); err != nil {
 		t.Fatal(err)
 	}

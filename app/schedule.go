@@ -58,13 +58,9 @@ func (e *Engine) Plan(s *schedule.Schedule) {
 	e.networks.past.Holidays()
 }
 
-const (
-	// fiveMinutes is the window that volumes are judged by: it still holds what an
-	// event did when that is over.
-	fiveMinutes = 5 * time.Minute
-	// silenced is the highest score of a finding that is listed and not alerted.
-	silenced = 0.59
-)
+// fiveMinutes is the window that volumes are judged by: it still holds what an
+// event did when that is over.
+const fiveMinutes = 5 * time.Minute
 
 // expectation is a past in which scheduled events raise what is normal.
 type expectation struct {
@@ -105,8 +101,7 @@ func silence(planned *schedule.View, f *detect.Finding) bool {
 	if name == "" {
 		return false
 	}
-	f.Score, f.Severity = min(f.Score, silenced), detect.Low
-	f.Indicators = append(f.Indicators, detect.Indicator{Name: "scheduled_event", Detail: name})
+	f.List(detect.Indicator{Name: "scheduled_event", Detail: name})
 	return true
 }
 

@@ -50,6 +50,7 @@ type Server struct {
 	memory    *memory
 	baselines *store.Baselines
 	plans     *planner
+	excluded  *excluder
 	api       *api.Server
 	exporters exporterNames
 	tiers     string // the promotion rule
@@ -105,6 +106,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if s.engine, err = NewEngine(cfg, s.outlet.take); err != nil {
 		return nil, err
 	}
+	s.tellThreats(s.engine.threats)
 	if s.baselines, err = store.OpenBaselines(cfg.DataDir); err != nil {
 		return nil, err
 	}
@@ -134,6 +136,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	if s.plans, err = newPlanner(ctx, cfg, s.store, s.engine); err != nil {
+		return nil, err
+	}
+	if s.excluded, err = newExcluder(ctx, cfg, s.store, s.engine); err != nil {
 		return nil, err
 	}
 	for i := range s.plans.unfit {
@@ -166,7 +171,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	}
 	acfg.TokenFile = ""
 	s.api, err = api.New(&acfg, &api.Deps{
-		Incidents: s.store, Desk: people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Audit: auditor{s.store},
+		Incidents: s.store, Desk: people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Audit: auditor{s.store},
 		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList,
 		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
 	})

@@ -17,6 +17,7 @@ import (
 	"tidewatch/detect/ports"
 	"tidewatch/detect/scan"
 	"tidewatch/detect/slow"
+	"tidewatch/detect/threat"
 	"tidewatch/detect/tunnel"
 	"tidewatch/detect/upload"
 	"tidewatch/detect/volume"
@@ -41,6 +42,7 @@ type shard struct {
 	habits    *baseline.HabitStore
 	ledger    *baseline.Ledger
 	detectors []detect.Detector
+	threats   *threat.Detector // one of them
 	findings  []detect.Finding
 	found     []uint64        // findings by detector
 	spent     []time.Duration // time by detector
@@ -143,7 +145,10 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans, beacons, tunnels, drips}
+	if s.threats, err = threat.New(&cfg.Threat, nil); err != nil {
+		return nil, err
+	}
+	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans, beacons, tunnels, drips, s.threats}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }

@@ -43,11 +43,7 @@ func (b *Book) Apply(now time.Time, f *detect.Finding) bool {
 		return false
 	}
 	// As detect.Plus does: no crumbs of binary fractions at the borders.
-	score := math.Round(min(max(f.Score/math.Sqrt(factor), 0), 1)*1000) / 1000
-	// A detector with severities of its own keeps its distance from the table.
-	moved := detect.SeverityOf(score).Rank() - detect.SeverityOf(f.Score).Rank()
-	f.Severity = severity(f.Severity.Rank() + moved)
-	f.Score = score
+	f.Rescore(math.Round(min(max(f.Score/math.Sqrt(factor), 0), 1)*1000) / 1000)
 	note := "since " + last.At.UTC().Format(time.DateOnly)
 	if last.By != "" {
 		note += " by " + last.By
@@ -59,11 +55,6 @@ func (b *Book) Apply(now time.Time, f *detect.Finding) bool {
 	})
 	b.stats.Applied++
 	return true
-}
-
-func severity(rank int) detect.Severity {
-	all := [...]detect.Severity{detect.Low, detect.Medium, detect.High, detect.Critical}
-	return all[min(max(rank, 0), len(all)-1)]
 }
 
 // List returns the verdicts that count, oldest first.

@@ -32,6 +32,8 @@ func TestReferenceIsComplete(t *testing.T) {
 	} {
 		names = append(names, string(e))
 	}
+	kinds := detect.Kinds()
+	names = append(names, kinds[:]...)
 	names = append(names, ReasonQuiet, ReasonRecovered, ReasonAbsorbed, ReasonRestart, ReasonOverflow, kindOverflow)
 	for _, name := range names {
 		if !strings.Contains(string(page), "`"+name+"`") {

@@ -21,12 +21,12 @@ type key struct {
 
 // groupOf separates kinds that share a category and a subject but not a cause: a
 // device that is attacked from one that attacks, too little traffic from too
-// much, calls by the clock from a connection that stays open, one operational trouble from another, and what is scanned from what scans.
+// much, calls by the clock from a connection that stays open and from what a list says of the other end, one operational trouble from another, and what is scanned from what scans.
 func groupOf(c detect.Category, kind string, top *detect.Top) string {
 	switch {
 	case scanned(c, top):
 		return beingScanned
-	case kind == "ddos_outbound", kind == "silence", kind == "level_shift", kind == "long_connection", c == detect.Operational:
+	case kind == "ddos_outbound", kind == "silence", kind == "level_shift", kind == "long_connection", kind == "threat_list", c == detect.Operational:
 		return kind
 	}
 	return ""

@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [123]phrase {
+func phrases() [128]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -142,6 +142,11 @@ func phrases() [123]phrase {
 		{"suppressed_findings", "%o found no room among the open incidents and are only counted"},
 		{"feedback", "the threshold is %o times as high %n"},
 		{"scheduled_event", "planned: the event %d covers it, so it is listed and not alerted"},
+		{"exclusion", "known and harmless: the exclusion %d covers %o of it, so it is listed and not alerted"},
+		{"threat_list", "a threat list names the other end of %o of it: %n"},
+		{"listed_unanswered", "nobody answered"},
+		{"listed_bytes", "%o were exchanged with it; from %e on it is no mere visit"},
+		{"listed_hours", "it was asked in %o of the last day; from %e on the device comes back to it"},
 		{"exporter_silent", "nothing came from the exporter for %o; it usually sends every %e"},
 	}
 }
@@ -183,6 +188,8 @@ func what(i *Incident) string {
 		return acronyms(spoken(i.Vector))
 	case i.Kind == "volume":
 		return "unusual volume"
+	case i.Kind == "threat_list":
+		return "traffic with a listed address"
 	}
 	return acronyms(spoken(i.Kind))
 }

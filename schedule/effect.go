@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+
+	"tidewatch/flow"
 )
 
 // Effect is what the events of a device and a time say together.
@@ -67,27 +69,11 @@ func (b *builder) effects(w *Effects) (fx effects, err error) {
 		return fx, fmt.Errorf("more than %d targets; name networks in place of addresses", maxTargets)
 	}
 	for _, text := range w.Targets {
-		p, err := parseTarget(text)
+		p, err := flow.ParseNetwork(text)
 		if err != nil {
-			return fx, err
+			return fx, fmt.Errorf("targets: %w", err)
 		}
 		fx.prefixes = append(fx.prefixes, p)
 	}
 	return fx, nil
-}
-
-// parseTarget reads an address or a network.
-func parseTarget(text string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
-		a = a.Unmap()
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(text)
-	if err != nil || p.Addr().Is4In6() {
-		return p, fmt.Errorf("targets: %q is neither an address nor a network such as 192.0.2.0/24 or 2001:db8::/32", text)
-	}
-	if p != p.Masked() {
-		return p, fmt.Errorf("targets: %q has bits set behind its length; write %s", text, p.Masked())
-	}
-	return p, nil
 }

@@ -5,12 +5,12 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"time"
 
+	"tidewatch/exclude"
 	"tidewatch/feedback"
 	"tidewatch/incident"
 	"tidewatch/schedule"
@@ -39,12 +39,16 @@ type Change struct {
 	Event    *schedule.Plan     // to add; nil: none
 	Cancel   string             // id of an event to take away; empty: none
 	Over     []string           // ids of events that are over for long and give way
+	Exclude  *exclude.Entry     // to add; nil: none
+	Include  string             // id of an exclusion to take away; empty: none
+	Lapsed   []string           // ids of exclusions that are over for long and give way
 }
 
 // Record writes a decision and its line in the audit in one transaction: when it
 // returns nil both are on the disk, else neither is. The error is, or wraps,
 // feedback.ErrNotFound when the verdict to forget is not there, and
-// schedule.ErrNotFound when the event to cancel is not.
+// schedule.ErrNotFound or exclude.ErrNotFound when the event to cancel or the
+// exclusion to take away is not.
 func (s *Store) Record(ctx context.Context, c *Change) error {
 	if err := s.record(ctx, c); err != nil {
 		return fmt.Errorf("save a decision: %w", explain(err, s.path()))
@@ -75,18 +79,17 @@ func (s *Store) record(ctx context.Context, c *Change) error {
 		}
 	}
 	if c.Forget != "" {
-		gone, err := tx.ExecContext(ctx, "DELETE FROM feedback WHERE id = ?", c.Forget)
-		if err != nil {
+		if err := deleteAdded(ctx, tx, "feedback", c.Forget, feedback.ErrNotFound); err != nil {
 			return err
-		}
-		if n, err := gone.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, feedback.ErrNotFound)
 		}
 	}
 	if err := keep(ctx, tx, c.Verdict, c.MaxKept); err != nil {
 		return err
 	}
 	if err := plan(ctx, tx, c); err != nil {
+		return err
+	}
+	if err := except(ctx, tx, c); err != nil {
 		return err
 	}
 	return tx.Commit()

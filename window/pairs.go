@@ -138,7 +138,7 @@ func (t *Tracker) bookPair(slot int32, p *piece) {
 	dev.newPairs++
 	first := clip(p.first)
 	set[worst] = pairNote{tag: tag, first: first, last: first, at: -1}
-	if p.lasts() {
+	if p.lasts() || t.watch != nil && p.mark&flow.DstInternal == 0 && t.watch.Listed(p.dst) {
 		t.followPair(slot, hash, &set[worst], 0, p)
 	}
 }

@@ -62,6 +62,7 @@ type Tracker struct {
 	rare     prevalence
 
 	pairs    pairs
+	watch    Watch // nil: no destination is watched
 	talks    talks
 	contacts []*Contacts
 	metFree  []int32

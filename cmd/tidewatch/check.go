@@ -19,7 +19,7 @@ type checkCmd struct {
 }
 
 // Run validates, reads the files that are named, and prints every key with its value and where that comes from,
-// and when the scheduled events are on next; or it explains the limits of devices.
+// when the scheduled events are on next, and what the threat lists hold; or it explains the limits of devices.
 func (c *checkCmd) Run(s streams) error {
 	cfg, origins, err := app.LoadConfig(c.Config)
 	if err != nil {
@@ -47,7 +47,10 @@ func (c *checkCmd) Run(s streams) error {
 	if _, err = fmt.Fprintf(s.out, "# how often devices are judged: %s\n", cfg.Window.Rule()); err != nil {
 		return err
 	}
-	return cfg.WritePlan(s.out, time.Now())
+	if err := cfg.WritePlan(s.out, time.Now()); err != nil {
+		return err
+	}
+	return cfg.WriteThreats(s.out)
 }
 
 // explain tells the limits of devices.

@@ -99,13 +99,18 @@ func (c *incidentShowCmd) Run(ctx context.Context, s streams) error {
 
 // remark are the flags of decisions.
 type remark struct {
-	By   string `placeholder:"NAME" help:"Who decides; the user of this terminal when not given."`
+	person
 	Note string `placeholder:"TEXT" help:"Why, in one line."`
 }
 
-func (r *remark) who() string {
-	if r.By != "" {
-		return r.By
+// person says who decides.
+type person struct {
+	By string `placeholder:"NAME" help:"Who decides; the user of this terminal when not given."`
+}
+
+func (p *person) who() string {
+	if p.By != "" {
+		return p.By
 	}
 	return app.Whoami()
 }

@@ -29,6 +29,7 @@ func TestLookingMakesNothing(t *testing.T) {
 		{2, []string{"analyze", "--learned", "-q", file}},
 		{0, []string{"event", "list"}},
 		{0, []string{"event", "list", "--format", "json"}},
+		{0, []string{"exclusion", "list"}},
 		{0, []string{"incident", "list"}},
 		{2, []string{"incident", "show", "inc-a"}},
 		{0, []string{"incident", "feedback", "--list"}},

@@ -287,6 +287,9 @@ func (d *Detector) finding(w *window.Window, u *window.Upload, c *upload) detect
 		Destinations: uint64(len(c.destinations)),
 	}
 	d.indicators(&f, c)
+	if !c.whole() {
+		f.About = 1
+	}
 	for i := range c.destinations {
 		e := &c.destinations[i]
 		f.Top.Destinations = append(f.Top.Destinations, share(e, e.Key.String(), c.out))

@@ -22,7 +22,7 @@ func (r *rule) why(weight float64) string {
 }
 
 // evidence is the table of rules.
-func evidence() [13]rule {
+func evidence() [14]rule {
 	return [...]rule{
 		{"reflection", func(reading) float64 { return -3 }, "no crowd comes from the port of one service that reflects", ""},
 		{"unanswered", func(reading) float64 { return -1.5 }, "the device answers none of it, and what a device wants it answers", ""},
@@ -81,6 +81,7 @@ func evidence() [13]rule {
 			return 0
 		}, "the device answers far less than its usual share", "the device still answers its share, as a server does that serves a crowd"},
 		{"scheduled_event", func(reading) float64 { return 3 }, "", "people said beforehand that it would come"},
+		{"exclusion", func(reading) float64 { return 3 }, "", "people said that it is known and harmless"},
 		{"held_connections", func(reading) float64 { return -1.5 }, "requests that never end are no customer's", ""},
 	}
 }

@@ -143,6 +143,9 @@ func explanation(inc *incident.Incident) string {
 	if _, ok := read(inc, "scheduled_event"); ok {
 		return "a planned event"
 	}
+	if _, ok := read(inc, "exclusion"); ok {
+		return "what people know and call harmless"
+	}
 	if inc.Kind == "ddos_outbound" {
 		return "a transfer or a test that an own device runs against few addresses"
 	}
