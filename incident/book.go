@@ -52,7 +52,9 @@ type entry struct {
 	key     key
 	seen    time.Time // tick at which something newly abnormal was learned
 	quiet   time.Duration
-	levels  [4]time.Time // tick at which each severity was last reported
+	kind    string        // of the finding that it began with
+	span    time.Duration // that this was about
+	levels  [4]time.Time  // tick at which each severity was last reported
 	vectors []vector
 	holding []string // those that held when the vectors were settled last; nil: not known
 	totals  totals
@@ -85,8 +87,8 @@ func (b *Book) Configure(cfg *Config) error {
 	}
 	for _, e := range b.entries {
 		// One that came again has a longer quiet time of its own, and keeps it.
-		if e.quiet == b.cfg.QuietAfter.of(e.key.category) {
-			e.quiet = cfg.QuietAfter.of(e.key.category)
+		if e.quiet == b.cfg.quietOf(e) {
+			e.quiet = cfg.quietOf(e)
 		}
 	}
 	b.cfg = *cfg
@@ -151,7 +153,8 @@ func (b *Book) Restore(incidents []Incident) error {
 		if b.byKey[k] != nil || b.active >= b.cfg.MaxOpen || closed && len(b.entries) >= 2*b.cfg.MaxOpen {
 			continue
 		}
-		e := &entry{inc: inc, key: k, quiet: b.quietOf(k, inc.Kind, inc.LastSeen.Sub(inc.Started)), unseen: true, noted: inc.Metrics}
+		e := &entry{inc: inc, key: k, kind: inc.Kind, span: inc.LastSeen.Sub(inc.Started), unseen: true, noted: inc.Metrics}
+		e.quiet = b.cfg.quietOf(e)
 		e.totals.add(inc.LastSeen, &inc.Metrics)
 		e.born.second = inc.LastSeen.Unix() // the true second is not kept, and this is no earlier
 		e.restoreVectors()

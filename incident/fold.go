@@ -89,7 +89,8 @@ func (b *Book) open(k key, f *detect.Finding, born birth, before string) {
 		return
 	}
 	subject, scope := subjectText(f.Subject)
-	e := &entry{key: k, quiet: b.quietOf(k, f.Kind, f.Last.Sub(f.Started)), born: born}
+	e := &entry{key: k, kind: f.Kind, span: f.Last.Sub(f.Started), born: born}
+	e.quiet = b.cfg.quietOf(e)
 	e.inc = Incident{
 		ID: newID(f, born), Category: f.Category, Kind: f.Kind, Subject: subject, Scope: scope,
 		Severity: f.Severity, CurrentSeverity: f.Severity, Score: f.Score, State: Open,
@@ -119,17 +120,17 @@ const daily = 49 * time.Hour
 // and has not stopped.
 const noise = 24 * time.Hour
 
-// quietOf is how long nothing must be seen before an incident is over that began
-// with a finding about so long a time.
-func (b *Book) quietOf(k key, kind string, span time.Duration) time.Duration {
-	c := k.category
-	quiet := b.cfg.QuietAfter.of(c)
+// quietOf is how long nothing must be seen before an incident is over, by the finding
+// that it began with.
+func (cfg *Config) quietOf(e *entry) time.Duration {
+	c := e.key.category
+	quiet := cfg.QuietAfter.of(c)
 	switch {
-	case k.group == beingScanned:
+	case e.key.group == beingScanned:
 		quiet = max(quiet, noise)
-	case kind == "level_shift":
+	case e.kind == "level_shift":
 		quiet = max(quiet, daily)
-	case c == detect.BaselineAnomaly && span >= time.Hour, kind == "slow_exfiltration":
+	case c == detect.BaselineAnomaly && e.span >= time.Hour, e.kind == "slow_exfiltration":
 		quiet = max(quiet, hourly)
 	}
 	return quiet

@@ -167,20 +167,24 @@ func (t *Tracker) bookAround(d Direction, p *piece, a *flow.Addr, key uint64, ow
 	b := &pair[0]
 	if b.key != key+1 {
 		if b = &pair[1]; b.key != key+1 {
-			if b = t.placeBlock(key, pair); b == nil {
-				return
-			}
+			b = t.placeBlock(key, pair)
 		}
 	}
-	if owner == nil || owner(hash) {
-		t.bookPrefix(d, p, &b.count, key, 0)
+	nets, net := t.cfg.Networks, 0
+	var split bool
+	if b != nil {
+		if owner == nil || owner(hash) {
+			t.bookPrefix(d, p, &b.count, key, 0)
+		}
+		net, split = int(b.net), b.split
+	} else { // the networks are counted all the same
+		split = nets.Len() > 1
 	}
-	nets, net := t.cfg.Networks, int(b.net)
-	if b.split {
+	if split {
 		net = int(nets.of(a))
 	}
 	for ; net > 0; net = nets.Parent(net) {
-		if b.split && nets.Prefix(net).Bits() == blockBits(nets.Prefix(net)) {
+		if split && nets.Prefix(net).Bits() == blockBits(nets.Prefix(net)) {
 			continue // it is the block
 		}
 		if owner == nil || owner(x.hashes[net]) {

@@ -167,6 +167,41 @@ func TestSpoofedDestinations(t *testing.T) {
 	}
 }
 
+// A block that finds both its places taken by blocks that are followed is not counted, but
+// the networks around and inside it are.
+func TestNetworksOfBlocksWithoutPlace(t *testing.T) {
+	for name, in := range map[string]func(block, i int) flow.Addr{
+		"IPv4": func(block, i int) flow.Addr { return flow.AddrFrom4([4]byte{10, byte(block), 0, byte(i % 50)}) },
+		"IPv6": func(block, i int) flow.Addr { return flow.Addr{0: 0xfd, 3: byte(block), 15: byte(i % 50)} },
+	} {
+		tr := newTracker(t, func(c *Config) {
+			c.MaxPrefixes = 2
+			c.Networks = NewNetworks([]netip.Prefix{
+				netip.MustParsePrefix("10.3.0.0/16"), netip.MustParsePrefix("10.3.0.0/24"), netip.MustParsePrefix("10.3.0.0/26"),
+				netip.MustParsePrefix("fd00:3::/32"), netip.MustParsePrefix("fd00:3::/48"), netip.MustParsePrefix("fd00:3::/64"),
+			})
+		})
+		for block := 1; block <= 3; block++ {
+			sendTo(tr, 100, 1001, func(i int) flow.Addr { return in(block, i) })
+		}
+		if n := tr.Losses().PrefixesRefused; n != 100 {
+			t.Errorf("%s: %d flows to blocks without a place, want 100", name, n)
+		}
+		want, not := []string{"10.3.0.0/16", "10.3.0.0/26"}, "10.3.0.0/24"
+		if name == "IPv6" {
+			want, not = []string{"fd00:3::/32", "fd00:3::/64"}, "fd00:3::/48"
+		}
+		for _, net := range want {
+			if followed(tr, net) == nil {
+				t.Errorf("%s: %s is not followed", name, net)
+			}
+		}
+		if followed(tr, not) != nil {
+			t.Errorf("%s: %s is followed as a network and would be again as a block", name, not)
+		}
+	}
+}
+
 // A busy prefix takes the place of one that is four times quieter, as hosts do.
 func TestPrefixTakesPlace(t *testing.T) {
 	tr := newTracker(t, func(c *Config) { c.MaxHotPrefixes = 2 })

@@ -28,8 +28,10 @@ func TestAttackerOfSeveralVectors(t *testing.T) {
 		"of an earlier version":                {"mixed", []string{"ntp_amplification", "syn_flood"}, nil, 0},
 		"one alone, by the whole":              {"ntp_amplification", nil, nil, 10e6},
 	} {
-		inc := &incident.Incident{Category: detect.DDoSAttack, Kind: "ddos", Vector: tc.vector, Vectors: tc.vectors, Peaks: tc.peaks,
-			Metrics: detect.Metrics{PeakAttackBits: 5569e6, PeakBitsPerSecond: 9e9}}
+		inc := &incident.Incident{
+			Category: detect.DDoSAttack, Kind: "ddos", Vector: tc.vector, Vectors: tc.vectors, Peaks: tc.peaks,
+			Metrics: detect.Metrics{PeakAttackBits: 5569e6, PeakBitsPerSecond: 9e9},
+		}
 		if got := Assess(inc).AttackerBs; got != tc.want {
 			t.Errorf("%s: %.0f bits/s, want %.0f", name, got, tc.want)
 		}
