@@ -46,7 +46,7 @@ type Config struct {
 	QuietAfter    Quiet         `yaml:"quiet_after"`
 	ReopenWithin  time.Duration `yaml:"reopen_within"`  // a resolved incident that comes back in this time goes on; raising it splits less
 	ReopenAnomaly time.Duration `yaml:"reopen_anomaly"` // likewise for baseline anomalies and reconnaissance: a device that is odd, or scans, in the morning and at noon has one story a day
-	ReopenTheft   time.Duration `yaml:"reopen_theft"`   // likewise for data exfiltration and command and control: who pauses for the night, over the weekend, or comes once a week, goes on with the same
+	ReopenTheft   time.Duration `yaml:"reopen_theft"`   // likewise for data exfiltration and command and control of the same kind to the same destination: who pauses for the night, over the weekend, or comes once a week
 	FoldWithin    time.Duration `yaml:"fold_within"`    // an anomaly that begins at most this long before an attack, or after its end, belongs to it
 	UpdateEvery   time.Duration `yaml:"update_every"`   // an incident under way is written out at least this often
 	UpdateGap     time.Duration `yaml:"update_gap"`     // growing peaks are noted at most this often; raising it makes timelines shorter
@@ -74,7 +74,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// reopenWithin is ReopenWithin for a category.
+// reopenWithin is for how long after its end an incident of a category may go on at most.
 func (c *Config) reopenWithin(of detect.Category) time.Duration {
 	switch of {
 	case detect.BaselineAnomaly, detect.Reconnaissance:

@@ -56,7 +56,10 @@ func (t *transfers) second(g *generator, sec int64) {
 	if since%slot != int64(h%uint64(room)) {
 		return
 	}
-	share := 0.5 + unit(mix(h, 3)) // connections differ, the day's sum little
+	share := 1.0
+	if t.n > 1 {
+		share = 0.5 + unit(mix(h, 3)) // connections differ, the day's sum little
+	}
 	noise := math.Exp(t.spread * normalOf(mix(g.net.seed^uint64(t.client[15])<<20, uint64(day))))
 	bytes := uint64(t.bytes * noise * share / float64(t.n))
 	q := session{

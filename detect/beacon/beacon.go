@@ -129,7 +129,7 @@ func (d *Detector) judgeBeacon(w *window.Window, r *window.Pair, out []detect.Fi
 	going := w.Now-r.Last() < 3*int64(b.period)
 	sum, weights := d.weigh(w, r, base, beaconServices(r), 2*float64(d.cfg.MinConnections)*b.period)
 	limit := mostMedium
-	if b.call > mostCall || b.period > slowPeriod && b.timing < leastSlow {
+	if b.call > mostCall || b.period > slowPeriod && b.jitter > widestSlow {
 		limit = mostLow
 	} else if (b.grows || weights.port != 0) && b.duration >= settled {
 		limit = mostHigh
@@ -184,10 +184,10 @@ const (
 	// by how much leaves.
 	mostCall = 65535
 	// slowPeriod is from where on the day itself gives the rhythm: what somebody does once
-	// in eight hours of each day comes with intervals of a day, a fifth to each side on
-	// average, and a timing of 0.8 or so. There a clock must be a better one.
+	// in eight hours of each day comes at intervals of a day, a tenth to each side in the
+	// median, which is a jitter of 0.2. There a clock must be a better one.
 	slowPeriod = 12 * 3600
-	leastSlow  = 0.9
+	widestSlow = 0.12
 )
 
 // settled is the duration without which no rhythm is high.
