@@ -143,6 +143,7 @@ type SimulateFlags struct {
 	Seed                          uint64
 	Duration, AttackAt, AttackFor time.Duration
 	Scale, Speed                  float64
+	Inject                        []string
 }
 
 // calm is how long ordinary traffic goes on after the attack, so that its end is seen.
@@ -152,7 +153,7 @@ const calm = 90 * time.Second
 func (f *SimulateFlags) Options(now time.Time) *SimulateOptions {
 	o := &SimulateOptions{Scenario: f.Scenario, Target: f.Target, Speed: f.Speed, Encode: encode.DefaultConfig()}
 	o.Config = scenario.Config{
-		Seed: f.Seed, Start: now, Duration: f.Duration, AttackAt: f.AttackAt, AttackFor: f.AttackFor, Scale: f.Scale,
+		Seed: f.Seed, Start: now, Duration: f.Duration, AttackAt: f.AttackAt, AttackFor: f.AttackFor, Scale: f.Scale, Inject: f.Inject,
 	}
 	if f.Duration == 0 {
 		o.Config.Duration = f.AttackAt + f.AttackFor + calm

@@ -35,7 +35,8 @@ type Account struct {
 	block       float32 // closed days of the open block
 	weight      float32 // what its list is ordered by: its bytes, halved every 30 days, and over
 	over        float32 // how much of weight, at most, others had before it took their place
-	excess      float32 // the sequential test, see test
+	excess      float32 // the sequential test, see DeviceLedger.turn
+	rise        rise    // the same against its own past
 	days        [accountDays]uint16
 	blocks      [accountBlocks]uint16
 }

@@ -74,16 +74,6 @@ func (l *Ledger) Day(hour int64) uint16 {
 	return uint16((hour*3600 + int64(offset)) / 86400)
 }
 
-// networkOf is the first address of the network that one holder of addresses usually has.
-func networkOf(a flow.Addr) flow.Addr {
-	if a.Is4() {
-		a[15] = 0
-		return a
-	}
-	clear(a[6:])
-	return a
-}
-
 // NetworkOf is the network of an account of networks.
 func NetworkOf(a *Account) netip.Prefix {
 	if ip := a.Key.Netip(); ip.Is4() {
@@ -114,7 +104,7 @@ func (l *Ledger) Learn(addr flow.Addr, hour int64, peers []window.Peer) {
 		if day > d.day || d.active == 0 {
 			l.watch(addr, d.turn(max(day, d.day)))
 		}
-		if d.give(p.Addr, networkOf(p.Addr), float32(given), uint32(hour), p.Service) {
+		if d.give(p.Addr, flow.NetworkOf(p.Addr), float32(given), uint32(hour), p.Service) {
 			l.displaced++
 		}
 	}
@@ -181,7 +171,7 @@ func (l *Ledger) Watch(out []Drip) []Drip {
 	for _, addr := range l.order {
 		d := l.devices[addr]
 		for i := range d.networks {
-			if a := &d.networks[i]; a.excess >= Watched {
+			if a := &d.networks[i]; a.watched() {
 				out = append(out, Drip{Device: addr, Ledger: d, Account: a, Users: l.users[a.Key]})
 			}
 		}
@@ -198,7 +188,7 @@ func (l *Ledger) count() {
 	for addr := range l.watched {
 		l.order = append(l.order, addr)
 		for i := range l.devices[addr].networks {
-			if a := &l.devices[addr].networks[i]; a.excess >= Watched {
+			if a := &l.devices[addr].networks[i]; a.watched() {
 				l.users[a.Key] = 0
 			}
 		}

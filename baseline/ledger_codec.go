@@ -13,7 +13,8 @@ import (
 	"tidewatch/flow"
 )
 
-const ledgerVersion = 1
+// ledgerVersion is the newest format; the first lacked what accounts usually get.
+const ledgerVersion = 2
 
 var errLedger = errors.New("ledger: a field is out of its range or cut off")
 
@@ -74,7 +75,7 @@ func (a *Account) appendBinary(buf []byte) []byte {
 	for _, v := range a.blocks {
 		buf = binary.AppendUvarint(buf, uint64(v))
 	}
-	return buf
+	return a.rise.appendBinary(buf)
 }
 
 // packed reads what pack made.
@@ -88,7 +89,7 @@ func (in *habitInput) packed() uint16 {
 	return uint16(v)
 }
 
-func (a *Account) read(in *habitInput) {
+func (a *Account) read(in *habitInput, version uint8) {
 	copy(a.Key[:], in.take(len(a.Key)))
 	a.Service = in.u32()
 	for _, v := range []*uint16{&a.first, &a.last, &a.fed, &a.since} {
@@ -104,21 +105,26 @@ func (a *Account) read(in *habitInput) {
 	for i := range a.blocks {
 		a.blocks[i] = in.packed()
 	}
+	if version > 1 {
+		a.rise.read(in)
+	}
 }
 
 // Decode replaces the ledger by what AppendBinary wrote and returns the rest of buf. On an error
 // nothing is changed. Devices beyond the bound are refused and counted.
 func (l *Ledger) Decode(buf []byte) (rest []byte, err error) {
 	in := habitInput{buf: buf}
-	if v := in.u8(); in.bad {
+	version := in.u8()
+	if in.bad {
 		return buf, errLedger
-	} else if v != ledgerVersion {
-		return buf, fmt.Errorf("ledger: version %d is unknown; %d is the newest known", v, ledgerVersion)
+	}
+	if version < 1 || version > ledgerVersion {
+		return buf, fmt.Errorf("ledger: version %d is unknown; %d is the newest known", version, ledgerVersion)
 	}
 	devices, watched, refused := map[flow.Addr]*DeviceLedger{}, map[flow.Addr]bool{}, uint64(0)
 	for range in.u32() {
 		addr, d := flow.Addr(in.take(16)), new(DeviceLedger)
-		high, err := d.read(&in)
+		high, err := d.read(&in, version)
 		switch {
 		case err != nil:
 			return buf, err
@@ -140,12 +146,12 @@ func (l *Ledger) Decode(buf []byte) (rest []byte, err error) {
 }
 
 // read takes one device, and tells whether any of its accounts is watched.
-func (d *DeviceLedger) read(in *habitInput) (watched bool, err error) {
+func (d *DeviceLedger) read(in *habitInput, version uint8) (watched bool, err error) {
 	d.first, d.day, d.active, d.usual.n = in.u16(), in.u16(), in.u16(), in.u8()
 	for i, v := range d.numbers() {
 		*v = in.number(i == 3)
 	}
-	d.total.read(in)
+	d.total.read(in, version)
 	hosts, networks := int(in.u8()), int(in.u8())
 	if in.bad || d.usual.n > trendMemory || hosts > ledgerHosts || networks > ledgerNetworks || d.first > d.day {
 		return false, errLedger
@@ -153,11 +159,11 @@ func (d *DeviceLedger) read(in *habitInput) (watched bool, err error) {
 	d.hosts, d.networks = make([]Account, hosts), make([]Account, networks)
 	for _, list := range [][]Account{d.hosts, d.networks} {
 		for i := range list {
-			list[i].read(in)
+			list[i].read(in, version)
 		}
 	}
 	for i := range d.networks {
-		watched = watched || d.networks[i].excess >= Watched
+		watched = watched || d.networks[i].watched()
 	}
 	if in.bad {
 		return false, errLedger

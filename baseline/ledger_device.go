@@ -165,9 +165,10 @@ func (d *DeviceLedger) turn(day uint16) (watched bool) {
 		a := &d.networks[i]
 		x := math.Log1p(float64(a.today) / dripUnit)
 		a.excess = float32(max(0, min(excessMax, float64(a.excess)+x-allowance)))
-		if a.excess >= Watched {
-			watched = true
+		if a.today >= fedBytes {
+			a.rise.day(x)
 		}
+		watched = watched || a.watched()
 		if a.first == d.day && int(d.day)-int(d.first) > settling {
 			d.usual.learn(x) // once of each network, so that a drip moves little
 		}
@@ -186,7 +187,7 @@ func (d *DeviceLedger) turn(day uint16) (watched bool) {
 func (d *DeviceLedger) HostsOf(network flow.Addr, out []*Account) []*Account {
 	at := len(out)
 	for i := range d.hosts {
-		if networkOf(d.hosts[i].Key) == network {
+		if flow.NetworkOf(d.hosts[i].Key) == network {
 			out = append(out, &d.hosts[i])
 		}
 	}

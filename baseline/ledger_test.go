@@ -142,7 +142,7 @@ func TestLedgerBound(t *testing.T) {
 	if len(d.Hosts()) > ledgerHosts || cap(d.Hosts()) > ledgerHosts || len(d.Networks()) > ledgerNetworks || cap(d.Networks()) > ledgerNetworks {
 		t.Fatalf("%d and %d accounts", cap(d.Hosts()), cap(d.Networks()))
 	}
-	heavy := d.HostsOf(networkOf(addrOf("198.51.100.7")), nil)
+	heavy := d.HostsOf(flow.NetworkOf(addrOf("198.51.100.7")), nil)
 	if len(heavy) != 1 || heavy[0].Fed() < 10 {
 		t.Errorf("the heavy destination is lost")
 	}

@@ -46,6 +46,7 @@ type Config struct {
 	QuietAfter    Quiet         `yaml:"quiet_after"`
 	ReopenWithin  time.Duration `yaml:"reopen_within"`  // a resolved incident that comes back in this time goes on; raising it splits less
 	ReopenAnomaly time.Duration `yaml:"reopen_anomaly"` // likewise for baseline anomalies and reconnaissance: a device that is odd, or scans, in the morning and at noon has one story a day
+	ReopenTheft   time.Duration `yaml:"reopen_theft"`   // likewise for data exfiltration and command and control of the same kind to the same destination: who pauses for the night, over the weekend, or comes once a week
 	FoldWithin    time.Duration `yaml:"fold_within"`    // an anomaly that begins at most this long before an attack, or after its end, belongs to it
 	UpdateEvery   time.Duration `yaml:"update_every"`   // an incident under way is written out at least this often
 	UpdateGap     time.Duration `yaml:"update_gap"`     // growing peaks are noted at most this often; raising it makes timelines shorter
@@ -64,6 +65,7 @@ func DefaultConfig() Config {
 		},
 		ReopenWithin:  5 * time.Minute,
 		ReopenAnomaly: 12 * time.Hour,
+		ReopenTheft:   7 * 24 * time.Hour,
 		FoldWithin:    10 * time.Minute,
 		UpdateEvery:   time.Minute,
 		UpdateGap:     5 * time.Second,
@@ -72,10 +74,14 @@ func DefaultConfig() Config {
 	}
 }
 
-// reopenWithin is ReopenWithin for a category.
+// reopenWithin is for how long after its end an incident of a category may go on at most.
 func (c *Config) reopenWithin(of detect.Category) time.Duration {
-	if of == detect.BaselineAnomaly || of == detect.Reconnaissance {
+	switch of {
+	case detect.BaselineAnomaly, detect.Reconnaissance:
 		return max(c.ReopenWithin, c.ReopenAnomaly)
+	case detect.DataExfiltration, detect.CommandControl:
+		return max(c.ReopenWithin, c.ReopenTheft)
+	case detect.DDoSAttack, detect.Operational:
 	}
 	return c.ReopenWithin
 }
@@ -96,6 +102,7 @@ func (c *Config) Validate() error {
 		{"quiet_after.operational", q.Operational, time.Second},
 		{"reopen_within", c.ReopenWithin, 0},
 		{"reopen_anomaly", c.ReopenAnomaly, 0},
+		{"reopen_theft", c.ReopenTheft, 0},
 		{"fold_within", c.FoldWithin, 0},
 		{"update_every", c.UpdateEvery, time.Second},
 		{"update_gap", c.UpdateGap, 0},

@@ -345,7 +345,7 @@ func (b *Book) reopen(e *entry, f *detect.Finding) {
 		b.stats.Stale++
 		return
 	}
-	if e.inc.State == Closed || b.now.Sub(e.inc.Updated) > b.cfg.reopenWithin(e.key.category) || e.inc.Reason == ReasonOverflow {
+	if e.inc.State == Closed || b.now.Sub(e.inc.Updated) > b.mayPause(e, f) || e.inc.Reason == ReasonOverflow {
 		// Too late: what comes now is an incident of its own.
 		if b.openAfter(e.key, f, e.grave()); b.byKey[e.key] != e {
 			e.gone = true // else there was no room

@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [128]phrase {
+func phrases() [132]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -65,6 +65,9 @@ func phrases() [128]phrase {
 		{"upload_anomaly", "%o went out; %e is usual at that hour"},
 		{"acknowledgements", "%o more went out only to acknowledge what was received, and is left out"},
 		{"speed_test", "the same destination sent %o within the same minutes, as when a line is tested"},
+		{"two_way_call", "the same destination sent %o meanwhile, as in a call with picture and sound; %e is where that begins"},
+		{"slow_rise", "one network outside got %o on a day lately, more than its own past explains; %e is what it usually gets"},
+		{"slow_rise_volume", "beyond the usual that is %o within a week; %e is much"},
 		{"slow_upload", "one network outside got %o on a day, day after day; %e is what this device may give to a new one"},
 		{"slow_days", "it did on %o of %e on which the device gave anything to anyone"},
 		{"slow_volume", "together that is %o"},
@@ -114,6 +117,7 @@ func phrases() [128]phrase {
 		{"beacon_period", "it calls every %o"},
 		{"beacon_jitter", "the interval varies by about %o"},
 		{"beacon_ratio", "each interval is about %o times the one before"},
+		{"beacon_transfer", "each call sends %o; with more than %e it is no call for orders but a transfer"},
 		{"beacon_connections", "%o to the same service of one destination; %e are enough to judge"},
 		{"question_size", "the questions have %o on average, headers included; %e is where long names begin"},
 		{"exchange_size", "a question and its answer have %o together; up to %e are usual"},

@@ -72,7 +72,8 @@ type Config struct {
 	// at least 100, at most 50 000.
 	Devices int
 	// Inject names what is done to some devices of "fleet", of those that
-	// Injections lists, from AttackAt on.
+	// Injections lists, or by some of "office", of those that Acts lists, from
+	// AttackAt on.
 	Inject []string
 
 	steady bool // the shop does not follow the clock
@@ -140,7 +141,7 @@ func (c *Config) validate() error {
 	case c.Devices < minFleet || c.Devices > maxFleet:
 		return fmt.Errorf("%d devices: at least %d and at most %d", c.Devices, minFleet, maxFleet)
 	}
-	return validInjections(c.Inject)
+	return nil
 }
 
 // natural is the mean rate of background records without thinning.
@@ -177,7 +178,7 @@ type Truth struct {
 	Sources      int    `json:"sources,omitempty"` // addresses that take part
 	Packets      uint64 `json:"packets,omitempty"` // towards the subject (attack) or from it (upload), as planned
 	Bytes        uint64 `json:"bytes,omitempty"`
-	Injection    string `json:"injection,omitempty"` // of a fleet: its name in Config.Inject
+	Injection    string `json:"injection,omitempty"` // its name in Config.Inject
 	Note         string `json:"note"`
 }
 

@@ -31,7 +31,7 @@ func definitions() []definition {
 	const afternoon, evening, night, now = 14, 20, 3, -1
 	floods := 5 * time.Minute
 	return []definition{
-		{name: "office", about: "an office and a web shop, nothing but normal", build: buildOffice},
+		{name: "office", about: "an office and a web shop, nothing but normal", build: func(s *Scenario) { buildOffice(s); s.stage() }},
 		{
 			name: "syn-flood", about: "SYN flood on the shop from 5000 sources, 50 000 packets/s",
 			learn: tenDays, hour: afternoon, lasts: floods, rate: 50_000, sources: 5000, build: func(s *Scenario) { buildSYN(s, false) },

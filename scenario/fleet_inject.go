@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -52,15 +51,6 @@ func injectionPlans() []injectionPlan {
 		{"night", 10, []int{roleWorkstation, roleWorkstation, rolePrinter}},
 		{"campaign", 13, []int{roleWeb}},
 	}
-}
-
-func validInjections(names []string) error {
-	for _, n := range names {
-		if !slices.Contains(Injections(), n) {
-			return fmt.Errorf("injection %q is unknown; known are %s", n, strings.Join(Injections(), ", "))
-		}
-	}
-	return nil
 }
 
 // inject plans what was asked for and tells of it. What does not fit into the

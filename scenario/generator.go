@@ -16,6 +16,7 @@ type generator struct {
 	calendar calendar
 	net      network
 	weight   float64 // natural sessions that the session being made stands for
+	as       int     // who acts, where it is not drawn
 
 	minute int64 // the minute that local time is known for
 	offset int64 // of local time from UTC, in seconds

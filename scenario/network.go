@@ -97,6 +97,7 @@ const (
 	kindVendor
 	kindBackup
 	kindTarget
+	kindAct
 )
 
 // stranger is external host number k of a kind: an address of the public
@@ -137,6 +138,9 @@ func asOf(a *flow.Addr) uint32 {
 // person draws who acts, among those who are in the office on that day; ok is
 // false when the one drawn is absent.
 func (g *generator) person(sec int64) (w int, ok bool) {
+	if g.as > 0 {
+		return g.as, true
+	}
 	u := g.Float64()
 	lo, hi := 0, workstations-1
 	for lo < hi {

@@ -15,6 +15,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -63,7 +64,7 @@ func New(name string, cfg Config) (*Scenario, error) { //nolint:gocritic // copi
 	}
 	def := &defs[at]
 	cfg.setDefaults(def)
-	if err := cfg.validate(); err != nil {
+	if err := errors.Join(cfg.validate(), knownInjections(def, cfg.Inject)); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", name, err)
 	}
 	s := &Scenario{

@@ -346,7 +346,7 @@ func (t *Tracker) bookUpload(d Direction, slot int32, dev *device, p *piece) {
 		}
 		dev.up = t.follow(slot)
 	}
-	if t.ups[dev.up].add(d, p, t.now) {
+	if t.ups[dev.up].add(d, p, t.now, &t.cfg.Seed) {
 		t.rare.note(p.dstHash, dev.hash)
 	}
 }

@@ -2,21 +2,17 @@
 
 package window
 
-import (
-	"slices"
-
-	"tidewatch/flow"
-)
+import "tidewatch/flow"
 
 const (
 	destSize    = 16           // heavy destinations kept for each half day
+	upNetsSize  = 8            // heavy networks of destinations kept
 	upPortsSize = 8            // heavy destination ports kept
 	halfDay     = 43200        // seconds of one generation
 	upFloor     = 256_000      // bytes sent out in an hour from which a device's uploads are followed
 	upReturn    = 64 * upFloor // bytes received in one flow, of which the acknowledgements alone come to the floor
 	upHours     = 36           // hour bins: two generations and room
 	upBig       = 1 << 20      // flows of so many bytes are always ranked; smaller ones of a busy device each eighth, eightfold
-	knownSize   = 128          // destinations of earlier half days remembered by fingerprint
 )
 
 // Upload follows what one device sends to outside, in half days: the running
@@ -30,13 +26,13 @@ type Upload struct {
 	gens  [2]generation
 
 	hours [upHours]upHour
-	known [knownSize]uint32
-	nknow int
+	known lately // destinations
+	nets  lately // networks of them
 
 	Addr  flow.Addr
 	Since int64 // Unix second from which its uploads are known
 
-	_ [32]byte // whole cache lines: uploads lie side by side
+	_ [8]byte // whole cache lines: uploads lie side by side
 }
 
 type generation struct {
@@ -49,6 +45,7 @@ type generation struct {
 	ports    topK
 	packets  uint64 // sent
 	givers   givers
+	nets     topK // networks of destinations
 }
 
 type upHour struct {
@@ -60,19 +57,20 @@ func (u *Upload) start(addr flow.Addr, dev int32, now int64) {
 	for i := range u.gens {
 		g := &u.gens[i]
 		if g.dests.entries == nil {
-			g.dests, g.ports = newTopK(destSize), newTopK(upPortsSize)
+			g.dests, g.ports, g.nets = newTopK(destSize), newTopK(upPortsSize), newTopK(upNetsSize)
 		}
 		g.reset(0)
 	}
 	u.Addr, u.dev, u.used, u.dirty, u.Since, u.last = addr, dev, true, false, now, now
 	u.hours = [upHours]upHour{}
-	u.nknow = 0
+	u.known.n, u.nets.n = 0, 0
 }
 
 func (g *generation) reset(stamp int64) {
 	g.dests.reset()
 	g.ports.reset()
-	*g = generation{stamp: stamp, dests: g.dests, ports: g.ports}
+	g.nets.reset()
+	*g = generation{stamp: stamp, dests: g.dests, ports: g.ports, nets: g.nets}
 }
 
 // turn makes the generation of second now the open one; what leaves is
@@ -82,34 +80,24 @@ func (u *Upload) turn(now int64) *generation {
 	if u.gens[0].stamp == stamp || stamp < u.gens[0].stamp {
 		return &u.gens[0]
 	}
-	for _, tag := range u.gens[1].dests.tags {
-		u.remember(tag)
-	}
+	u.remember(&u.gens[1])
 	u.gens[0], u.gens[1] = u.gens[1], u.gens[0]
 	if u.gens[1].stamp != stamp-1 {
-		for _, tag := range u.gens[1].dests.tags {
-			u.remember(tag)
-		}
+		u.remember(&u.gens[1])
 		u.gens[1].reset(stamp - 1)
 	}
 	u.gens[0].reset(stamp)
 	return &u.gens[0]
 }
 
-func (u *Upload) remember(tag uint32) {
-	if !u.knows(tag) {
-		u.known[u.nknow%knownSize] = tag
-		u.nknow++
-	}
-}
-
-func (u *Upload) knows(tag uint32) bool {
-	return slices.Contains(u.known[:min(u.nknow, knownSize)], tag)
+func (u *Upload) remember(g *generation) {
+	u.known.remember(g.dests.tags)
+	u.nets.remember(g.nets.tags)
 }
 
 // add books a flow between the device and outside. fresh tells that the
 // destination is new in the device's list.
-func (u *Upload) add(d Direction, p *piece, now int64) (fresh bool) {
+func (u *Upload) add(d Direction, p *piece, now int64, seed *flow.Seed) (fresh bool) {
 	g := u.turn(now)
 	u.book(d, p, now)
 	if d == In {
@@ -140,6 +128,9 @@ func (u *Upload) add(d Direction, p *piece, now int64) (fresh bool) {
 	}
 	e, fresh := g.dests.add(uint32(p.dstHash>>32), p.dst, p.bytes)
 	fill(e, p, fresh)
+	net := flow.NetworkOf(*p.dst)
+	ne, nfresh := g.nets.add(uint32(seed.Hash(&net)>>32), &net, p.bytes)
+	fill(ne, p, nfresh)
 	key := uint32(p.proto)<<16 | uint32(p.dstPort)
 	k := numKey(key)
 	pe, pfresh := g.ports.add(key, &k, p.bytes)
@@ -224,6 +215,12 @@ func (u *Upload) Last() int64 { return u.last }
 // Destinations appends the heaviest destinations by bytes sent, at most n.
 func (u *Upload) Destinations(out []Entry, n int) []Entry {
 	return merged(out, n, &u.gens[0].dests, &u.gens[1].dests)
+}
+
+// Networks appends the heaviest networks of destinations (/24, /48 in IPv6), by their
+// first addresses.
+func (u *Upload) Networks(out []Entry, n int) []Entry {
+	return merged(out, n, &u.gens[0].nets, &u.gens[1].nets)
 }
 
 // Ports appends the heaviest destination ports (number: proto<<16|port).

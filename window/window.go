@@ -57,7 +57,12 @@ func (w *Window) Prevalence(dest flow.Addr) int { return w.t.rare.of(w.t.cfg.See
 
 // Knows reports whether the device sent much to dest in an earlier half day.
 func (w *Window) Knows(u *Upload, dest flow.Addr) bool {
-	return u.knows(uint32(w.t.cfg.Seed.Hash(&dest) >> 32))
+	return u.known.knows(uint32(w.t.cfg.Seed.Hash(&dest) >> 32))
+}
+
+// KnowsNetwork reports likewise whether it sent to a network, given by its first address.
+func (w *Window) KnowsNetwork(u *Upload, network flow.Addr) bool {
+	return u.nets.knows(uint32(w.t.cfg.Seed.Hash(&network) >> 32))
 }
 
 // Lateness is how long after its end a minute is closed: what is exported later

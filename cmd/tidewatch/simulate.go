@@ -22,6 +22,7 @@ type simulateCmd struct {
 	Duration  time.Duration `placeholder:"DURATION" help:"How long in all; default: until a while after the attack."`
 	AttackAt  time.Duration `default:"15s" help:"When the attack or event begins."`
 	AttackFor time.Duration `default:"1m" help:"How long it lasts."`
+	Inject    []string      `placeholder:"NAME" help:"What else is done by devices of office, or to those of fleet; comma-separated."`
 	Scale     float64       `default:"1" help:"Multiplies the ordinary traffic."`
 	Speed     float64       `default:"1" help:"1 is real time; 0 is as fast as it goes (a collector may lose datagrams)."`
 	Truth     string        `placeholder:"FILE" help:"Write what was really sent, as JSON; - is stdout."`
@@ -47,7 +48,7 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 	}
 	f := app.SimulateFlags{
 		Scenario: c.Scenario, Target: c.Target, Protocol: c.Protocol, Sampling: c.Sampling, Seed: c.Seed,
-		Duration: c.Duration, AttackAt: c.AttackAt, AttackFor: c.AttackFor, Scale: c.Scale, Speed: c.Speed,
+		Duration: c.Duration, AttackAt: c.AttackAt, AttackFor: c.AttackFor, Scale: c.Scale, Speed: c.Speed, Inject: c.Inject,
 	}
 	o := f.Options(time.Now())
 	if !c.Quiet && isTerminal(s.err) {

@@ -129,7 +129,9 @@ func (d *Detector) judgeBeacon(w *window.Window, r *window.Pair, out []detect.Fi
 	going := w.Now-r.Last() < 3*int64(b.period)
 	sum, weights := d.weigh(w, r, base, beaconServices(r), 2*float64(d.cfg.MinConnections)*b.period)
 	limit := mostMedium
-	if (b.grows || weights.port != 0) && b.duration >= settled {
+	if b.call > mostCall || b.period > slowPeriod && b.jitter > widestSlow {
+		limit = mostLow
+	} else if (b.grows || weights.port != 0) && b.duration >= settled {
 		limit = mostHigh
 	}
 	if sum = min(sum, limit); sum < d.cfg.Score || !going && w.Now-r.Last() > stale {
@@ -154,6 +156,9 @@ func (d *Detector) judgeBeacon(w *window.Window, r *window.Pair, out []detect.Fi
 		add("beacon_period", b.period, 0, "s", 0)
 		add("beacon_jitter", b.jitter, 0, "share", 0)
 	}
+	if b.call > mostCall {
+		add("beacon_transfer", b.call, mostCall, "bytes", 0)
+	}
 	add("beacon_connections", float64(r.Count()), float64(d.cfg.MinConnections), "connections", 0)
 	weights.add(add)
 	return append(out, f)
@@ -170,7 +175,20 @@ const stale = 3600
 
 // A rhythm or a length alone proves no intruder, so most of what is found is
 // medium; what also asks at an odd port, or lasts for days, may be high.
-const mostMedium, mostHigh = 0.74, 0.85
+const mostLow, mostMedium, mostHigh = 0.59, 0.74, 0.85
+
+const (
+	// mostCall is how many bytes a call for orders sends at most. RITA (version 4, data
+	// size smallness) saw a beacon in small calls alone and gave nothing from 65 535 bytes
+	// on. What sends more by the clock is a transfer, such as a nightly backup, and judged
+	// by how much leaves.
+	mostCall = 65535
+	// slowPeriod is from where on the day itself gives the rhythm: what somebody does once
+	// in eight hours of each day comes at intervals of a day, a tenth to each side in the
+	// median, which is a jitter of 0.2. There a clock must be a better one.
+	slowPeriod = 12 * 3600
+	widestSlow = 0.12
+)
 
 // settled is the duration without which no rhythm is high.
 const settled = 0.5

@@ -14,6 +14,7 @@ import (
 type rhythm struct {
 	timing   float64 // how alike the intervals are, or their ratios when they grow
 	size     float64 // how alike the sizes are
+	call     float64 // median bytes that a call sends
 	presence float64 // how evenly the calls lie over the time
 	duration float64 // how long it has gone on
 	period   float64 // seconds, the median interval
@@ -64,7 +65,7 @@ func (b *rhythm) measure(now int64, r *window.Pair, least int) (ok bool) {
 	}
 	b.sorted = append(b.sorted[:0], b.sizes...)
 	slices.Sort(b.sorted)
-	b.size = 0
+	b.size, b.call = 0, float64(median(b.sorted))
 	if m := float64(median(b.sorted)); m >= 1 {
 		b.size = (skewScore(b.sorted, 32) + max(0, 1-deviation(b.sorted, m)/m)) / 2
 	}

@@ -70,6 +70,7 @@ type Detector struct {
 	cfg  Config
 	past Past
 	top  []window.Entry
+	nets []window.Entry
 }
 
 var _ detect.Detector = (*Detector)(nil)
@@ -123,11 +124,12 @@ const going = 600
 
 // upload is what the last two half days of one device amount to.
 type upload struct {
-	out, in, bulk, flows uint64 // out without acknowledgements
-	acks                 uint64 // sent to acknowledge what was received
-	off                  uint64 // sent off hours
-	hours                int    // hours with a substantial part of it
-	span                 int    // hours from the first to the last of those
+	out, in, bulk, flows uint64  // out without acknowledgements
+	acks                 uint64  // sent to acknowledge what was received
+	off                  uint64  // sent off hours
+	hour                 float64 // bytes per second in the last hour, or the one before
+	hours                int     // hours with a substantial part of it
+	span                 int     // hours from the first to the last of those
 	to                   window.Entry
 	focus                float64 // share of the heaviest destination
 	fresh, rare          bool    // that destination is new to the device; few others use it
@@ -138,6 +140,7 @@ type upload struct {
 	known                bool
 	most                 float64 // bytes that the device sends out in half a day without being strange; 0 = unknown
 	sigma                float64
+	network              bool // the heaviest destination is a network, of which no one address has most
 	destinations         []window.Entry
 	last                 int64 // Unix second of the newest flow of what is judged
 }
@@ -156,14 +159,15 @@ func (d *Detector) judge(w *window.Window, u *window.Upload) (c upload, ok bool)
 	c.destinations = d.top
 	c.to = d.top[0]
 	c.focus = sure(&c.to) / float64(c.out)
+	d.rotates(u, &c)
 	c.last = u.Last()
 	if c.focus > 0.5 {
 		c.last = c.to.Last / 1e9
 	}
-	d.hours(u, &c)
+	d.hours(w, u, &c)
 	settled := w.Now-u.Since > int64(d.cfg.LearnedAfter.Seconds())
-	c.fresh = settled && !w.Knows(u, c.to.Key)
-	c.rare = w.Prevalence(c.to.Key) <= d.cfg.RareDevices
+	c.fresh = settled && !d.knows(w, u, &c)
+	c.rare = w.Prevalence(d.top[0].Key) <= d.cfg.RareDevices
 	if d.past != nil {
 		if n, ok := d.past.At(u.Addr, time.Unix(w.Now, 0), baseline.BytesOut); ok {
 			c.normal, c.known = n, true
@@ -219,10 +223,15 @@ func (c *upload) basis() detect.Baseline {
 	return detect.Baseline(c.normal.Basis)
 }
 
-// rate is the bytes per second to the heaviest destination while it received.
+// rate is the bytes per second to the heaviest destination while it received, or, of
+// what goes to many at once, those of the last hour to all of them.
 func (d *Detector) rate(_ *window.Upload, c *upload) float64 {
 	secs := max(300, float64(c.to.Last-c.to.First)/1e9)
-	return float64(c.to.Bytes) / secs
+	to := float64(c.to.Bytes) / secs
+	if c.focus > 0.5 {
+		return to
+	}
+	return max(to, c.hour)
 }
 
 // lopsided reports an upload-ratio anomaly: far more sent than received, and
@@ -235,12 +244,15 @@ func (d *Detector) ratio(c *upload) float64 { return float64(c.out) / float64(ma
 
 // hours sorts the upload by hour: how much went off hours, and how long a
 // substantial upload lasted.
-func (d *Detector) hours(u *window.Upload, c *upload) {
+func (d *Detector) hours(w *window.Window, u *window.Upload, c *upload) {
 	var first, last int64
 	var sum, off uint64
 	floor := c.out / 200 // an hour with less than half a percent is a pause
 	u.Hours(func(hour int64, out, _ uint64) {
 		sum += out
+		if hour >= w.Now/3600-1 {
+			c.hour = max(c.hour, float64(out)/3600)
+		}
 		// The middle of the bin decides, so that zones off by half an hour are at most that wrong.
 		if h := time.Unix(hour*3600+1800, 0).In(d.cfg.Zone).Hour(); d.offHour(h) {
 			off += out
@@ -289,6 +301,10 @@ func (d *Detector) finding(w *window.Window, u *window.Upload, c *upload) detect
 	d.indicators(&f, c)
 	if !c.whole() {
 		f.About = 1
+	}
+	if c.network {
+		f.Top.Destinations = append(f.Top.Destinations, share(&c.to, networkName(c.to.Key), c.out))
+		c.destinations = c.destinations[:min(len(c.destinations), kept-1)]
 	}
 	for i := range c.destinations {
 		e := &c.destinations[i]

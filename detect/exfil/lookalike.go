@@ -10,6 +10,8 @@ import (
 	"tidewatch/window"
 )
 
+const kept = 10 // destinations that are told of
+
 const (
 	// A packet that only acknowledges has the headers of IP and TCP and up to 20 bytes
 	// of options (time stamps take 12, a gap reported 12 more but is rare): 40 to 60
@@ -31,7 +33,6 @@ const (
 // hides up to 20 bytes in each such packet, against a download ten times as large,
 // is not seen as an upload.
 func (d *Detector) acknowledge(u *window.Upload, c *upload, packets uint64) {
-	const kept = 10
 	d.top = u.Destinations(d.top[:0], 32)
 	acks := uint64(0)
 	bytes := c.out
@@ -85,5 +86,7 @@ func (d *Detector) excuse(f *detect.Finding, w *window.Window, u *window.Upload,
 	gave, from, to := w.Gave(u, c.to.Key)
 	if c.focus > 0.5 && last-first <= testSeconds && from >= first-testSeconds && to <= last+testSeconds && gave >= c.to.Bytes/testReturn {
 		add("speed_test", float64(gave), float64(c.to.Bytes)/testReturn, testWeight)
+		return
 	}
+	d.call(u, c, gave, add)
 }

@@ -113,13 +113,19 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 	for i := range d.drips {
 		x := &d.drips[i]
 		a := x.Account
+		if a.Rise() >= baseline.Risen && int(a.Last()) >= int(today)-pause {
+			if f, ok := d.risen(w, x, today); ok {
+				out = append(out, f)
+				continue
+			}
+		}
 		if a.Excess() < d.cfg.Limit || a.Fed() < d.cfg.MinDays || int(a.Last()) < int(today)-pause ||
 			x.Ledger.Share(a) < d.cfg.MostDays || a.Sum(today, halfYear) < float64(d.cfg.MinBytes) {
 			continue
 		}
 		signs, score := d.weigh(x, today)
 		if score >= d.cfg.Score {
-			out = append(out, d.finding(w, x, today, &signs, score))
+			out = append(out, d.finding(w, x, today, signs[:], score))
 		}
 	}
 	clear(d.drips)
@@ -183,7 +189,7 @@ func (d *Detector) gateway(a flow.Addr) bool {
 }
 
 // finding turns an account into numbers beside expected numbers.
-func (d *Detector) finding(w *window.Window, x *baseline.Drip, today uint16, signs *[9]sign, score float64) detect.Finding {
+func (d *Detector) finding(w *window.Window, x *baseline.Drip, today uint16, signs []sign, score float64) detect.Finding {
 	l, a := x.Ledger, x.Account
 	total := a.Sum(today, halfYear)
 	all := max(l.Total().Sum(today, halfYear), 1)
