@@ -62,7 +62,6 @@ type Tracker struct {
 	rare     prevalence
 
 	pairs    pairs
-	watch    Watch // nil: no destination is watched
 	talks    talks
 	contacts []*Contacts
 	metFree  []int32
@@ -81,7 +80,8 @@ type Tracker struct {
 
 	dirtyHot []int32
 	win      Window
-	block    work // scratch
+	block    work  // scratch
+	watch    Watch // nil: no destination is watched
 }
 
 // New returns an empty tracker.
