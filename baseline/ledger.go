@@ -25,7 +25,7 @@ const (
 
 // LedgerConfig bounds a Ledger.
 type LedgerConfig struct {
-	MaxDevices int            // about 2 KiB each, 5.4 KiB at most
+	MaxDevices int            // about 2.3 KiB each, 6.4 KiB at most
 	Zone       *time.Location // days are the site's
 }
 
