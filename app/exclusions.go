@@ -45,7 +45,10 @@ func newExcluder(ctx context.Context, cfg *Config, s *store.Store, e *Engine) (*
 			return nil, err
 		}
 	}
-	return x, x.rebase(cfg)
+	if err := x.rebase(cfg); err != nil {
+		return nil, err
+	}
+	return x, nil
 }
 
 // rebase goes on with what the configuration says now.
