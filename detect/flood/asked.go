@@ -48,7 +48,7 @@ func (d *Detector) excused(h *window.Host, c *burst, s *signature, k *kind) bool
 		if !sampled {
 			k.asked = max(0, c.in[flow.UDP].flows-c.out[flow.UDP].flows)
 		}
-		return 2*k.answered > k.packets || k.answered*acknowledged > k.packets && d.few(h, c.dir) ||
+		return 2*k.answered > k.packets || k.answered*acknowledged > k.packets && d.few(h, c.dir) || c.downloads(k) ||
 			// Who sends a lot to one peer outside gets an acknowledgement for up to 40 packets.
 			c.dir == window.Out && k.answered*stretched > k.packets
 	case pings:
@@ -110,6 +110,16 @@ func (d *Detector) session(h *window.Host, c *burst, s *signature, k *kind) bool
 func (c *burst) unknown(h *window.Host, s *signature) bool {
 	v := &c.in[s.class]
 	return c.blind && (h.Rate() > 1 || v.packets > strayPackets*v.flows)
+}
+
+// portWeb is the port of web servers, over QUIC too (RFC 9114).
+const portWeb = 443
+
+// downloads reports whether UDP is what web servers send to many at once, behind one
+// address: each of their clients acknowledges every second packet at first, so that
+// together they stay just below half (RFC 9000, 13.2.2).
+func (c *burst) downloads(k *kind) bool {
+	return c.web >= 0.8 && k.bytes >= dataBytes*k.packets && 3*k.answered > k.packets
 }
 
 // few reports whether four fifths of what a device receives come from three sources:

@@ -58,6 +58,7 @@ type burst struct {
 	surging   float64 // unanswered connections per second of a surge; 0 = none
 	reflector port
 	reflected float64 // share of UDP packets from the reflector's port
+	web       float64 // share of UDP packets from the port of web servers
 	service   float64 // share of SYN-ACKs from the ports of services
 	questions bool    // most of the UDP is questions to a name server
 	fragments float64 // fragments per second

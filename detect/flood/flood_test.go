@@ -132,6 +132,8 @@ func TestDetect(t *testing.T) {
 		"video call":                     {[]traffic{{proto: flow.ProtoUDP, flows: 10, packets: 1500, bytes: 900, sources: 1, srcPort: 50000, port: 50001, answers: true}}, ""},
 		"QUIC download":                  {[]traffic{{proto: flow.ProtoUDP, flows: 20, packets: 1000, bytes: 1300, sources: 2, srcPort: 443, port: 50001, back: 200}}, ""},
 		"the same from many sources":     {[]traffic{{proto: flow.ProtoUDP, flows: 200, packets: 100, bytes: 1300, sources: 200, srcPort: 443, port: 50001, back: 20}}, "udp_flood"},
+		"acknowledged by clients of web": {[]traffic{{proto: flow.ProtoUDP, flows: 200, packets: 100, bytes: 1300, sources: 200, srcPort: 443, port: 50001, back: 45}}, ""},
+		"of no web servers":              {[]traffic{{proto: flow.ProtoUDP, flows: 200, packets: 100, bytes: 1300, sources: 200, srcPort: 4430, port: 50001, back: 45}}, "udp_flood"},
 		"UDP flood from one, unanswered": {[]traffic{{proto: flow.ProtoUDP, flows: 20, packets: 1000, bytes: 1300, sources: 1, srcPort: 443, port: 50001}}, "udp_flood"},
 		"DNS amplification":              {[]traffic{{proto: flow.ProtoUDP, flows: 600, packets: 1, bytes: 1400, sources: 600, srcPort: 53, port: 4444}}, "dns_amplification"},
 		"recursive resolver":             {[]traffic{{proto: flow.ProtoUDP, flows: 600, packets: 1, bytes: 200, sources: 600, srcPort: 53, port: 4444, answers: true}}, ""},

@@ -54,7 +54,7 @@ func (d *Detector) services(h *window.Host, c *burst) {
 		return // what a device sends from a service is an answer
 	}
 	d.top = h.TopServices(d.top[:0], 16)
-	var udp, best, tcp, system uint64
+	var udp, web, best, tcp, system uint64
 	for i := range d.top {
 		e := &d.top[i]
 		n, number := e.Weight-e.Over, e.Number()
@@ -67,6 +67,9 @@ func (d *Detector) services(h *window.Host, c *burst) {
 			}
 		default:
 			udp += n
+			if number == portWeb {
+				web += n
+			}
 			for _, p := range reflectors() {
 				if uint32(p.number) == number && n > best {
 					best, c.reflector = n, p
@@ -75,7 +78,7 @@ func (d *Detector) services(h *window.Host, c *burst) {
 		}
 	}
 	if udp > 0 {
-		c.reflected = float64(best) / float64(udp)
+		c.reflected, c.web = float64(best)/float64(udp), float64(web)/float64(udp)
 	}
 	if tcp > 0 {
 		c.service = float64(system) / float64(tcp)
