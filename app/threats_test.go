@@ -121,7 +121,7 @@ func TestThreatListsAreReadAgain(t *testing.T) {
 	}{
 		{"198.51.100.7\n198.51.100.8\n", 2, "configuration reloaded"},
 		{"198.51.100.7\nx\n2001:db8::1\n198.51.100.9\n", 3, "list.txt: 1 lines hold neither"},
-		{"<html>\n", 3, "threat lists not reloaded, the old ones go on"},
+		{"<html>\n", 3, "threat lists not reloaded, the old ones stay in force"},
 		{"198.51.100.7\n", 1, "configuration reloaded"},
 	} {
 		put(tc.text)
