@@ -251,6 +251,7 @@ func (e *Engine) fold(at time.Time, found []detect.Finding) {
 		if e.threats != nil && threat.Mark(e.threats, f) {
 			e.marked++
 		}
+		e.book.Context(at, f)
 		if e.verdicts != nil { // before the schedule: what is planned stays low
 			e.verdicts.Apply(at, f)
 		}

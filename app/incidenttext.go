@@ -51,9 +51,34 @@ func writeIncident(b *strings.Builder, i *incident.Incident) {
 		writeTop(b, l.name, l.top)
 	}
 	writeFlows(b, i.Evidence)
+	writeStory(b, "story: ", i.Earlier)
+	writeStory(b, "afterwards: ", i.Later)
 	if i.Previous != "" {
 		fmt.Fprintf(b, "  the one before it: %s\n", i.Previous)
 	}
+}
+
+// writeStory tells what else happened to the device, a line for each stage.
+func writeStory(b *strings.Builder, name string, chapters []incident.Chapter) {
+	for k := range chapters {
+		c := &chapters[k]
+		fmt.Fprintf(b, "  %s%s %s (%s) %s, %s\n", name, c.Started.Format(time.RFC3339), c.Kind, c.Severity, c.ID, stageText(c.Stage))
+		name = strings.Repeat(" ", len(name))
+	}
+}
+
+func stageText(s incident.Stage) string {
+	switch s {
+	case incident.Targeted:
+		return "done to the device"
+	case incident.Scanning:
+		return "done by the device"
+	case incident.Command:
+		return "orders for the device"
+	case incident.Theft:
+		return "data from the device"
+	}
+	return string(s)
 }
 
 // stateText is the state with its reason.

@@ -16,6 +16,7 @@ type engineMetrics struct {
 	learned, baselineRefused, openIncidents, tick, flowLag   *prometheus.Desc
 	tiers, watched, down                                     *prometheus.Desc
 	verdicts, verdictsApplied, verdictsDropped, hushed       *prometheus.Desc
+	storiesLost                                              *prometheus.Desc
 	excluded, exclusions, listed, marked                     *prometheus.Desc
 }
 
@@ -44,6 +45,7 @@ func newEngineMetrics(e *Engine) *engineMetrics {
 		verdicts:        d("feedback_verdicts", "Verdicts of people that are held."),
 		verdictsApplied: d("feedback_applied_total", "Findings whose score was moved by verdicts."),
 		verdictsDropped: d("feedback_dropped_total", "Verdicts that gave way to newer ones in a full book."),
+		storiesLost:     d("incidents_forgotten_total", "Incidents that a later stage of the same device could still have named, lost for want of room."),
 		hushed:          d("closed_findings_total", "Findings about incidents that a person has closed."),
 		exclusions:      d("exclusions", "Exclusions that are held, those that are over included."),
 		excluded:        d("excluded_findings_total", "Findings that exclusions kept low, by kind.", "kind"),
@@ -78,6 +80,7 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(m.openIncidents, float64(m.e.book.Active()))
 	gauge(m.flowLag, float64(m.e.now))
 	counter(m.hushed, float64(m.e.book.Stats().Hushed))
+	counter(m.storiesLost, float64(m.e.book.Stats().Forgotten))
 	if b := m.e.verdicts; b != nil {
 		gauge(m.verdicts, float64(b.Len()))
 		counter(m.verdictsApplied, float64(b.Stats().Applied))

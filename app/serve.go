@@ -131,6 +131,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err := s.engine.Restore(unfinished); err != nil {
 		return nil, err
 	}
+	if err := recall(ctx, cfg, s.store, s.engine); err != nil {
+		return nil, err
+	}
 	people, err := newDesk(ctx, cfg, s.store, s.engine, s.outlet)
 	if err != nil {
 		return nil, err

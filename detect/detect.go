@@ -174,6 +174,7 @@ type Finding struct {
 	Baseline   Baseline
 	Metrics    Metrics
 	Top        Top
+	Ordinary   bool    // its shape is that of something ordinary, so that it ends at low whatever the device did before
 	About      int     // of Top.Destinations the first so many are what it is about; 0: all that was measured
 	Evidence   []Flow  // some of the flows; at most 20
 	Filter     *Filter // what would drop them; nil: not known

@@ -27,6 +27,8 @@ type Stats struct {
 	Resolved   uint64 // for whatever reason
 	Closed     uint64 // by a person while they went on
 	Hushed     uint64 // findings about what a person has closed
+	Connected  uint64 // earlier stages that an incident of the same device names
+	Forgotten  uint64 // incidents that a later stage could still have named, lost for want of room
 }
 
 // Book holds the incidents that go on and those that ended lately. It is owned
@@ -37,6 +39,7 @@ type Book struct {
 	entries []*entry // in the order they were opened
 	byKey   map[key]*entry
 	graves  graves
+	told    chronicle
 	widths  [129]int32 // open prefix incidents by length, so that a host finds the prefix around it
 	active  int        // entries whose incident goes on, the overflow incident included
 	stats   Stats
@@ -66,7 +69,9 @@ type entry struct {
 	born    birth
 	heard   time.Time // last abnormal moment reported after a person closed it
 	unseen  bool      // restored, and not reported by this run
+	over    time.Time // tick at which it was resolved
 	gone    bool      // to be removed
+	filed   bool      // it is in the chronicle
 	inner   bool      // told that parts of it are over limits of their own
 }
 
@@ -75,7 +80,7 @@ func New(cfg *Config) (*Book, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("incident: %w", err)
 	}
-	return &Book{cfg: *cfg, byKey: map[key]*entry{}, graves: newGraves(cfg.MaxOpen)}, nil
+	return &Book{cfg: *cfg, byKey: map[key]*entry{}, graves: newGraves(cfg.MaxOpen), told: newChronicle(cfg.Told())}, nil
 }
 
 // Configure folds by other times and bounds from the next tick on; what goes on
@@ -96,7 +101,8 @@ func (b *Book) Configure(cfg *Config) error {
 }
 
 // Apply folds the findings of one tick and appends what changed to out, at most
-// one event for each incident, in the order the incidents were opened. The order
+// one event for each incident, in the order the incidents were opened,
+// behind those that a later one names and the book let go. The order
 // of findings within a tick does not matter. It must be called for every tick,
 // also without findings, because quiet is measured by it; a tick earlier than
 // the last counts as the last.
@@ -279,15 +285,16 @@ func (b *Book) around(subject netip.Prefix, c detect.Category) *entry {
 // ended long enough ago.
 func (b *Book) emit(out []Event) []Event {
 	gone := false
+	for _, e := range b.told.changed {
+		out = b.tell(e, out)
+	}
+	b.told.changed = b.told.changed[:0]
 	for _, e := range b.entries {
-		if e.pending != "" {
-			e.inc.Updated, e.written = b.now, b.now
-			out = append(out, Event{At: b.now, Type: e.pending, Incident: e.inc.Clone()})
-			e.pending = ""
-		}
+		out = b.tell(e, out)
 		if e.gone {
 			gone = true
 			b.graves.add(e.key, e.grave())
+			b.file(e)
 			if b.byKey[e.key] == e { // else a later incident has taken its place
 				delete(b.byKey, e.key)
 			}
@@ -297,6 +304,16 @@ func (b *Book) emit(out []Event) []Event {
 		b.entries = slices.DeleteFunc(b.entries, func(e *entry) bool { return e.gone })
 	}
 	return out
+}
+
+// tell appends what is to be told of an incident.
+func (b *Book) tell(e *entry, out []Event) []Event {
+	if e.pending == "" {
+		return out
+	}
+	t := e.pending
+	e.inc.Updated, e.written, e.pending = b.now, b.now, ""
+	return append(out, Event{At: b.now, Type: t, Incident: e.inc.Clone()})
 }
 
 // grave is what must be remembered of the incident when it is forgotten.

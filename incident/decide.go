@@ -143,11 +143,12 @@ func (i *Incident) line(limit int, l Entry) {
 // what changed. The error is ErrNotFound for one that it does not hold, else that
 // of Incident.Decide. at is flow time.
 func (b *Book) Decide(at time.Time, id string, d *Decision) (Event, error) {
-	n := slices.IndexFunc(b.entries, func(e *entry) bool { return e.inc.ID == id })
-	if n < 0 {
+	var e *entry
+	if n := slices.IndexFunc(b.entries, func(e *entry) bool { return e.inc.ID == id }); n >= 0 {
+		e = b.entries[n]
+	} else if e = b.told.find(id); e == nil {
 		return Event{}, ErrNotFound
 	}
-	e := b.entries[n]
 	active := e.inc.State.Active()
 	t, err := e.inc.Decide(at, d, b.cfg.MaxTimeline)
 	if err != nil {

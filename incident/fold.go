@@ -104,6 +104,7 @@ func (b *Book) open(k key, f *detect.Finding, born birth, before string) {
 	b.insert(e)
 	b.merge(e, f)
 	e.settleVectors(b)
+	b.connect(e)
 	e.noted, e.top, e.notedAt = e.inc.Metrics, heaviest(&e.inc.Top), b.now
 	e.note(b, Opened, openedText(&e.inc), rates(&e.inc))
 }
@@ -345,7 +346,7 @@ func (b *Book) reopen(e *entry, f *detect.Finding) {
 		b.stats.Stale++
 		return
 	}
-	if e.inc.State == Closed || b.now.Sub(e.inc.Updated) > b.mayPause(e, f) || e.inc.Reason == ReasonOverflow {
+	if !b.resumes(e, f, b.now) {
 		// Too late: what comes now is an incident of its own.
 		if b.openAfter(e.key, f, e.grave()); b.byKey[e.key] != e {
 			e.gone = true // else there was no room

@@ -89,6 +89,9 @@ type Incident struct {
 	Parent   string   `json:"parent,omitempty" doc:"id of the incident that absorbed this one"`
 	Children []string `json:"children,omitempty" doc:"ids of absorbed incidents"`
 
+	Earlier []Chapter `json:"earlier,omitempty" doc:"what happened to this device before: of each earlier stage the newest incident, in the order of stages"`
+	Later   []Chapter `json:"later,omitempty" doc:"what happened to this device afterwards: of each later stage the newest incident"`
+
 	Timeline        []Entry `json:"timeline" nullable:"false"`
 	TimelineDropped int     `json:"timeline_dropped,omitempty" doc:"entries that gave way to newer ones"`
 }
@@ -183,6 +186,7 @@ func (i *Incident) Clone() Incident {
 	c.Actions = append([]Action{}, i.Actions...)
 	c.Timeline = append([]Entry{}, i.Timeline...)
 	c.Children = slices.Clone(i.Children)
+	c.Earlier, c.Later = slices.Clone(i.Earlier), slices.Clone(i.Later)
 	c.Top = cloneTop(&i.Top)
 	c.Evidence, c.Assessment = slices.Clone(i.Evidence), i.Assessment.clone()
 	return c

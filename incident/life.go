@@ -132,6 +132,7 @@ func (b *Book) recover(e *entry, f *detect.Finding) {
 func (b *Book) end(e *entry, reason, text string) {
 	inc := &e.inc
 	inc.State, inc.Reason, inc.Ended, inc.Updated = Resolved, reason, inc.LastSeen, b.now
+	e.over = b.now
 	e.unseen = false
 	b.activate(e, -1)
 	b.stats.Resolved++

@@ -24,6 +24,12 @@ func (b *Book) mayPause(e *entry, f *detect.Finding) time.Duration {
 	}
 }
 
+// resumes reports whether an incident that is over goes on with a finding at a moment.
+// Time counts from its end: that a later one names it keeps it no longer.
+func (b *Book) resumes(e *entry, f *detect.Finding, at time.Time) bool {
+	return e.inc.State != Closed && e.inc.Reason != ReasonOverflow && at.Sub(e.over) <= b.mayPause(e, f)
+}
+
 // sameDestination reports whether a finding is of an incident's kind and its heaviest
 // destination is that of the incident, or the network around it.
 func sameDestination(i *Incident, f *detect.Finding) bool {

@@ -31,6 +31,8 @@ func anyFinding(now int) *rapid.Generator[detect.Finding] {
 			{detect.DDoSAttack, "ddos_outbound"},
 			{detect.DataExfiltration, "exfiltration"},
 			{detect.DataExfiltration, "dns_tunnel"},
+			{detect.Reconnaissance, "port_scan"},
+			{detect.CommandControl, "beacon"},
 			{detect.BaselineAnomaly, "volume"},
 			{detect.BaselineAnomaly, "silence"},
 			{detect.Operational, "exporter_down"},
@@ -74,6 +76,9 @@ func play(tb testing.TB, ticks [][]detect.Finding, shuffle func([]detect.Finding
 	for i, findings := range ticks {
 		findings = slices.Clone(findings)
 		shuffle(findings)
+		for k := range findings {
+			b.Context(at(float64(i)), &findings[k])
+		}
 		out = b.Apply(at(float64(i)), findings, out)
 	}
 	return b.Flush(at(float64(len(ticks))), out)

@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [132]phrase {
+func phrases() [133]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -148,6 +148,7 @@ func phrases() [132]phrase {
 		{"scheduled_event", "planned: the event %d covers it, so it is listed and not alerted"},
 		{"exclusion", "known and harmless: the exclusion %d covers %o of it, so it is listed and not alerted"},
 		{"threat_list", "a threat list names the other end of %o of it: %n"},
+		{EarlierStages, "the same device went through %o: %n"},
 		{"listed_unanswered", "nobody answered"},
 		{"listed_bytes", "%o were exchanged with it; from %e on it is no mere visit"},
 		{"listed_hours", "it was asked in %o of the last day; from %e on the device comes back to it"},

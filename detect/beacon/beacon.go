@@ -138,6 +138,7 @@ func (d *Detector) judgeBeacon(w *window.Window, r *window.Pair, out []detect.Fi
 		return out
 	}
 	f := d.finding(w, r, "beacon", sum)
+	f.Ordinary = limit == mostLow
 	if going { // between two of its calls it goes on
 		f.Last = w.At()
 	}

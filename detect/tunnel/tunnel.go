@@ -148,7 +148,7 @@ func (d *Detector) report(w *window.Window, j *judged, out []detect.Finding) []d
 		Detector: d.Name(), Category: detect.DataExfiltration, Kind: j.kind,
 		Subject: detect.HostSubject(w.TalkOf(x).Addr()), At: w.At(),
 		Started: time.Unix(started, 0).UTC(), Last: time.Unix(x.Last()+1, 0).UTC(),
-		Score: sum, Severity: detect.SeverityOf(sum), Baseline: detect.NoBaseline(),
+		Score: sum, Severity: detect.SeverityOf(sum), Baseline: detect.NoBaseline(), Ordinary: j.limit == mostLow,
 	}
 	bytes, packets := s.Bytes[window.Out], s.Packets[window.Out]
 	f.Metrics = detect.Metrics{
