@@ -19,6 +19,7 @@ import (
 	"tidewatch/config"
 	"tidewatch/decode"
 	"tidewatch/detect/beacon"
+	"tidewatch/detect/character"
 	"tidewatch/detect/dnsflood"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/exhaustion"
@@ -73,6 +74,7 @@ type Config struct {
 	OffHours     offhours.Config   `yaml:"offhours"`
 	Beacon       beacon.Config     `yaml:"beacon"`
 	Tunnel       tunnel.Config     `yaml:"tunnel"`
+	Character    character.Config  `yaml:"character"`
 	Scan         scan.Config       `yaml:"scan"`
 	Slow         slow.Config       `yaml:"slow"`
 	Threat       threat.Config     `yaml:"threat"`
@@ -99,9 +101,9 @@ func DefaultConfig() Config {
 		DNSFlood: dnsflood.DefaultConfig(), Exhaustion: exhaustion.DefaultConfig(), Exfil: exfil.DefaultConfig(), Volume: volume.DefaultConfig(),
 		Outage: outage.DefaultConfig(),
 		Peers:  peers.DefaultConfig(), Ports: ports.DefaultConfig(), Upload: upload.DefaultConfig(), OffHours: offhours.DefaultConfig(),
-		Scan:     scan.DefaultConfig(),
-		Beacon:   beacon.DefaultConfig(),
-		Tunnel:   tunnel.DefaultConfig(),
+		Scan:   scan.DefaultConfig(),
+		Beacon: beacon.DefaultConfig(),
+		Tunnel: tunnel.DefaultConfig(), Character: character.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
 		Threat:   threat.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
@@ -181,6 +183,7 @@ func (c *Config) Validate() error {
 		{"scan", c.Scan.Validate()},
 		{"beacon", c.Beacon.Validate()},
 		{"tunnel", c.Tunnel.Validate()},
+		{"character", c.Character.Validate()},
 		{"slow", c.Slow.Validate()},
 		{"threat", c.Threat.Validate()},
 		{"incident", c.Incident.Validate()},

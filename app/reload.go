@@ -9,6 +9,7 @@ import (
 	"tidewatch/config"
 	"tidewatch/detect"
 	"tidewatch/detect/beacon"
+	"tidewatch/detect/character"
 	"tidewatch/detect/dnsflood"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/exhaustion"
@@ -42,7 +43,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Scan = next.Scan
 	out.Beacon = next.Beacon
 	out.Slow = next.Slow
-	out.Tunnel = next.Tunnel
+	out.Tunnel, out.Character = next.Tunnel, next.Character
 	out.Threat = next.Threat
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	out.Schedule, out.Identity = next.Schedule, next.Identity
@@ -116,6 +117,8 @@ func configure(d detect.Detector, cfg *Config) (known bool, err error) {
 		return true, d.Configure(cfg.Beacon)
 	case *tunnel.Detector:
 		return true, d.Configure(cfg.Tunnel)
+	case *character.Detector:
+		return true, d.Configure(cfg.Character)
 	case *slow.Detector:
 		return true, d.Configure(cfg.Slow)
 	case *threat.Detector:

@@ -8,6 +8,7 @@ import (
 	"tidewatch/baseline"
 	"tidewatch/detect"
 	"tidewatch/detect/beacon"
+	"tidewatch/detect/character"
 	"tidewatch/detect/dnsflood"
 	"tidewatch/detect/exfil"
 	"tidewatch/detect/exhaustion"
@@ -141,6 +142,10 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
+	strangers, err := character.New(cfg.Character, s.habits)
+	if err != nil {
+		return nil, err
+	}
 	drips, err := slow.New(cfg.Slow, s.ledger, s.habits)
 	if err != nil {
 		return nil, err
@@ -148,7 +153,7 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if s.threats, err = threat.New(&cfg.Threat, nil); err != nil {
 		return nil, err
 	}
-	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans, beacons, tunnels, drips, s.threats}
+	s.detectors = []detect.Detector{floods, webFloods, dnsFloods, exhausted, uploads, volumes, newPeers, newPorts, ratios, offHours, scans, beacons, tunnels, strangers, drips, s.threats}
 	s.found, s.spent = make([]uint64, len(s.detectors)), make([]time.Duration, len(s.detectors))
 	return s, nil
 }

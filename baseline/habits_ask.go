@@ -58,14 +58,7 @@ func (h *Habits) KnowsService(key uint32) bool {
 	return knows(h.services[:], key) || h.met.knows(spreadKey(^key))
 }
 
-func knows(list []Usage, key uint32) bool {
-	for i := range list {
-		if list[i].Key == key && list[i].Last != 0 {
-			return true
-		}
-	}
-	return false
-}
+func knows(list []Usage, key uint32) bool { return find(list, key) != nil }
 
 // Today is what was new on a day so far, up to the hour learned last.
 func (h *Habits) Today(day uint16) News {

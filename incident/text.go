@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [133]phrase {
+func phrases() [138]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -129,6 +129,11 @@ func phrases() [133]phrase {
 		{"asks_for_others", "the device asks %o, so it is a resolver: some other device may have asked it"},
 		{"question_ratio", "for each byte of answers %o bytes of questions were sent"},
 		{"stream_bytes", "%o went to the port of name servers over TCP in large segments; from %e on these are no questions"},
+		{"strange_service", "%o were exchanged with outside in the hour over %n, which the device never used before"},
+		{"few_services", "apart from that it uses %o; up to %e make a device of few habits"},
+		{"devices_like_it", "%o of %e of as few habits ever used it"},
+		{"usual_provider", "%o had to do with the same address before, so it is likely the site's own provider"},
+		{"strange_service_bytes", "%o of it were sent; from %e on it is much"},
 		{"segment_size", "the segments have %o on average; a question has less than %e"},
 		{"echo_size", "the echo messages have %o on average, headers included; up to %e is a ping"},
 		{"echo_sizes", "they come in %o; a monitor sends up to %e"},

@@ -44,7 +44,7 @@ func (a *act) tells(s *Scenario, category, kind string, subject flow.Addr, to in
 
 // acts lists what can be done in the office: first what steals, then what does not.
 func acts() []act {
-	return slices.Concat(thefts(), hiddenActs(), errands())
+	return slices.Concat(thefts(), hiddenActs(), errands(), strays())
 }
 
 // Acts are the names of what can be done in the office.

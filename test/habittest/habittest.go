@@ -5,6 +5,7 @@
 package habittest
 
 import (
+	"cmp"
 	"net/netip"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ const Start = 1_772_409_600 // 2026-03-02 00:00 UTC
 type Talk struct {
 	From, To       string // the client and the server
 	Port           uint16
+	Proto          uint8         // 0: TCP
 	At             time.Duration // from Start; of the day when it is Daily
 	For            time.Duration
 	Daily          bool
@@ -44,7 +46,7 @@ func (x *Talk) records(b *flow.Batch, sec int64) {
 	}
 	from, to := netip.MustParseAddr(x.From), netip.MustParseAddr(x.To)
 	r := flow.Record{
-		Received: sec * 1e9, Start: (sec - 59) * 1e9, End: sec * 1e9, Proto: flow.ProtoTCP, TCPFlags: flow.ACK | flow.PSH,
+		Received: sec * 1e9, Start: (sec - 59) * 1e9, End: sec * 1e9, Proto: cmp.Or(x.Proto, flow.ProtoTCP), TCPFlags: flow.ACK | flow.PSH,
 		Src: flow.AddrFrom(from), Dst: flow.AddrFrom(to), SrcPort: 51_000, DstPort: x.Port, Bytes: x.Sent, Packets: 10, Sampling: 1,
 	}
 	if internal(from) {
@@ -53,7 +55,9 @@ func (x *Talk) records(b *flow.Batch, sec int64) {
 	if internal(to) {
 		r.Mark |= flow.DstInternal
 	}
-	b.Append(&r)
+	if r.Bytes > 0 {
+		b.Append(&r)
+	}
 	r.Src, r.Dst, r.SrcPort, r.DstPort, r.Bytes = r.Dst, r.Src, r.DstPort, r.SrcPort, x.Received
 	r.Mark = 0
 	if internal(to) {
@@ -62,7 +66,9 @@ func (x *Talk) records(b *flow.Batch, sec int64) {
 	if internal(from) {
 		r.Mark |= flow.DstInternal
 	}
-	b.Append(&r)
+	if r.Bytes > 0 {
+		b.Append(&r)
+	}
 }
 
 // Play runs so many days of talks; every hour is judged and then learned, as in

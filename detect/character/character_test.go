@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package character
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tidewatch/baseline"
+	"tidewatch/detect"
+	"tidewatch/flow"
+	"tidewatch/test/habittest"
+)
+
+const (
+	day  = 24 * time.Hour
+	noon = 8*day + 12*time.Hour
+)
+
+// daily is what a device does each day for half an hour.
+func daily(from, to string, port uint16, at time.Duration) habittest.Talk {
+	return habittest.Talk{From: from, To: to, Port: port, At: at, For: 30 * time.Minute, Daily: true, Sent: 1e5, Received: 2e5}
+}
+
+// office is what printers do that take jobs and report to their maker, a web server, and
+// workstations that browse, mail through a provider and keep the web server.
+func office(printers int) (out []habittest.Talk) {
+	for i := range printers {
+		out = append(
+			out,
+			daily("10.0.0.5", printer(i), 9100, 9*time.Hour),
+			daily(printer(i), "192.0.2.10", 443, 8*time.Hour),
+			daily(printer(i), "10.0.0.53", 53, 8*time.Hour),
+		)
+	}
+	for i := range 4 {
+		who := fmt.Sprintf("10.0.0.%d", 5+i)
+		for k := range 12 {
+			out = append(out, daily(who, fmt.Sprintf("203.0.113.%d", 1+k), 443, 9*time.Hour))
+		}
+		out = append(out, daily(who, "192.0.2.25", 587, 10*time.Hour))
+	}
+	return append(out, daily("10.0.0.5", "10.0.0.80", 443, 9*time.Hour), daily("10.0.0.5", "10.0.0.80", 22, 11*time.Hour))
+}
+
+func printer(i int) string  { return fmt.Sprintf("10.0.0.%d", 100+i) }
+func stranger(i int) string { return fmt.Sprintf("198.51.100.%d", 1+i) }
+
+// begins makes a device use a service for ten minutes, so many bytes a minute.
+func begins(from, to string, port uint16, sent, received uint64) habittest.Talk {
+	return habittest.Talk{From: from, To: to, Port: port, At: noon, For: 10 * time.Minute, Sent: sent, Received: received}
+}
+
+func udp(x habittest.Talk) habittest.Talk                    { x.Proto = flow.ProtoUDP; return x }
+func at(x habittest.Talk, when time.Duration) habittest.Talk { x.At = when; return x }
+
+// six is the IPv6 twin of the talks.
+func six(talks []habittest.Talk) []habittest.Talk {
+	twin := strings.NewReplacer("10.0.0.", "fd00::", "192.0.2.", "2001:db8:2::", "198.51.100.", "2001:db8:51::", "203.0.113.", "2001:db8:113::")
+	out := slices.Clone(talks)
+	for i := range out {
+		out[i].From, out[i].To = twin.Replace(out[i].From), twin.Replace(out[i].To)
+	}
+	return out
+}
+
+// play returns the newest finding about each subject.
+func play(tb testing.TB, talks []habittest.Talk) map[string]detect.Finding {
+	tb.Helper()
+	found := map[string]detect.Finding{}
+	for _, f := range habittest.Play(tb, func(p *baseline.HabitStore) (detect.Detector, error) { return New(DefaultConfig(), p) }, 9, talks...) {
+		found[f.Subject.Addr().String()] = f
+	}
+	return found
+}
+
+// Each row is what one device of an office does, side by side with the others.
+func TestDetect(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		name   string
+		device string // empty: a printer of its own
+		event  func(device, stranger string) []habittest.Talk
+		want   detect.Severity // empty: nothing at all
+		of     string
+	}
+	one := func(port uint16, sent, received uint64) func(device, stranger string) []habittest.Talk {
+		return func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{begins(device, stranger, port, sent, received)}
+		}
+	}
+	old := func(event ...habittest.Talk) func(device, stranger string) []habittest.Talk {
+		return func(device, _ string) []habittest.Talk {
+			out := []habittest.Talk{daily(device, "192.0.2.26", 587, 12*time.Hour)}
+			for _, x := range event {
+				x.From = device
+				out = append(out, x)
+			}
+			return out
+		}
+	}
+	rows := []row{
+		{"a printer mails a stranger", "", one(25, 1e5, 5e3), detect.Medium, "mail (SMTP)"},
+		{"a printer mails 300 MB to a stranger", "", one(587, 30e6, 5e5), detect.High, "mail (SMTP)"},
+		{"a printer opens a shell", "", one(22, 5e4, 5e4), detect.Medium, "SSH"},
+		{"a web server that offers SSH asks for it", "10.0.0.80", one(22, 5e4, 5e4), detect.Medium, "SSH"},
+		{"a printer joins a VPN over UDP", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{udp(begins(device, stranger, 1194, 5e5, 5e5))}
+		}, detect.Medium, "a VPN"},
+		{"a printer is in Tor", "", one(9001, 5e4, 5e5), detect.Medium, "Tor"},
+		{"one of three that ask the same stranger", "", func(device, _ string) []habittest.Talk {
+			return []habittest.Talk{begins(device, stranger(200), 6667, 5e4, 5e4), begins(printer(90), stranger(200), 6667, 5e4, 5e4), begins(printer(91), stranger(200), 6667, 5e4, 5e4)}
+		}, detect.Medium, "IRC"},
+		{"past midnight", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{at(begins(device, stranger, 23, 1e5, 1e5), 8*day-5*time.Minute)}
+		}, detect.Medium, "Telnet"},
+
+		{"nobody answers over UDP", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{udp(begins(device, stranger, 1194, 5e5, 0))}
+		}, "", ""},
+		{"hardly anything is exchanged", "", one(22, 2e3, 2e3), "", ""},
+		{"web to a stranger", "", one(443, 1e6, 1e6), "", ""},
+		{"a shell inside", "", func(device, _ string) []habittest.Talk {
+			return []habittest.Talk{begins(device, "10.0.0.80", 22, 1e6, 1e6)}
+		}, "", ""},
+		{"somebody outside opens a shell on it", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{begins(stranger, device, 22, 1e6, 1e6)}
+		}, "", ""},
+		{"a workstation uses SSH for the first time", "10.0.0.6", one(22, 30e6, 1e6), "", ""},
+		{"in the first week", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{at(begins(device, stranger, 22, 1e6, 1e6), 5*day)}
+		}, "", ""},
+		{"it always sent scans by mail, and now more", "", old(begins("", "192.0.2.26", 587, 3e6, 1e5)), "", ""},
+		{"it always sent scans by mail, now over the other port", "", old(begins("", "198.51.100.250", 465, 3e6, 1e5)), "", ""},
+		{"scans are sent by the provider that others use", "", func(device, _ string) []habittest.Talk {
+			return []habittest.Talk{begins(device, "192.0.2.25", 587, 1e6, 1e5)}
+		}, "", ""},
+	}
+	for i := range rows {
+		rows[i].device = cmp.Or(rows[i].device, printer(i))
+	}
+	for _, v6 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("IPv6 %v", v6), func(t *testing.T) {
+			t.Parallel()
+			talks := office(len(rows) + 15)
+			for i := range rows {
+				talks = append(talks, rows[i].event(rows[i].device, stranger(i))...)
+			}
+			if v6 {
+				talks = six(talks)
+			}
+			found := play(t, talks)
+			for i := range rows {
+				r := &rows[i]
+				f, ok := found[strings.Replace(r.device, "10.0.0.", map[bool]string{false: "10.0.0.", true: "fd00::"}[v6], 1)]
+				switch {
+				case r.want == "" && ok:
+					t.Errorf("%s: found %+v", r.name, f.Indicators)
+				case r.want != "" && !ok:
+					t.Errorf("%s: not found", r.name)
+				case ok && (f.Kind != "protocol_tunnel" || f.Severity != r.want || f.Indicators[0].Detail != r.of || len(f.Top.Destinations) == 0 || len(f.Top.Ports) != 1):
+					t.Errorf("%s: %s %+v, %+v", r.name, f.Severity, f.Indicators, f.Top)
+				}
+			}
+		})
+	}
+}
+
+// What a tenth of the devices of few habits do is not out of character for one more.
+func TestCustom(t *testing.T) {
+	t.Parallel()
+	for senders, want := range []int{1, 1, 0} {
+		talks := append(office(7), begins(printer(0), stranger(0), 25, 1e6, 1e5))
+		for i := range senders {
+			talks = append(talks, daily(printer(1+i), "192.0.2.26", 25, 12*time.Hour))
+		}
+		if found := play(t, talks); len(found) != want {
+			t.Errorf("%d other printers send mail: %d findings, want %d", senders, len(found), want)
+		}
+	}
+}
+
+// It is found within minutes, and told as long as it goes on.
+func TestHowSoon(t *testing.T) {
+	t.Parallel()
+	talks := append(office(1), begins(printer(0), stranger(0), 22, 1e5, 1e5))
+	out := habittest.Play(t, func(p *baseline.HabitStore) (detect.Detector, error) { return New(DefaultConfig(), p) }, 9, talks...)
+	if len(out) < 5 {
+		t.Fatalf("%d findings", len(out))
+	}
+	began := time.Unix(habittest.Start, 0).Add(noon)
+	if d := out[0].At.Sub(began); d > 4*time.Minute {
+		t.Errorf("found after %v", d)
+	}
+	if d := out[len(out)-1].At.Sub(began); d < 9*time.Minute || d > 14*time.Minute {
+		t.Errorf("told for the last time after %v", d)
+	}
+}
+
+// A minute of services in character allocates nothing, even of those that are watched.
+func TestQuietAllocatesNothing(t *testing.T) {
+	w, past := habittest.Quiet(t, 100)
+	for _, watched := range []bool{false, true} {
+		d, err := New(DefaultConfig(), past)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if watched { // those of the quiet minute, which are used of old
+			d.table[0] = ports{1, flow.ProtoTCP, 400, 404}
+			c := w.Contact(0)
+			if h := past.Habits(c.Addr); !d.few(h, w.Now/3600, 1<<15) || !d.measure(w, c, new([classes]use)) {
+				t.Fatal("the devices are not looked at")
+			}
+		}
+		if out := d.Detect(w, nil); len(out) != 0 {
+			t.Errorf("found %+v", out[0])
+		}
+		if n := testing.AllocsPerRun(10, func() { d.Detect(w, nil) }); n != 0 {
+			t.Errorf("watched %v: %v allocations a minute", watched, n)
+		}
+	}
+}
+
+// BenchmarkDetect judges a minute in which all of 10 000 devices are busy.
+func BenchmarkDetect(b *testing.B) {
+	w, past := habittest.Quiet(b, 10_000)
+	d, err := New(DefaultConfig(), past)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Detect(w, nil)
+	}
+}
+
+// BenchmarkCount counts who of 10 000 devices uses what one has begun to, and has met
+// whom: once an hour, and once an address.
+func BenchmarkCount(b *testing.B) {
+	w, past := habittest.Quiet(b, 10_000)
+	d, err := New(DefaultConfig(), past)
+	if err != nil {
+		b.Fatal(err)
+	}
+	peer := &w.Contact(0).Peers()[0]
+	for b.Loop() {
+		d.counts, d.walked = [classes]count{}, 0
+		d.count(6, w.Now/3600, 1<<15)
+		d.friends(6, peer, 1<<15)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"services": func(c *Config) { c.Services = 0 }, "floor": func(c *Config) { c.MinBytes = 0 },
+		"much": func(c *Config) { c.MuchBytes = c.MinBytes - 1 }, "share": func(c *Config) { c.LikeShare = 0 },
+		"days": func(c *Config) { c.LearnDays = 0 }, "score": func(c *Config) { c.Score = 1.1 },
+	} {
+		c := DefaultConfig()
+		change(&c)
+		if _, err := New(c, nil); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
