@@ -5,7 +5,6 @@ package baseline
 import (
 	"bytes"
 	"errors"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -72,14 +71,6 @@ func (l *Ledger) Counts() (devices int, refused, displaced uint64) {
 func (l *Ledger) Day(hour int64) uint16 {
 	_, offset := time.Unix(hour*3600, 0).In(l.cfg.Zone).Zone()
 	return uint16((hour*3600 + int64(offset)) / 86400)
-}
-
-// NetworkOf is the network of an account of networks.
-func NetworkOf(a *Account) netip.Prefix {
-	if ip := a.Key.Netip(); ip.Is4() {
-		return netip.PrefixFrom(ip, 24)
-	}
-	return netip.PrefixFrom(a.Key.Netip(), 48)
 }
 
 // Learn books what a device gave in an hour to its peers outside. Hours come in their

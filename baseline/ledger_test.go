@@ -53,8 +53,8 @@ func TestLedgerSums(t *testing.T) {
 			}
 			d := l.Device(device)
 			a := &d.Networks()[0]
-			if NetworkOf(a).String() != tc.network || len(d.Hosts()) != 1 {
-				t.Fatalf("network %v of %s, %d hosts", NetworkOf(a), tc.to, len(d.Hosts()))
+			if flow.NetworkPrefix(a.Key).String() != tc.network || len(d.Hosts()) != 1 {
+				t.Fatalf("network %v of %s, %d hosts", flow.NetworkPrefix(a.Key), tc.to, len(d.Hosts()))
 			}
 			today := l.Day(int64(hour0 + 24*day + 17))
 			sum := func(n int) (s float64) {

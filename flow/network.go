@@ -34,3 +34,12 @@ func NetworkOf(a Addr) Addr {
 	clear(a[6:])
 	return a
 }
+
+// NetworkPrefix is that network.
+func NetworkPrefix(a Addr) netip.Prefix {
+	bits := 48
+	if a.Is4() {
+		bits = 24
+	}
+	return netip.PrefixFrom(NetworkOf(a).Netip(), bits)
+}

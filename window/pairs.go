@@ -110,7 +110,9 @@ func (t *Tracker) bookPair(slot int32, p *piece) {
 	x := &t.pairs
 	if x.sets == nil {
 		x.prepare(t)
-		x.since = t.now
+		if x.since == 0 { // else a run before this one followed pairs already
+			x.since = t.now
+		}
 	}
 	hash := p.pair
 	tag := pairTag(hash)

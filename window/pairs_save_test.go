@@ -66,6 +66,23 @@ func TestPairsOverARestart(t *testing.T) {
 	}
 }
 
+// Since when pairs are followed is known over a restart also when none was worth it yet.
+func TestSinceOverARestart(t *testing.T) {
+	first := newTracker(t, nil)
+	feed(first, t0+600, nil, call(t0, 40_000))
+	second := newTracker(t, nil)
+	if _, err := second.Resume(Checkpoint(nil, nil, first), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.DecodePairs(first.AppendPairs(nil)); err != nil {
+		t.Fatal(err)
+	}
+	feed(second, t0+700, nil, call(t0+650, 40_001))
+	if got, want := second.pairs.since, first.pairs.since; got != want || want != t0 {
+		t.Errorf("followed since %d, before the restart since %d; want %d", got, want, t0)
+	}
+}
+
 // savedPairs is what a tracker with n pairs saves.
 func savedPairs(tb testing.TB, n int) ([]byte, []byte) {
 	tb.Helper()

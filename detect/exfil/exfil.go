@@ -303,7 +303,7 @@ func (d *Detector) finding(w *window.Window, u *window.Upload, c *upload) detect
 		f.About = 1
 	}
 	if c.network {
-		f.Top.Destinations = append(f.Top.Destinations, share(&c.to, networkName(c.to.Key), c.out))
+		f.Top.Destinations = append(f.Top.Destinations, share(&c.to, flow.NetworkPrefix(c.to.Key).String(), c.out))
 		c.destinations = c.destinations[:min(len(c.destinations), kept-1)]
 	}
 	for i := range c.destinations {

@@ -2,12 +2,7 @@
 
 package exfil
 
-import (
-	"net/netip"
-
-	"tidewatch/flow"
-	"tidewatch/window"
-)
+import "tidewatch/window"
 
 // rotates takes a network for the destination when most goes to it and to no one
 // address in it: who changes addresses within a network is one destination still, and so
@@ -34,12 +29,4 @@ func (d *Detector) knows(w *window.Window, u *window.Upload, c *upload) bool {
 		return w.KnowsNetwork(u, c.to.Key)
 	}
 	return w.Knows(u, c.to.Key)
-}
-
-func networkName(a flow.Addr) string {
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	return netip.PrefixFrom(a.Netip(), bits).String()
 }

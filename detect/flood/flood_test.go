@@ -70,8 +70,8 @@ func turned(r *flow.Record) flow.Record {
 	return o
 }
 
-// run plays a quarter of a minute of traffic and returns the last finding.
-func run(t *testing.T, all ...traffic) (f detect.Finding, found bool) {
+// ticks plays so many seconds of traffic and calls f with the findings of each.
+func ticks(t *testing.T, seconds int64, f func(sec int64, found []detect.Finding), all ...traffic) {
 	t.Helper()
 	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
@@ -83,7 +83,7 @@ func run(t *testing.T, all ...traffic) (f detect.Finding, found bool) {
 	}
 	tr.Jump(t0)
 	b := flow.NewBatch(1024)
-	for sec := range int64(16) {
+	for sec := range seconds {
 		b.Reset()
 		for _, x := range all {
 			if int64(x.from) > sec || x.to > 0 && int64(x.to) <= sec {
@@ -106,14 +106,22 @@ func run(t *testing.T, all ...traffic) (f detect.Finding, found bool) {
 			}
 		}
 		tr.Add(b, 0, b.Len(), nil)
-		for _, g := range d.Detect(tr.Tick(), nil) {
+		f(sec, d.Detect(tr.Tick(), nil))
+		tr.Next(t0 + sec + 1)
+	}
+}
+
+// run plays a quarter of a minute of traffic and returns the last finding.
+func run(t *testing.T, all ...traffic) (f detect.Finding, found bool) {
+	t.Helper()
+	ticks(t, 16, func(_ int64, all []detect.Finding) {
+		for _, g := range all {
 			if found && (g.Kind != f.Kind || g.Subject != f.Subject) {
 				t.Errorf("two causes: %s on %v, %s on %v", f.Kind, f.Subject, g.Kind, g.Subject)
 			}
 			f, found = g, true
 		}
-		tr.Next(t0 + sec + 1)
-	}
+	}, all...)
 	return f, found
 }
 

@@ -7,38 +7,7 @@ import (
 
 	"tidewatch/detect"
 	"tidewatch/flow"
-	"tidewatch/window"
 )
-
-// ticks plays so many seconds of traffic and calls f with the findings of each.
-func ticks(t *testing.T, seconds int64, f func(sec int64, found []detect.Finding), all ...traffic) {
-	t.Helper()
-	tr, err := window.New(new(window.DefaultConfig()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := New(new(DefaultConfig()), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.Jump(t0)
-	b := flow.NewBatch(1024)
-	for sec := range seconds {
-		b.Reset()
-		for _, x := range all {
-			if int64(x.from) > sec || x.to > 0 && int64(x.to) <= sec {
-				continue
-			}
-			for i := range x.flows {
-				r := x.record(t0+sec, i)
-				b.Append(&r)
-			}
-		}
-		tr.Add(b, 0, b.Len(), nil)
-		f(sec, d.Detect(tr.Tick(), nil))
-		tr.Next(t0 + sec + 1)
-	}
-}
 
 // observed is what a finding says of an indicator, 0 when it says nothing.
 func observed(f *detect.Finding, name string) float64 {

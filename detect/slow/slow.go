@@ -211,7 +211,7 @@ func (d *Detector) finding(w *window.Window, x *baseline.Drip, today uint16, sig
 		}
 	}
 
-	network := baseline.NetworkOf(a).String()
+	network := flow.NetworkPrefix(a.Key).String()
 	f.About = 1
 	f.Top.Destinations = append(f.Top.Destinations, detect.Share{Key: network, Bytes: uint64(total), Share: min(1, total/all)})
 	var buf [16]*baseline.Account
