@@ -88,14 +88,14 @@ func (s *Store) replayFrame(frame []byte, owns func(flow.Addr) bool) error {
 		switch kind := r.take(1); kind[0] {
 		case entryHour:
 			hour := r.varint()
-			if r.err != nil || hour < 0 || hour > 1<<40 {
+			if r.err != nil || hour < 0 || hour > maxHour {
 				return ErrDamaged
 			}
 			s.calendar.observe(hour)
 		case entryDevice:
 			var a flow.Addr
 			copy(a[:], r.take(uint64(len(a))))
-			hour := r.varint()
+			hour := r.hour()
 			var rec record
 			rest, err := rec.read(r.buf, hour-1)
 			if r.err != nil || err != nil {

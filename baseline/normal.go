@@ -127,11 +127,10 @@ func (l level) String() string { return [...]string{"global", "hour_of_day", "ho
 // At returns what is normal for a device at a moment; ok is false without
 // enough past. It allocates nothing, and computes once a day for each device.
 func (s *Store) At(addr flow.Addr, at time.Time, m Measure) (n Normal, ok bool) {
-	p := s.devices[addr]
-	if p == nil || int(p.active) < s.cfg.MinDays {
+	p, hour := s.devices[addr], at.Unix()/3600
+	if p == nil || int(p.active) < s.cfg.MinDays || hour < 0 {
 		return n, false
 	}
-	hour := at.Unix() / 3600
 	if p.plan.from == 0 || hour < p.plan.from || hour >= p.plan.from+hoursOfDay {
 		s.prepare(addr, p, hour)
 	}

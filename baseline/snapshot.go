@@ -27,6 +27,7 @@ const (
 	snapshotMagic   = "TWBASE"
 	snapshotVersion = 1
 	maxLog          = 1 << 20 // bytes of a device's log: more is damage
+	maxHour         = 1 << 40 // Unix hours beyond it are damage: what is computed from them would overflow
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // a constant that Go cannot compute
@@ -96,7 +97,7 @@ func (s *Store) Restore(data []byte, owns func(flow.Addr) bool) error {
 	r.buf = body[len(snapshotMagic)+1:]
 	cal := calendar{zone: s.cfg.Zone, holiday: s.cfg.Holiday}
 	base, n := int64(r.uvarint()), r.uvarint()
-	if n > 1<<20 || base < 0 || base > 1<<40 {
+	if n > 1<<20 || base < 0 || base > maxHour {
 		return fmt.Errorf("%w: calendar", ErrDamaged)
 	}
 	if bits := r.take((n + 7) / 8); r.err == nil && n > 0 {
@@ -155,6 +156,16 @@ func (r *parser) varint() int64 {
 	return v
 }
 
+// hour reads a Unix hour, or a day; the one before the first stands for none.
+func (r *parser) hour() int64 {
+	v := r.varint()
+	if v < -1 || v > maxHour {
+		r.err = ErrDamaged
+		return 0
+	}
+	return v
+}
+
 func (r *parser) take(n uint64) []byte {
 	if r.err != nil || n > uint64(len(r.buf)) {
 		r.err, r.buf = ErrDamaged, nil
@@ -178,9 +189,9 @@ func (r *parser) float32() float32 {
 }
 
 func (r *parser) past() *past {
-	p := &past{first: r.varint(), base: r.varint()}
+	p := &past{first: r.hour(), base: r.hour()}
 	active := r.varint()
-	p.active, p.lastDay = uint16(min(max(active, 0), math.MaxUint16)), r.varint()
+	p.active, p.lastDay = uint16(min(max(active, 0), math.MaxUint16)), r.hour()
 	n := r.uvarint()
 	if n > maxLog {
 		r.err = ErrDamaged
@@ -194,7 +205,7 @@ func (r *parser) past() *past {
 		}
 	}
 	if flag := r.take(1); len(flag) == 1 && flag[0] == 1 {
-		p.limit = &limit{since: r.varint()}
+		p.limit = &limit{since: r.hour()}
 		for k := range numMeasures {
 			for h := range p.limit.mid[k] {
 				p.limit.mid[k][h] = r.float32()
