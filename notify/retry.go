@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package notify
+
+import (
+	"errors"
+	"time"
+)
+
+// Permanent marks an error that trying again cannot mend: a wrong key, a message that
+// the other side refuses. The message is dropped and counted.
+func Permanent(err error) error { return &permanent{err} }
+
+type permanent struct{ error }
+
+func (p *permanent) Unwrap() error { return p.error }
+
+// IsPermanent reports whether trying again cannot help.
+func IsPermanent(err error) bool {
+	var p *permanent
+	return errors.As(err, &p)
+}
+
+// After marks an error of a sink that said when to try again.
+func After(err error, wait time.Duration) error { return &after{err, wait} }
+
+type after struct {
+	error
+
+	wait time.Duration
+}
+
+func (a *after) Unwrap() error { return a.error }
+
+// RetryAfter is how long the sink asked to wait, 0 when it did not say.
+func RetryAfter(err error) time.Duration {
+	var a *after
+	if errors.As(err, &a) {
+		return max(0, a.wait)
+	}
+	return 0
+}
