@@ -10,7 +10,9 @@ import (
 // What a burst is made of is known by ten seconds, and those reach beyond it: what went
 // on before it began, be it another vector of the same attack, would count as if it all
 // had come in the burst's own seconds, of which there may be one. How much came in these
-// is known by the second, of all classes together, and no class has more.
+// is known by the second, of all classes together, and no class has more. And its first
+// second and its last ones are filled in part, the last because exporters have not yet
+// told: they count as the part of a second that they are.
 
 // seen is what arrived a second, of all classes.
 type seen struct{ packets, bytes, flows, asked float64 }
@@ -34,14 +36,15 @@ func (d *Detector) see(c *burst, from, to int) seen {
 	return seen{max(a.packets, b.packets), max(a.bytes, b.bytes), max(a.flows, b.flows), max(a.asked, b.asked)}
 }
 
-// bound takes from the kinds what is more than was seen, from all in equal parts.
+// bound makes the kinds what they were in the seconds that were seen, all in equal parts.
 func (d *Detector) bound(h *window.Host, c *burst) {
 	var all volume
 	for i := range c.kinds {
 		all.packets += c.kinds[i].packets
 		all.bytes += c.kinds[i].bytes
 	}
-	packets, bytes := part(c.seen.packets, all.packets), part(c.seen.bytes, all.bytes)
+	full := d.full(c)
+	packets, bytes := share(c.seen.packets, all.packets, full), share(c.seen.bytes, all.bytes, full)
 	c.fragments *= packets
 	for i, s := range signatures() {
 		k := &c.kinds[i]
@@ -55,6 +58,33 @@ func (d *Detector) bound(h *window.Host, c *burst) {
 			k.asked = min(k.asked, c.seen.asked)
 		}
 	}
+}
+
+// untold is for how many seconds exporters that do not wait may not yet have told.
+const untold = 2
+
+// full is how large a part of the burst's seconds is filled, if each of them were like
+// those that made it one.
+func (d *Detector) full(c *burst) float64 {
+	first, last := c.recent(d.s.First)
+	from, to := max(0, int(first-d.s.First)), int(last-d.s.First)
+	secs := float64(to - from + 1)
+	full := secs
+	for i := from; i <= to; i++ {
+		if i == c.from || i > to-untold {
+			full -= 1 - min(1, float64(d.s.Packets[c.dir][i])/max(c.seen.packets, 1))
+		}
+	}
+	return full / secs
+}
+
+// share is by what the rate of the kinds is multiplied: they came in the seconds that are
+// full, and were no more than what was seen.
+func share(seen, held, full float64) float64 {
+	if seen <= held || full <= 0 {
+		return part(seen, held)
+	}
+	return min(1/full, seen/max(held, 1))
 }
 
 // part is how much of what the bins hold can be true; all, where the seconds are empty:
