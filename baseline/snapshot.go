@@ -156,7 +156,7 @@ func (r *parser) varint() int64 {
 	return v
 }
 
-// hour reads a Unix hour, or a day; the one before the first stands for none.
+// hour reads a Unix hour, or the one before the first.
 func (r *parser) hour() int64 {
 	v := r.varint()
 	if v < -1 || v > maxHour {
@@ -191,7 +191,7 @@ func (r *parser) float32() float32 {
 func (r *parser) past() *past {
 	p := &past{first: r.hour(), base: r.hour()}
 	active := r.varint()
-	p.active, p.lastDay = uint16(min(max(active, 0), math.MaxUint16)), r.hour()
+	p.active, p.lastDay = uint16(min(max(active, 0), math.MaxUint16)), r.varint() // the day is only compared
 	n := r.uvarint()
 	if n > maxLog {
 		r.err = ErrDamaged

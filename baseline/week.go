@@ -144,6 +144,9 @@ func (s *Store) Profile(addr flow.Addr, f Field) (out Profile, ok bool) {
 	}
 	next := max(p.first, p.base+1)
 	silent := func(to int64) {
+		// The gap may be longer than what is known of it.
+		next = max(next, s.calendar.base)
+		to = min(to, s.calendar.base+int64(len(s.calendar.observed)))
 		for ; next < to; next++ {
 			if s.calendar.saw(next) {
 				out.Trust[Trusted.String()]++
@@ -162,7 +165,7 @@ func (s *Store) Profile(addr flow.Addr, f Field) (out Profile, ok bool) {
 		in, sent = in+r.Bytes[0], sent+r.Bytes[1]
 		add(r.hour, float64(r.Value(f)))
 	})
-	silent(s.calendar.base + int64(len(s.calendar.observed)))
+	silent(math.MaxInt64)
 	out.HoursKept = len(all)
 	for i := range weeks {
 		out.Weeks[i] = Describe(weeks[i])
