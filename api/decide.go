@@ -60,6 +60,8 @@ func (h *handlers) decisions(a huma.API) {
 		changes("close-incident", "End an incident, with a verdict", missing, conflict))
 	huma.Post(a, "/api/v1/incidents/{id}/feedback", h.judge,
 		changes("judge-incident", "Say what an incident was; this moves thresholds", missing, conflict))
+	huma.Post(a, "/api/v1/incidents/{id}/comment", h.comment,
+		changes("comment-incident", "Leave a note in the timeline of an incident", missing))
 	huma.Get(a, "/api/v1/feedback", h.feedback, about("list-feedback", "Verdicts that count, oldest first"))
 	huma.Delete(a, "/api/v1/feedback/{id}", h.undo, changes("undo-feedback", "Take a verdict back", missing))
 }
@@ -84,7 +86,18 @@ type CloseInput struct {
 	Body struct {
 		Reason
 
-		Verdict string `json:"verdict" enum:"normal,attack,uncertain" doc:"what it was; normal and attack count as feedback"`
+		Verdict string `json:"verdict" enum:"normal,attack,uncertain,duplicate" doc:"what it was; normal and attack count as feedback"`
+		Of      string `json:"of,omitempty" maxLength:"64" doc:"of a duplicate: id of the incident that goes on instead"`
+	}
+}
+
+// CommentInput leaves a note.
+type CommentInput struct {
+	GetInput
+
+	Body struct {
+		By   string `json:"by,omitempty" maxLength:"64" doc:"who; administrator when absent"`
+		Note string `json:"note" minLength:"1" maxLength:"1000" doc:"the comment, in one line"`
 	}
 }
 
@@ -109,12 +122,16 @@ func (h *handlers) acknowledge(ctx context.Context, in *AcknowledgeInput) (*GetO
 
 func (h *handlers) closing(ctx context.Context, in *CloseInput) (*GetOutput, error) {
 	return h.decide(ctx, in.ID, &in.Body.Reason,
-		&incident.Decision{Action: incident.Close, Verdict: incident.Verdict(in.Body.Verdict)})
+		&incident.Decision{Action: incident.Close, Verdict: incident.Verdict(in.Body.Verdict), Of: in.Body.Of})
 }
 
 func (h *handlers) judge(ctx context.Context, in *JudgeInput) (*GetOutput, error) {
 	return h.decide(ctx, in.ID, &in.Body.Reason,
 		&incident.Decision{Action: incident.Judge, Verdict: incident.Verdict(in.Body.Verdict)})
+}
+
+func (h *handlers) comment(ctx context.Context, in *CommentInput) (*GetOutput, error) {
+	return h.decide(ctx, in.ID, &Reason{By: in.Body.By, Note: in.Body.Note}, &incident.Decision{Action: incident.Comment})
 }
 
 func (h *handlers) decide(ctx context.Context, id string, r *Reason, d *incident.Decision) (*GetOutput, error) {

@@ -114,6 +114,10 @@ func TestDecisions(t *testing.T) {
 	}{
 		{theIncident + "/acknowledge", "", 200, `"state":"acknowledged"`},
 		{theIncident + "/acknowledge", `{"by":"anna"}`, 409, "acknowledged"},
+		{theIncident + "/comment", `{"by":"anna","note":"provider called"}`, 200, `"comment by anna: provider called"`},
+		{theIncident + "/comment", `{"by":"anna"}`, 422, "note"},
+		{theIncident + "/close", `{"verdict":"duplicate"}`, 422, "of which incident"},
+		{theIncident + "/close", `{"verdict":"normal","of":"inc-other"}`, 422, "only a duplicate"},
 		{theIncident + "/feedback", `{"verdict":"normal","by":"anna","note":"load test"}`, 200, `"verdict":"normal"`},
 		{theIncident + "/feedback", `{"verdict":"uncertain"}`, 422, "body.verdict"},
 		{theIncident + "/feedback", `{"verdict":"normal","note":"a\u001b[2J"}`, 422, "do not print"},
@@ -131,7 +135,7 @@ func TestDecisions(t *testing.T) {
 			t.Errorf("%s %.60s: %d %s", tc.target, tc.body, status, body)
 		}
 	}
-	if len(d.said) != 3 || d.said[0].By != "administrator" || d.said[1].By != "anna" || d.said[1].Note != "load test" {
+	if len(d.said) != 4 || d.said[0].By != "administrator" || d.said[2].By != "anna" || d.said[2].Note != "load test" {
 		t.Errorf("%+v", d.said)
 	}
 	if status, body := send(t, s, "GET /api/v1/feedback", ""); status != 200 || !strings.Contains(body, `"factor":1.25`) || !strings.Contains(body, `"id":"fb-1"`) {

@@ -28,7 +28,7 @@ func TestChangesNeedTheToken(t *testing.T) {
 	})
 	without := server(t, func(c *Config, _ *Deps) { c.Token = "" })
 	routes := map[string]string{
-		theIncident + "/acknowledge": "POST", theIncident + "/close": "POST", theIncident + "/feedback": "POST",
+		theIncident + "/acknowledge": "POST", theIncident + "/close": "POST", theIncident + "/comment": "POST", theIncident + "/feedback": "POST",
 		"/api/v1/feedback/fb-1": "DELETE", "/api/v1/baselines/approve": "POST", "/api/v1/baselines/freeze": "POST",
 		"/api/v1/baselines/rollback": "POST",
 	}
@@ -63,8 +63,8 @@ func TestChangesNeedTheToken(t *testing.T) {
 	}
 	want := `# HELP tidewatch_api_refused_total HTTP requests refused, by reason: host, origin, no_token, wrong_token, throttled.
 # TYPE tidewatch_api_refused_total counter
-tidewatch_api_refused_total{reason="no_token"} 35
-tidewatch_api_refused_total{reason="wrong_token"} 14
+tidewatch_api_refused_total{reason="no_token"} 40
+tidewatch_api_refused_total{reason="wrong_token"} 16
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "tidewatch_api_refused_total"); err != nil {
 		t.Error(err)

@@ -95,8 +95,9 @@ func NewClerk(ctx context.Context, cfg *Config, change bool) (*Clerk, error) {
 	return c, err
 }
 
-// Decision is what to do about an incident: action is acknowledge, close or feedback.
-type Decision struct{ Action, Verdict, By, Note string }
+// Decision is what to do about an incident: action is acknowledge, close, feedback or
+// comment. Of is the other incident of a duplicate.
+type Decision struct{ Action, Verdict, Of, By, Note string }
 
 // Decide carries a decision out and returns the incident as it is then.
 func (c *Clerk) Decide(ctx context.Context, id string, d *Decision) (*Case, error) {
@@ -104,13 +105,14 @@ func (c *Clerk) Decide(ctx context.Context, id string, d *Decision) (*Case, erro
 		out := &Case{}
 		err := c.remote.call(ctx, http.MethodPost, "/api/v1/incidents/"+url.PathEscape(id)+"/"+d.Action, &struct {
 			Verdict string `json:"verdict,omitempty"`
+			Of      string `json:"of,omitempty"`
 			By      string `json:"by,omitempty"`
 			Note    string `json:"note,omitempty"`
-		}{d.Verdict, d.By, d.Note}, &out.Incident)
+		}{d.Verdict, d.Of, d.By, d.Note}, &out.Incident)
 		return out, err
 	}
 	inc, err := c.desk.Decide(ctx, id, &incident.Decision{
-		Action: incident.Act(d.Action), Verdict: incident.Verdict(d.Verdict), By: d.By, Note: d.Note,
+		Action: incident.Act(d.Action), Verdict: incident.Verdict(d.Verdict), Of: d.Of, By: d.By, Note: d.Note,
 	})
 	if err != nil {
 		return nil, blame(id, err)

@@ -71,18 +71,26 @@ func (d *desk) Decide(ctx context.Context, id string, what *incident.Decision) (
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var after *incident.Incident
+	var after, original *incident.Incident
 	var verdict *feedback.Entry
 	save := func() error {
-		var err error
+		err := d.checkOriginal(ctx, id, what)
+		if err != nil {
+			return err
+		}
 		if after, err = d.apply(ctx, id, what); err != nil {
 			return err
+		}
+		if what.Of != "" {
+			if original, err = d.adopt(ctx, what.Of, id, what.By); err != nil {
+				return err
+			}
 		}
 		c := &store.Change{
 			Audit: store.Audit{
 				At: time.Now(), Who: what.By, What: "incident." + string(what.Action), Target: id, Detail: detail(what),
 			},
-			Incident: after, MaxKept: d.cfg.MaxEntries,
+			Incident: after, Original: original, MaxKept: d.cfg.MaxEntries,
 		}
 		if v := feedback.Verdict(what.Verdict); v == feedback.Normal || v == feedback.Attack {
 			e := feedback.New(id, after.Subject, after.Kind, v)
@@ -134,14 +142,53 @@ func (d *desk) apply(ctx context.Context, id string, what *incident.Decision) (*
 	return inc, nil
 }
 
+// checkOriginal reports why an incident cannot be closed as a duplicate of another.
+func (d *desk) checkOriginal(ctx context.Context, id string, what *incident.Decision) error {
+	if what.Of == "" {
+		return nil
+	}
+	original, err := d.store.Get(ctx, what.Of)
+	switch {
+	case errors.Is(err, incident.ErrNotFound):
+		return fmt.Errorf("%w: there is no incident %s", incident.ErrDecision, what.Of)
+	case err != nil:
+		return err
+	case original.Parent == id:
+		return fmt.Errorf("%w: %s is a part of %s", incident.ErrDecision, what.Of, id)
+	}
+	return nil
+}
+
+// adopt is apply for the incident that goes on instead of a duplicate.
+func (d *desk) adopt(ctx context.Context, id, child, by string) (*incident.Incident, error) {
+	at := time.Now()
+	if d.engine != nil {
+		inc, err := d.engine.Adopt(id, child, by)
+		if !errors.Is(err, incident.ErrNotFound) {
+			return inc, err
+		}
+		at = d.engine.FlowTime()
+	}
+	inc, err := d.store.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	inc.Adopt(at, child, by, incident.DefaultConfig().MaxTimeline)
+	return inc, nil
+}
+
 func detail(d *incident.Decision) string {
+	said := string(d.Verdict)
+	if d.Of != "" {
+		said += " of " + d.Of
+	}
 	switch {
 	case d.Verdict == "":
 		return d.Note
 	case d.Note == "":
-		return string(d.Verdict)
+		return said
 	}
-	return string(d.Verdict) + ": " + d.Note
+	return said + ": " + d.Note
 }
 
 // Feedback implements api.Desk.

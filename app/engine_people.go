@@ -41,6 +41,22 @@ func (e *Engine) Decide(id string, d *incident.Decision) (*incident.Incident, er
 	return &inc, nil
 }
 
+// Adopt notes on an incident that the engine holds that another was closed as its
+// duplicate.
+func (e *Engine) Adopt(id, child, by string) (*incident.Incident, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	event, err := e.book.Adopt(e.flowTime(), id, child, by)
+	if err != nil {
+		return nil, err
+	}
+	if e.sink != nil {
+		e.sink([]incident.Event{event})
+	}
+	inc := event.Incident.Clone()
+	return &inc, nil
+}
+
 // Heed makes the engine judge by the verdicts in a book from now on. The book is the
 // engine's then; use it in Verdicts alone.
 func (e *Engine) Heed(b *feedback.Book) {

@@ -481,3 +481,64 @@ func TestBaselinesWhileInUse(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A duplicate and the incident that goes on instead name each other, in the engine, in
+// the store and after a restart; one that the engine has long forgotten, too.
+func TestDuplicates(t *testing.T) {
+	ctx := t.Context()
+	cfg := testConfig()
+	cfg.DataDir = t.TempDir()
+	s, err := store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	at := time.Unix(1_700_000_000, 0).UTC()
+	for _, id := range []string{"inc-a", "inc-b", "inc-c"} {
+		inc := incident.Incident{
+			ID: id, Category: detect.DDoSAttack, Kind: "ddos", Subject: "10.0.0.1", Scope: incident.ScopeHost, Severity: detect.High,
+			CurrentSeverity: detect.High, State: incident.Open, Started: at, Detected: at, LastSeen: at, Updated: at,
+		}
+		if err := s.Save(ctx, []incident.Event{{At: at, Type: incident.Opened, Incident: inc}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := newDesk(ctx, cfg, s, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dup := func(id, of string) error {
+		_, err := d.Decide(ctx, id, &incident.Decision{Action: incident.Close, Verdict: incident.VerdictDuplicate, Of: of, By: "anna"})
+		return err
+	}
+	if err := errors.Join(dup("inc-b", "inc-a"), dup("inc-c", "inc-a")); err != nil {
+		t.Fatal(err)
+	}
+	if err := dup("inc-a", "inc-b"); !errors.Is(err, incident.ErrDecision) {
+		t.Errorf("a circle: %v", err)
+	}
+	if err := dup("inc-a", "inc-x"); !errors.Is(err, incident.ErrDecision) {
+		t.Errorf("of one that is not: %v", err)
+	}
+	a, err := s.Get(ctx, "inc-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.Get(ctx, "inc-b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(a.Children, " ") != "inc-b inc-c" || a.State != incident.Open || b.Parent != "inc-a" || b.State != incident.Closed {
+		t.Errorf("%+v\n%+v", a, b)
+	}
+	audit, err := s.Audits(ctx, 0, 1)
+	if err != nil || len(audit) != 1 || audit[0].Detail != "duplicate of inc-a" || audit[0].Target != "inc-c" {
+		t.Errorf("%+v %v", audit, err)
+	}
+	if said, err := d.Feedback(ctx); err != nil || len(said) != 0 {
+		t.Errorf("a duplicate moves thresholds: %+v %v", said, err)
+	}
+}

@@ -22,16 +22,18 @@ const (
 	Acknowledge Act = "acknowledge" // somebody looks after it
 	Close       Act = "close"       // a person ends it, with a verdict
 	Judge       Act = "feedback"    // a verdict alone
+	Comment     Act = "comment"     // a note alone
 )
 
 // Verdict is what a person says an incident was.
 type Verdict string
 
-// The verdicts. An uncertain one moves no threshold and only closes.
+// The verdicts. An uncertain one and a duplicate move no threshold and only close.
 const (
 	VerdictNormal    Verdict = "normal"
 	VerdictAttack    Verdict = "attack"
 	VerdictUncertain Verdict = "uncertain"
+	VerdictDuplicate Verdict = "duplicate" // another incident tells of the same cause
 )
 
 // The errors of decisions.
@@ -42,13 +44,14 @@ var (
 
 const (
 	maxNote = 1000 // letters of a note
-	maxBy   = 64   // letters of a name
+	maxBy   = 64   // letters of a name, and of an id
 )
 
 // Decision is what a person decided about an incident.
 type Decision struct {
 	Action  Act
 	Verdict Verdict // of close and feedback
+	Of      string  // of a duplicate: id of the incident that goes on instead
 	By      string  // who
 	Note    string  // why
 }
@@ -57,17 +60,32 @@ type Decision struct {
 // Texts are printed on terminals, so nothing that steers one may stand in them.
 func (d *Decision) Validate() error {
 	switch {
-	case d.Action == Acknowledge && d.Verdict != "":
-		return fmt.Errorf("%w: acknowledging takes no verdict", ErrDecision)
-	case d.Action == Close && d.Verdict != VerdictNormal && d.Verdict != VerdictAttack && d.Verdict != VerdictUncertain:
-		return fmt.Errorf("%w: the verdict is normal, attack or uncertain, not %q", ErrDecision, d.Verdict)
+	case (d.Action == Acknowledge || d.Action == Comment) && d.Verdict != "":
+		return fmt.Errorf("%w: this takes no verdict", ErrDecision)
+	case d.Action == Comment && d.Note == "":
+		return fmt.Errorf("%w: a comment needs a text", ErrDecision)
+	case d.Action == Close && !d.Verdict.closes():
+		return fmt.Errorf("%w: the verdict is normal, attack, uncertain or duplicate, not %q", ErrDecision, d.Verdict)
+	case d.Verdict == VerdictDuplicate && d.Of == "":
+		return fmt.Errorf("%w: say of which incident it is a duplicate", ErrDecision)
+	case d.Verdict != VerdictDuplicate && d.Of != "":
+		return fmt.Errorf("%w: only a duplicate names another incident", ErrDecision)
 	case d.Action == Judge && d.Verdict != VerdictNormal && d.Verdict != VerdictAttack:
 		return fmt.Errorf("%w: the verdict is normal or attack, not %q", ErrDecision, d.Verdict)
-	case d.Action != Acknowledge && d.Action != Close && d.Action != Judge:
+	case d.Action != Acknowledge && d.Action != Close && d.Action != Judge && d.Action != Comment:
 		return fmt.Errorf("%w: %q", ErrDecision, d.Action)
 	}
-	return errors.Join(CheckName(d.By), plain("the note", d.Note, maxNote))
+	return errors.Join(CheckName(d.By), plain("the note", d.Note, maxNote), plain("the id", d.Of, maxBy))
 }
+
+// closes reports whether an incident can be closed with a verdict.
+func (v Verdict) closes() bool {
+	return v == VerdictNormal || v == VerdictAttack || v == VerdictUncertain || v == VerdictDuplicate
+}
+
+// harmless reports whether what a person says makes an incident no part of a device's
+// story: it was normal, or is told by another.
+func (v Verdict) harmless() bool { return v == VerdictNormal || v == VerdictDuplicate }
 
 // CheckName reports, wrapping ErrDecision, whether a name of a person cannot be taken.
 func CheckName(by string) error { return plain("the name", by, maxBy) }
@@ -108,14 +126,22 @@ func (i *Incident) Decide(at time.Time, d *Decision, maxTimeline int) (EventType
 		if i.State == Closed {
 			return "", fmt.Errorf("%w: the incident is closed", ErrState)
 		}
+		if d.Of == i.ID {
+			return "", fmt.Errorf("%w: an incident is no duplicate of itself", ErrDecision)
+		}
 		i.State, i.Verdict = Closed, d.Verdict
 		if i.Ended.IsZero() {
 			i.Ended = i.LastSeen
 		}
 		t, text = ClosedEvent, "closed as "+string(d.Verdict)
+		if d.Of != "" {
+			i.Parent, text = d.Of, "closed as a duplicate of "+d.Of
+		}
 	case Judge:
 		i.Verdict = d.Verdict
 		t, text = FeedbackEvent, "judged as "+string(d.Verdict)
+	case Comment:
+		t, text = CommentedEvent, "comment"
 	}
 	if d.By != "" {
 		text += " by " + d.By
@@ -126,6 +152,24 @@ func (i *Incident) Decide(at time.Time, d *Decision, maxTimeline int) (EventType
 	i.Updated = at
 	i.line(maxTimeline, Entry{At: at, Event: t, Text: text})
 	return t, nil
+}
+
+// Adopt notes that a person closed another incident as a duplicate of this one. at is
+// flow time.
+func (i *Incident) Adopt(at time.Time, child, by string, maxTimeline int) EventType {
+	if at = at.UTC(); at.Before(i.Updated) {
+		at = i.Updated
+	}
+	if len(i.Children) < maxChildren && !slices.Contains(i.Children, child) {
+		i.Children = append(i.Children, child)
+	}
+	text := child + " was closed as a duplicate of this incident"
+	if by != "" {
+		text += " by " + by
+	}
+	i.Updated = at
+	i.line(maxTimeline, Entry{At: at, Event: Related, Text: text})
+	return Related
 }
 
 // line adds to the timeline. When it is full the oldest update gives way, else the
@@ -143,10 +187,8 @@ func (i *Incident) line(limit int, l Entry) {
 // what changed. The error is ErrNotFound for one that it does not hold, else that
 // of Incident.Decide. at is flow time.
 func (b *Book) Decide(at time.Time, id string, d *Decision) (Event, error) {
-	var e *entry
-	if n := slices.IndexFunc(b.entries, func(e *entry) bool { return e.inc.ID == id }); n >= 0 {
-		e = b.entries[n]
-	} else if e = b.told.find(id); e == nil {
+	e := b.find(id)
+	if e == nil {
 		return Event{}, ErrNotFound
 	}
 	active := e.inc.State.Active()
@@ -161,6 +203,26 @@ func (b *Book) Decide(at time.Time, id string, d *Decision) (Event, error) {
 	}
 	e.written = e.inc.Updated
 	return Event{At: e.inc.Updated, Type: t, Incident: e.inc.Clone()}, nil
+}
+
+// Adopt is Incident.Adopt for an incident that the book holds; the error is ErrNotFound
+// for one that it does not hold.
+func (b *Book) Adopt(at time.Time, id, child, by string) (Event, error) {
+	e := b.find(id)
+	if e == nil {
+		return Event{}, ErrNotFound
+	}
+	t := e.inc.Adopt(at, child, by, b.cfg.MaxTimeline)
+	e.written = e.inc.Updated
+	return Event{At: e.inc.Updated, Type: t, Incident: e.inc.Clone()}, nil
+}
+
+// find returns the entry of an incident that the book holds, nil for another.
+func (b *Book) find(id string) *entry {
+	if n := slices.IndexFunc(b.entries, func(e *entry) bool { return e.inc.ID == id }); n >= 0 {
+		return b.entries[n]
+	}
+	return b.told.find(id)
 }
 
 // hush takes a finding about an incident that a person closed, and reports whether

@@ -4,6 +4,7 @@ package incident
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -168,6 +169,12 @@ func TestDecideOnTheStored(t *testing.T) {
 		"no action":             {},
 		"verdict of an ack":     {Action: Acknowledge, Verdict: VerdictNormal},
 		"no verdict":            {Action: Close},
+		"comment without text":  {Action: Comment},
+		"comment with verdict":  {Action: Comment, Note: "x", Verdict: VerdictNormal},
+		"duplicate of nothing":  {Action: Close, Verdict: VerdictDuplicate},
+		"duplicate that is not": {Action: Close, Verdict: VerdictNormal, Of: "inc-other"},
+		"duplicate of what":     {Action: Close, Verdict: VerdictDuplicate, Of: "inc-\x1b[2J"},
+		"feedback of duplicate": {Action: Judge, Verdict: VerdictDuplicate, Of: "inc-other"},
 		"uncertain feedback":    {Action: Judge, Verdict: VerdictUncertain},
 		"a long note":           {Action: Acknowledge, Note: strings.Repeat("ä", 1001)},
 		"a long name":           {Action: Acknowledge, By: strings.Repeat("a", 65)},
@@ -198,5 +205,50 @@ func TestFeedbackText(t *testing.T) {
 	text := last.Indicators[len(last.Indicators)-1].Text
 	if want := "the threshold is 1.25 times as high since 2026-11-23 by ben"; text != want {
 		t.Errorf("%q, want %q", text, want)
+	}
+}
+
+// A comment is a line and nothing else, at any time of an incident's life.
+func TestComment(t *testing.T) {
+	b, id := opened(t)
+	for i, sec := range []int{12, 300} {
+		e := decide(t, b, sec, id, &Decision{Action: Comment, By: "anna", Note: "provider called"})
+		line := e.Incident.Timeline[len(e.Incident.Timeline)-1]
+		if e.Type != CommentedEvent || line.Event != CommentedEvent || line.Text != "comment by anna: provider called" || e.Incident.Verdict != "" {
+			t.Errorf("%+v", e)
+		}
+		if want := []State{Open, Resolved}[i]; e.Incident.State != want {
+			t.Errorf("at second %d it is %s, not %s", sec, e.Incident.State, want)
+		}
+		run(b, sec+1, 250, func(int) []detect.Finding { return nil })
+	}
+}
+
+// A duplicate is closed and names the incident that goes on, which names it.
+func TestDuplicate(t *testing.T) {
+	b, id := opened(t)
+	if _, err := b.Decide(at(12), id, &Decision{Action: Close, Verdict: VerdictDuplicate, Of: id}); !errors.Is(err, ErrDecision) {
+		t.Errorf("of itself: %v", err)
+	}
+	e := decide(t, b, 12, id, &Decision{Action: Close, Verdict: VerdictDuplicate, Of: "inc-other", By: "anna", Note: "same attack"})
+	line := e.Incident.Timeline[len(e.Incident.Timeline)-1]
+	if i := e.Incident; i.State != Closed || i.Parent != "inc-other" || line.Text != "closed as a duplicate of inc-other by anna: same attack" {
+		t.Errorf("%+v", e)
+	}
+	if events := goesOn(b, 13, 100, 0.8); len(events) != 0 {
+		t.Errorf("its cause goes on, and %s is told", types(events))
+	}
+	other, id := opened(t)
+	for n := range 2 * maxChildren {
+		if _, err := other.Adopt(at(20), id, fmt.Sprint("inc-", n/2), "anna"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := other.find(id).inc
+	if last := got.Timeline[len(got.Timeline)-1].Text; len(got.Children) != maxChildren || last != "inc-15 was closed as a duplicate of this incident by anna" {
+		t.Errorf("%v, %q", got.Children, last)
+	}
+	if _, err := other.Adopt(at(20), "inc-unknown", id, ""); !errors.Is(err, ErrNotFound) {
+		t.Errorf("unknown: %v", err)
 	}
 }

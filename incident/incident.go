@@ -68,7 +68,7 @@ type Incident struct {
 	Score           float64         `json:"score" minimum:"0" maximum:"1" doc:"highest so far"`
 	State           State           `json:"state" enum:"open,acknowledged,mitigated,resolved,closed"`
 	Reason          string          `json:"reason,omitempty" doc:"why it was resolved"`
-	Verdict         Verdict         `json:"verdict,omitempty" enum:"normal,attack,uncertain" doc:"what a person says it was"`
+	Verdict         Verdict         `json:"verdict,omitempty" enum:"normal,attack,uncertain,duplicate" doc:"what a person says it was"`
 
 	Started  time.Time `json:"started" doc:"first abnormal moment"`
 	Detected time.Time `json:"detected" doc:"when it was first judged abnormal"`
@@ -86,8 +86,8 @@ type Incident struct {
 	Actions    []Action        `json:"actions" nullable:"false"`
 
 	Previous string   `json:"previous,omitempty" doc:"id of the last incident of the same cause and subject before this one, as far as it is known"`
-	Parent   string   `json:"parent,omitempty" doc:"id of the incident that absorbed this one"`
-	Children []string `json:"children,omitempty" doc:"ids of absorbed incidents"`
+	Parent   string   `json:"parent,omitempty" doc:"id of the incident that absorbed this one, or of which a person says that this is a duplicate"`
+	Children []string `json:"children,omitempty" doc:"ids of absorbed incidents and of duplicates, at most 16"`
 
 	Earlier []Chapter `json:"earlier,omitempty" doc:"what happened to this device before: of each earlier stage the newest incident, in the order of stages"`
 	Later   []Chapter `json:"later,omitempty" doc:"what happened to this device afterwards: of each later stage the newest incident"`
@@ -137,12 +137,13 @@ const (
 	AcknowledgedEvent EventType = "acknowledged"
 	ClosedEvent       EventType = "closed"
 	FeedbackEvent     EventType = "feedback"
+	CommentedEvent    EventType = "commented"
 	Updated           EventType = "updated"
 )
 
 func (t EventType) rank() int {
 	order := [...]EventType{
-		FeedbackEvent, AcknowledgedEvent, ClosedEvent, Updated, Restored, Related, Deescalated, KindChanged, VectorChanged, Escalated,
+		CommentedEvent, FeedbackEvent, AcknowledgedEvent, ClosedEvent, Updated, Restored, Related, Deescalated, KindChanged, VectorChanged, Escalated,
 		ResolvedEvent, Reopened, Opened,
 	}
 	return slices.Index(order[:], t)

@@ -74,7 +74,7 @@ func causesBefore(subject netip.Prefix) [5]key {
 // counts reports whether an incident is good enough to speak against its device: it was
 // alerted, or a person confirmed it. One that a person called normal is not.
 func (i *Incident) counts() bool {
-	return i.Verdict != VerdictNormal && (i.Severity.Rank() >= detect.Medium.Rank() || i.Verdict == VerdictAttack)
+	return !i.Verdict.harmless() && (i.Severity.Rank() >= detect.Medium.Rank() || i.Verdict == VerdictAttack)
 }
 
 // earlier finds what is known of a device's stages before one: of each the incident that
@@ -88,7 +88,7 @@ func (b *Book) earlier(subject netip.Prefix, before int, at time.Time) (found [a
 	}
 	look := func(e *entry) {
 		n := stageOf(&e.key)
-		if n >= before || e.inc.Verdict == VerdictNormal || !e.inc.Detected.Before(at) || at.Sub(e.last()) > b.cfg.StoryWithin {
+		if n >= before || e.inc.Verdict.harmless() || !e.inc.Detected.Before(at) || at.Sub(e.last()) > b.cfg.StoryWithin {
 			return
 		}
 		if !e.inc.counts() && (n > 0 || !e.inc.State.Active() && at.Sub(e.over) > b.cfg.reopenWithin(e.key.category)) {

@@ -33,6 +33,7 @@ type Audit struct {
 type Change struct {
 	Audit    Audit
 	Incident *incident.Incident // as it is now; nil: none changed
+	Original *incident.Incident // of a duplicate, likewise
 	Verdict  *feedback.Entry    // to keep, in place of the one with its id; nil: none
 	Forget   string             // id of a verdict to take back; empty: none
 	MaxKept  int                // verdicts kept, the oldest beyond are forgotten; 0: all
@@ -73,8 +74,11 @@ func (s *Store) record(ctx context.Context, c *Change) error {
 	} else if _, err := tx.ExecContext(ctx, "DELETE FROM audit WHERE seq <= ?", seq-keepAudit); err != nil {
 		return err
 	}
-	if c.Incident != nil {
-		if err := upsert(ctx, tx, c.Incident); err != nil {
+	for _, changed := range []*incident.Incident{c.Incident, c.Original} {
+		if changed == nil {
+			continue
+		}
+		if err := upsert(ctx, tx, changed); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ type incidentCmd struct {
 	List     incidentListCmd     `cmd:"" help:"List saved incidents, latest first. Example: tidewatch incident list --state open --min-severity high"`
 	Show     incidentShowCmd     `cmd:"" help:"Show one incident with its evidence and timeline."`
 	Ack      incidentAckCmd      `cmd:"" help:"Say that somebody looks after it. Example: tidewatch incident ack inc-mzxw6ytb --note 'calling the provider'"`
+	Comment  incidentCommentCmd  `cmd:"" help:"Leave a note in its timeline. Example: tidewatch incident comment inc-mzxw6ytb 'the provider filters since 10:40'"`
 	Close    incidentCloseCmd    `cmd:"" help:"End it, with a verdict. Example: tidewatch incident close inc-mzxw6ytb normal --note 'load test'"`
 	Feedback incidentFeedbackCmd `cmd:"" help:"Say what it was, which moves thresholds. Example: tidewatch incident feedback inc-mzxw6ytb normal; see also --list and --undo"`
 }
@@ -157,12 +158,24 @@ func (c *incidentAckCmd) Run(ctx context.Context, s streams) error {
 type incidentCloseCmd struct {
 	printed
 	remark
+	Of      string `placeholder:"ID" help:"Of a duplicate: the incident that goes on instead."`
 	ID      string `arg:"" help:"Id of the incident."`
-	Verdict string `arg:"" enum:"normal,attack,uncertain" help:"What it was: ${enum}. The first two count as feedback."`
+	Verdict string `arg:"" enum:"normal,attack,uncertain,duplicate" help:"What it was: ${enum}. The first two count as feedback."`
 }
 
 func (c *incidentCloseCmd) Run(ctx context.Context, s streams) error {
-	return c.decide(ctx, s, c.ID, &app.Decision{Action: "close", Verdict: c.Verdict, By: c.who(), Note: c.Note})
+	return c.decide(ctx, s, c.ID, &app.Decision{Action: "close", Verdict: c.Verdict, Of: c.Of, By: c.who(), Note: c.Note})
+}
+
+type incidentCommentCmd struct {
+	printed
+	person
+	ID   string `arg:"" help:"Id of the incident."`
+	Text string `arg:"" help:"The comment, in one line."`
+}
+
+func (c *incidentCommentCmd) Run(ctx context.Context, s streams) error {
+	return c.decide(ctx, s, c.ID, &app.Decision{Action: "comment", By: c.who(), Note: c.Text})
 }
 
 type incidentFeedbackCmd struct {
