@@ -92,7 +92,7 @@ law: ## check the house rules: import law, package docs, licence lines, links, p
 PURE := ^tidewatch/(detect|window|baseline|scenario)(/|$$)
 
 # Long traffic through one line of its own shares nothing either.
-LONG := ^(TestMonth|TestHabits|TestRamp|TestNetwork.*|TestSpoiltHoursOfNetworks|TestScenarios|TestShopAttack|TestBeaconInTheOffice|TestAttacks|TestLookAlikes|TestThefts|TestPulsingFlood|TestCarpetIsOneIncident|TestActiveTimeouts|TestRealFloods.*|TestRealScans|TestRealCommandAndControl|TestRealTunnels|TestNoTunnels|TestBenignCaptures|TestSpoofed.*)$$
+LONG := ^(TestMonth|TestIdentity|TestNoiseIsOneIncident|TestHabits|TestRamp|TestNetwork.*|TestSpoiltHoursOfNetworks|TestScenarios|TestShopAttack|TestBeaconInTheOffice|TestAttacks|TestLookAlikes.*|TestThefts|TestPulsingFlood|TestCarpetIsOneIncident|TestActiveTimeouts|TestRealFloods.*|TestRealScans|TestRealCommandAndControl|TestRealTunnels|TestNoTunnels|TestBenignCaptures|TestSpoofed.*)$$
 
 .PHONY: unit
 unit: ## run unit tests, with the race detector where there are goroutines; TESTFLAGS= adds flags
