@@ -116,7 +116,7 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 	d.walked = 0
 	for i := range w.Contacts() {
 		c := w.Contact(i)
-		if c == nil {
+		if c == nil || c.Rate() > 1 {
 			continue
 		}
 		var uses [classes]use
@@ -187,9 +187,10 @@ func (d *Detector) measure(w *window.Window, c *window.Contacts, uses *[classes]
 	return worth
 }
 
-// few reports a device that is known for long enough and has few habits.
+// few reports a device that is known for long enough and has few habits. Of one whose
+// packets were sampled meanwhile that cannot be known: most of what it did was not seen.
 func (d *Detector) few(h *baseline.Habits, hour int64, since uint16) bool {
-	return h.Learned(hour, d.cfg.LearnDays) && h.Narrow() && h.Uses(since) <= d.cfg.Services
+	return h.Learned(hour, d.cfg.LearnDays) && !h.Sampled(hour, d.cfg.LearnDays) && h.Narrow() && h.Uses(since) <= d.cfg.Services
 }
 
 // count counts the devices of few habits, and those of them that use a class: once an

@@ -56,6 +56,7 @@ func begins(from, to string, port uint16, sent, received uint64) habittest.Talk 
 }
 
 func udp(x habittest.Talk) habittest.Talk                    { x.Proto = flow.ProtoUDP; return x }
+func sampled(x habittest.Talk) habittest.Talk                { x.Sampling = 100; return x }
 func at(x habittest.Talk, when time.Duration) habittest.Talk { x.At = when; return x }
 
 // six is the IPv6 twin of the talks.
@@ -119,6 +120,19 @@ func TestDetect(t *testing.T) {
 			return []habittest.Talk{at(begins(device, stranger, 23, 1e5, 1e5), 8*day-5*time.Minute)}
 		}, detect.Medium, "Telnet"},
 
+		{"packets were sampled more than a week ago", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{sampled(at(begins(device, "192.0.2.10", 443, 1e6, 1e6), day)), begins(device, stranger, 22, 1e5, 1e5)}
+		}, detect.Medium, "SSH"},
+
+		{"packets are sampled", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{sampled(begins(device, stranger, 22, 30e6, 1e5))}
+		}, "", ""},
+		{"some of them are", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{begins(device, stranger, 22, 1e5, 1e5), sampled(begins(device, "192.0.2.10", 443, 1e6, 1e6))}
+		}, "", ""},
+		{"packets were sampled until lately", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{sampled(at(begins(device, "192.0.2.10", 443, 1e6, 1e6), 5*day)), begins(device, stranger, 22, 1e5, 1e5)}
+		}, "", ""},
 		{"nobody answers over UDP", "", func(device, stranger string) []habittest.Talk {
 			return []habittest.Talk{udp(begins(device, stranger, 1194, 5e5, 0))}
 		}, "", ""},
