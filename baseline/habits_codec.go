@@ -212,6 +212,7 @@ func (s *HabitStore) Decode(buf []byte) (rest []byte, err error) {
 		return buf, errors.New("habits: cut off")
 	}
 	devices, refused := map[flow.Addr]*Habits{}, uint64(0)
+	var order []*Habits
 	for range n {
 		addr := flow.Addr(in.take(16))
 		if in.bad {
@@ -226,9 +227,12 @@ func (s *HabitStore) Decode(buf []byte) (rest []byte, err error) {
 			refused++
 			continue
 		}
-		devices[addr] = &h
+		if devices[addr] == nil {
+			order = append(order, &h)
+			devices[addr] = &h
+		}
 	}
-	s.cfg.Seed, s.devices = seed, devices
+	s.cfg.Seed, s.devices, s.order = seed, devices, order
 	s.refused += refused
 	return in.buf, nil
 }

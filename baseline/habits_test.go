@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -240,6 +241,15 @@ func TestHabitBound(t *testing.T) {
 	if devices, refused := s.Counts(); devices != 2 || refused != 7 {
 		t.Errorf("with room made: %d devices, %d refused", devices, refused)
 	}
+	kept := []*Habits{s.Habits(flow.AddrFrom4([4]byte{10, 0, 0, 1})), s.Habits(flow.AddrFrom4([4]byte{10, 0, 0, 99}))}
+	if some := slices.Concat(s.Some(0, 1), s.Some(1, 9), s.Some(9, 10)); !slices.Equal(some, kept) {
+		t.Errorf("all in turn: %v, want %v", some, kept)
+	}
+	s.Drop(flow.AddrFrom4([4]byte{10, 0, 0, 7}))
+	s.Drop(flow.AddrFrom4([4]byte{10, 0, 0, 1}))
+	if some := s.Some(0, 9); !slices.Equal(some, kept[1:]) {
+		t.Errorf("one dropped: %v, want %v", some, kept[1:])
+	}
 }
 
 // rich returns habits with something in every field.
@@ -283,7 +293,7 @@ func TestHabitsRoundTrip(t *testing.T) {
 			t.Fatalf("%d of %d bytes were accepted", n, len(all))
 		}
 	}
-	if !reflect.DeepEqual(back.devices, s.devices) {
+	if !reflect.DeepEqual(back.devices, s.devices) || len(back.Some(0, 9)) != 2 {
 		t.Error("a failed decode changed the store")
 	}
 	if c := all[0]; c != habitStoreVersion {
