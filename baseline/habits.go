@@ -47,6 +47,7 @@ type Habits struct {
 
 	sent, received  float32 // exchanged with outside by asking, halved every 12 hours
 	rolled          uint32  // Unix hour up to which they are
+	sampled         uint32  // newest Unix hour whose contacts were sampled packets; 0 = none
 	asked, answered float32 // bytes as client and as server, halved every 30 days
 	outside         float32 // bytes exchanged with outside by asking, likewise
 	busy            float32 // mean bytes of an active hour
@@ -95,6 +96,9 @@ func (h *Habits) learn(l *Lesson, day uint16, slot int, hash func(*window.Peer) 
 	c := l.Contacts
 	if c == nil {
 		return
+	}
+	if c.Rate() > 1 {
+		h.sampled = max(h.sampled, hour)
 	}
 	h.asked += float32(c.Asked)
 	h.answered += float32(c.Answered)

@@ -20,6 +20,13 @@ func (h *Habits) Learned(hour int64, days int) bool {
 	return h.AgeDays(hour) >= days && 3*h.Days() >= 2*days
 }
 
+// Sampled reports whether in so many days before a Unix hour packets were sampled. Then
+// what is learned of peers and services is some of them: which others there were, and
+// that something is new, cannot be known.
+func (h *Habits) Sampled(hour int64, days int) bool {
+	return h.sampled != 0 && hour-int64(h.sampled) < 24*int64(days)
+}
+
 // Peers appends the peers that carry a share of all the usual peers' bytes,
 // heaviest first (0.8: mission B2).
 func (h *Habits) Peers(out []Usage, share float64) []Usage { return heaviest(out, h.peers[:], share) }

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	habitsVersion     = 1
+	habitsVersion     = 2 // 1 did not tell sampled hours
 	habitStoreVersion = 1
 )
 
@@ -50,7 +50,7 @@ func (h *Habits) AppendBinary(buf []byte) []byte {
 	buf = e.AppendUint16(buf, h.today.Inside)
 	buf = e.AppendUint16(buf, h.today.Outside)
 	buf = e.AppendUint16(buf, h.today.Services)
-	return append(buf, h.taken[:]...)
+	return e.AppendUint32(append(buf, h.taken[:]...), h.sampled)
 }
 
 func (h *Habits) trends() [5]*habitTrend {
@@ -133,9 +133,10 @@ func (in *habitInput) usages(list []Usage) {
 // DecodeHabits reads what AppendBinary wrote and returns the rest of buf.
 func DecodeHabits(buf []byte) (h Habits, rest []byte, err error) {
 	in := habitInput{buf: buf}
-	if v := in.u8(); in.bad {
+	v := in.u8()
+	if in.bad {
 		return h, buf, errors.New("habits: cut off")
-	} else if v != habitsVersion {
+	} else if v < 1 || v > habitsVersion {
 		return h, buf, fmt.Errorf("habits: version %d is unknown; %d is the newest known", v, habitsVersion)
 	}
 	h.first, h.last, h.rolled, h.days, h.day = in.u32(), in.u32(), in.u32(), in.u16(), in.u16()
@@ -164,6 +165,9 @@ func DecodeHabits(buf []byte) (h Habits, rest []byte, err error) {
 	}
 	h.today.Inside, h.today.Outside, h.today.Services = in.u16(), in.u16(), in.u16()
 	copy(h.taken[:], in.take(len(h.taken)))
+	if v > 1 {
+		h.sampled = in.u32()
+	}
 	if in.bad || h.hours.days > 7*weeksKept {
 		return Habits{}, buf, errors.New("habits: a field is out of its range or cut off")
 	}
@@ -208,6 +212,7 @@ func (s *HabitStore) Decode(buf []byte) (rest []byte, err error) {
 		return buf, errors.New("habits: cut off")
 	}
 	devices, refused := map[flow.Addr]*Habits{}, uint64(0)
+	var order []*Habits
 	for range n {
 		addr := flow.Addr(in.take(16))
 		if in.bad {
@@ -222,9 +227,12 @@ func (s *HabitStore) Decode(buf []byte) (rest []byte, err error) {
 			refused++
 			continue
 		}
-		devices[addr] = &h
+		if devices[addr] == nil {
+			order = append(order, &h)
+			devices[addr] = &h
+		}
 	}
-	s.cfg.Seed, s.devices = seed, devices
+	s.cfg.Seed, s.devices, s.order = seed, devices, order
 	s.refused += refused
 	return in.buf, nil
 }

@@ -4,6 +4,8 @@ package baseline
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"tidewatch/flow"
@@ -29,6 +31,7 @@ type HabitConfig struct {
 type HabitStore struct {
 	cfg     HabitConfig
 	devices map[flow.Addr]*Habits
+	order   []*Habits // the same, so that some can be looked at in a second
 	refused uint64
 	pruned  int64 // Unix hour / 24 of the last pruning
 }
@@ -63,13 +66,27 @@ func (s *HabitStore) Put(addr flow.Addr, h *Habits) bool {
 		}
 		p = new(Habits)
 		s.devices[addr] = p
+		s.order = append(s.order, p)
 	}
 	*p = *h
 	return true
 }
 
 // Drop forgets a device.
-func (s *HabitStore) Drop(addr flow.Addr) { delete(s.devices, addr) }
+func (s *HabitStore) Drop(addr flow.Addr) {
+	if i := slices.Index(s.order, s.devices[addr]); i >= 0 {
+		s.order = slices.Delete(s.order, i, i+1)
+	}
+	delete(s.devices, addr)
+}
+
+// Some are the habits of the devices from one number to another, in the order in which
+// they came; fewer, or none, where there are no more. It is the store's own, valid until
+// the next lesson. Who looks through all a few at a time misses one for each that was
+// dropped meanwhile.
+func (s *HabitStore) Some(from, to int) []*Habits {
+	return s.order[min(from, len(s.order)):min(to, len(s.order))]
+}
 
 // Counts returns the number of devices and of those refused at the bound.
 func (s *HabitStore) Counts() (devices int, refused uint64) { return len(s.devices), s.refused }
@@ -80,11 +97,9 @@ func (s *HabitStore) prune(hour int64) bool {
 		return false
 	}
 	s.pruned = hour / 24
-	for a, h := range s.devices {
-		if int64(h.last) < hour-staleHours {
-			delete(s.devices, a)
-		}
-	}
+	stale := func(h *Habits) bool { return int64(h.last) < hour-staleHours }
+	maps.DeleteFunc(s.devices, func(_ flow.Addr, h *Habits) bool { return stale(h) })
+	s.order = slices.DeleteFunc(s.order, stale)
 	return len(s.devices) < s.cfg.MaxDevices
 }
 

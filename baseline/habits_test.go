@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -240,6 +241,15 @@ func TestHabitBound(t *testing.T) {
 	if devices, refused := s.Counts(); devices != 2 || refused != 7 {
 		t.Errorf("with room made: %d devices, %d refused", devices, refused)
 	}
+	kept := []*Habits{s.Habits(flow.AddrFrom4([4]byte{10, 0, 0, 1})), s.Habits(flow.AddrFrom4([4]byte{10, 0, 0, 99}))}
+	if some := slices.Concat(s.Some(0, 1), s.Some(1, 9), s.Some(9, 10)); !slices.Equal(some, kept) {
+		t.Errorf("all in turn: %v, want %v", some, kept)
+	}
+	s.Drop(flow.AddrFrom4([4]byte{10, 0, 0, 7}))
+	s.Drop(flow.AddrFrom4([4]byte{10, 0, 0, 1}))
+	if some := s.Some(0, 9); !slices.Equal(some, kept[1:]) {
+		t.Errorf("one dropped: %v, want %v", some, kept[1:])
+	}
 }
 
 // rich returns habits with something in every field.
@@ -258,6 +268,7 @@ func rich(tb testing.TB) Habits {
 	if !ok {
 		tb.Fatal("nothing learned")
 	}
+	h.sampled = uint32(day0)
 	return h
 }
 
@@ -282,7 +293,7 @@ func TestHabitsRoundTrip(t *testing.T) {
 			t.Fatalf("%d of %d bytes were accepted", n, len(all))
 		}
 	}
-	if !reflect.DeepEqual(back.devices, s.devices) {
+	if !reflect.DeepEqual(back.devices, s.devices) || len(back.Some(0, 9)) != 2 {
 		t.Error("a failed decode changed the store")
 	}
 	if c := all[0]; c != habitStoreVersion {
@@ -294,7 +305,19 @@ func TestHabitsRoundTrip(t *testing.T) {
 	}
 }
 
-// Whatever is read back is written the same, and answers without a panic.
+// Habits of a version before this are read; what it did not tell is not known.
+func TestHabitsOfBefore(t *testing.T) {
+	h := rich(t)
+	buf := h.AppendBinary(nil)
+	buf[0] = 1
+	h.sampled = 0
+	got, rest, err := DecodeHabits(buf)
+	if err != nil || len(rest) != 4 || !reflect.DeepEqual(got, h) {
+		t.Errorf("%d bytes left, error %v; got\n%+v, want\n%+v", len(rest), err, got, h)
+	}
+}
+
+// Whatever is read back of this version is written the same, and answers without a panic.
 func FuzzHabits(f *testing.F) {
 	h := rich(f)
 	f.Add(h.AppendBinary(nil))
@@ -304,7 +327,7 @@ func FuzzHabits(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got := h.AppendBinary(nil); string(got) != string(buf[:len(buf)-len(rest)]) {
+		if got := h.AppendBinary(nil); buf[0] == habitsVersion && string(got) != string(buf[:len(buf)-len(rest)]) {
 			t.Fatalf("read %x, written %x", buf[:len(buf)-len(rest)], got)
 		}
 		h.Role()

@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [138]phrase {
+func phrases() [139]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -27,6 +27,7 @@ func phrases() [138]phrase {
 		{"connection_rate", "%o were asked for and not answered; %e is the limit"},
 		{"unique_sources", "%o sent it; more than %e counts as many"},
 		{"focused_ports", "only %o addressed; up to %e count as few"},
+		{"without_ports", "%o of its packets are of protocols without ports, which programs for people seldom use; from %e on it counts"},
 		{"focused_targets", "%o of what the device sends goes to at most three addresses"},
 		{"held_connections", "%o were held open by requests that do not end; %e is the limit"},
 		{"connections_per_source", "each source holds %o open; %e is the limit"},

@@ -62,8 +62,8 @@ func TestIndicatorText(t *testing.T) {
 		{perSource(0.4), "each source sent 1 flow on average; fewer than 2 hint at forged addresses or at reflectors", "syn_flood"},
 		{perSource(1.3613), "each source sent 1.36 flows on average; fewer than 2 hint at forged addresses or at reflectors", "syn_flood"},
 		{
-			detect.Indicator{Name: "focused_ports", Observed: 0, Expected: 3, Unit: "ports"},
-			"no ports are addressed; up to 3 count as few", "icmp_flood",
+			detect.Indicator{Name: "without_ports", Observed: 1, Expected: 0.5, Unit: "share"},
+			"100 % of its packets are of protocols without ports, which programs for people seldom use; from 50 % on it counts", "icmp_flood",
 		},
 		{
 			detect.Indicator{Name: "kind_of_attempts", Observed: 1, Unit: "share", Detail: "syn"},

@@ -24,10 +24,6 @@ func variantOf(i *detect.Indicator, vector string) (*detect.Indicator, string) {
 			told.Unit = "flows/s"
 			return &told, "%o asked for a connection in vain, or answered what nobody had asked; %e is the limit"
 		}
-	case "focused_ports":
-		if i.Observed < 1 {
-			return i, "no ports are addressed; up to %e count as few"
-		}
 	case "flows_per_source":
 		told.Observed = max(1, i.Observed) // the number of sources is an estimate
 		return &told, ""

@@ -65,6 +65,7 @@ type Contacts struct {
 	// Answered are bytes both ways as client, and as server, with anyone.
 	Sent, Received, Asked, Answered uint64
 	Missed                          uint32 // peers that gave way
+	rate                            uint32 // highest sampling rate of a flow noted
 	Last                            int64  // newest Unix second of a note
 
 	dev   int32
@@ -95,13 +96,17 @@ func (c *Contacts) Peers() []Peer { return c.peers[:c.nPeers] }
 // Services are the heaviest services of the hour, in no order.
 func (c *Contacts) Services() []Service { return c.services[:c.nServices] }
 
+// Rate is the highest sampling rate of the hour's flows that were noted: above 1 there
+// may be other peers and services, which no sample shows.
+func (c *Contacts) Rate() uint32 { return max(c.rate, 1) }
+
 // reset begins another hour. The grain is halved, so that it follows the device down too.
 func (c *Contacts) reset() {
 	c.Sent, c.Received, c.Asked, c.Answered, c.Missed, c.nPeers, c.nServices = 0, 0, 0, 0, 0, 0, 0
 	for k := range c.grain {
 		c.grain[k] = max(c.grain[k]/2, grainFirst)
 	}
-	c.notes = [2]uint32{}
+	c.notes, c.rate = [2]uint32{}, 0
 }
 
 // tie tells the relation of a device to the peer of a flow, and the service.
@@ -195,7 +200,7 @@ func (c *Contacts) note(d Direction, p *piece, tie Tie, service uint32, weight u
 		c.Asked += weight
 	}
 	outward := tie&(Outside|Served) == Outside
-	c.Last = max(c.Last, p.last)
+	c.Last, c.rate = max(c.Last, p.last), max(c.rate, p.rate)
 	i, fresh, full := rank(&c.peerTags, &c.peerWeights, &c.nPeers, uint32(hash>>32)^uint32(tie), weight)
 	if full {
 		c.Missed++

@@ -60,6 +60,15 @@ func (w *Window) Contact(i int) *Contacts {
 	return nil
 }
 
+// Noted returns the contacts of a device since the hour closed last, whether or not
+// there were any in this minute, nil where the place is empty.
+func (w *Window) Noted(i int) *Contacts {
+	if c := w.t.contacts[i]; c.used {
+		return c
+	}
+	return nil
+}
+
 // Contacts returns the device's contacts since the hour closed last, nil when
 // there were none. At a window that closes an hour they are that hour's, and
 // those of the two minutes it waited for late exports.

@@ -9,7 +9,6 @@ package character
 import (
 	"errors"
 	"fmt"
-	"iter"
 
 	"tidewatch/baseline"
 	"tidewatch/detect"
@@ -55,28 +54,20 @@ func (c Config) Validate() error {
 // Past tells what is usual for the devices.
 type Past interface {
 	Habits(addr flow.Addr) *baseline.Habits
-	All() iter.Seq2[flow.Addr, *baseline.Habits]
+	Some(from, to int) []*baseline.Habits
 	PeerKey(p *window.Peer) uint32
 	Slot(hour int64) (day uint16, slot int)
 }
 
-// Detector keeps nothing between ticks but how many devices use what, for an hour.
+// Detector keeps between ticks which devices it looks at next, and how many of all use
+// what some begin to.
 type Detector struct {
 	cfg    Config
 	past   Past
 	table  table
-	hour   int64 // of counted
-	counts [classes]count
-	walked int // in this minute
-}
-
-// count is how many devices of few habits there are, and use a class; and how many of
-// all have dealt with the address that was asked about last.
-type count struct {
-	known       bool
-	like, users int
-	peer        uint32
-	friends     int
+	census census
+	now    int64 // second of the newest tick
+	next   int   // place of the contacts to be looked at next
 }
 
 var _ detect.Detector = (*Detector)(nil)
@@ -95,7 +86,7 @@ func (d *Detector) Configure(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("character: %w", err)
 	}
-	d.cfg, d.counts = cfg, [classes]count{}
+	d.cfg, d.census = cfg, census{}
 	return nil
 }
 
@@ -106,39 +97,61 @@ func (d *Detector) Name() string { return "character" }
 // which it began and the one after it, or midnight would make it one.
 const news = 2
 
-// Detect judges, once a minute, every device that met anybody in it.
+// round is in how many seconds each device is looked at once, so that no second has to
+// look at all of them.
+const round = 60
+
+// Detect judges a part of the devices each second, each device once a minute.
 func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Finding {
-	if !w.Minute || d.past == nil {
+	if d.past == nil {
 		return out
 	}
 	day, _ := d.past.Slot(w.Now / 3600)
 	since := day - min(day, news-1)
-	d.walked = 0
-	for i := range w.Contacts() {
-		c := w.Contact(i)
-		if c == nil {
-			continue
+	passed := w.Now - d.now
+	if passed < 0 || passed > round {
+		passed = round
+	}
+	d.now = w.Now
+	d.census.begin(since, int(passed))
+	d.walk(w.Now / 3600)
+	n := w.Contacts()
+	for range (n*int(passed) + round - 1) / round {
+		if d.next++; d.next >= n {
+			d.next = 0
 		}
-		var uses [classes]use
-		if !d.measure(w, c, &uses) {
-			continue
-		}
-		h := d.past.Habits(c.Addr)
-		if h == nil || !d.few(h, w.Now/3600, since) {
-			continue
-		}
-		best := class(0)
-		for k := class(1); int(k) < classes; k++ {
-			if uses[k].going(w, &d.cfg) && uses[k].bytes() > uses[best].bytes() && !d.table.asked(h, k, since) {
-				best = k
-			}
-		}
-		if best != 0 {
-			out = d.judge(w, &begun{c, h, best, uses[best], since}, out)
+		if c := w.Noted(d.next); c != nil && c.Last >= w.Now-lately && c.Rate() <= 1 {
+			out = d.look(w, c, since, out)
 		}
 	}
 	return out
 }
+
+// look judges a device: of the classes that it began to use the one of which there is most.
+func (d *Detector) look(w *window.Window, c *window.Contacts, since uint16, out []detect.Finding) []detect.Finding {
+	var uses [classes]use
+	if !d.measure(w, c, &uses) {
+		return out
+	}
+	h := d.past.Habits(c.Addr)
+	if h == nil || !d.few(h, w.Now/3600, since) {
+		return out
+	}
+	best := class(0)
+	for k := class(1); int(k) < classes; k++ {
+		if uses[k].going(w, &d.cfg) && uses[k].bytes() > uses[best].bytes() && !d.table.asked(h, k, since) {
+			best = k
+		}
+	}
+	if best == 0 {
+		return out
+	}
+	return d.judge(w, &begun{c, h, best, uses[best], since}, out)
+}
+
+// lately is for how many seconds without traffic a use still goes on: exporters tell of
+// it that much later.
+const lately = 120
 
 // use is what a device exchanges with outside over the services of a class.
 type use struct {
@@ -151,7 +164,7 @@ type use struct {
 func (u *use) bytes() uint64 { return u.sent + u.received }
 
 func (u *use) going(w *window.Window, cfg *Config) bool {
-	return u.answered && u.bytes() >= cfg.MinBytes && u.last >= w.Now-120
+	return u.answered && u.bytes() >= cfg.MinBytes && u.last >= w.Now-lately
 }
 
 // asks tells the class for which the device asks a peer outside. Of a peer that is asked
@@ -187,54 +200,8 @@ func (d *Detector) measure(w *window.Window, c *window.Contacts, uses *[classes]
 	return worth
 }
 
-// few reports a device that is known for long enough and has few habits.
+// few reports a device that is known for long enough and has few habits. Of one whose
+// packets were sampled meanwhile that cannot be known: most of what it did was not seen.
 func (d *Detector) few(h *baseline.Habits, hour int64, since uint16) bool {
-	return h.Learned(hour, d.cfg.LearnDays) && h.Narrow() && h.Uses(since) <= d.cfg.Services
-}
-
-// count counts the devices of few habits, and those of them that use a class: once an
-// hour at most, and only when somebody begins to.
-func (d *Detector) count(k class, hour int64, since uint16) *count {
-	if d.hour != hour {
-		d.hour, d.counts = hour, [classes]count{}
-	}
-	n := &d.counts[k]
-	if n.known {
-		return n
-	}
-	n.known, n.friends = true, -1
-	for _, h := range d.past.All() {
-		if !d.few(h, hour, since) {
-			continue
-		}
-		n.like++
-		// A mail server that sends mail is no example for others.
-		if d.table.asked(h, k, since) && !d.table.offered(h, k, since) {
-			n.users++
-		}
-	}
-	return n
-}
-
-// walks is how many addresses are looked up with all devices in a minute: each look-up
-// takes some 60 ms among 100 000. In an outbreak of more the address is not weighed.
-const walks = 4
-
-// friends counts the devices that had dealt with an address before a day. Those that
-// begin to at the same time do not count: they may have the same master.
-func (d *Detector) friends(k class, p *window.Peer, since uint16) (devices int, known bool) {
-	n, key := &d.counts[k], d.past.PeerKey(p)
-	if n.friends >= 0 && n.peer == key {
-		return n.friends, true
-	}
-	if d.walked++; d.walked > walks {
-		return 0, false
-	}
-	n.peer, n.friends = key, 0
-	for _, h := range d.past.All() {
-		if h.MetBefore(key, since) {
-			n.friends++
-		}
-	}
-	return n.friends, true
+	return h.Learned(hour, d.cfg.LearnDays) && !h.Sampled(hour, d.cfg.LearnDays) && h.Narrow() && h.Uses(since) <= d.cfg.Services
 }

@@ -56,6 +56,7 @@ func begins(from, to string, port uint16, sent, received uint64) habittest.Talk 
 }
 
 func udp(x habittest.Talk) habittest.Talk                    { x.Proto = flow.ProtoUDP; return x }
+func sampled(x habittest.Talk) habittest.Talk                { x.Sampling = 100; return x }
 func at(x habittest.Talk, when time.Duration) habittest.Talk { x.At = when; return x }
 
 // six is the IPv6 twin of the talks.
@@ -119,6 +120,19 @@ func TestDetect(t *testing.T) {
 			return []habittest.Talk{at(begins(device, stranger, 23, 1e5, 1e5), 8*day-5*time.Minute)}
 		}, detect.Medium, "Telnet"},
 
+		{"packets were sampled more than a week ago", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{sampled(at(begins(device, "192.0.2.10", 443, 1e6, 1e6), day)), begins(device, stranger, 22, 1e5, 1e5)}
+		}, detect.Medium, "SSH"},
+
+		{"packets are sampled", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{sampled(begins(device, stranger, 22, 30e6, 1e5))}
+		}, "", ""},
+		{"some of them are", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{begins(device, stranger, 22, 1e5, 1e5), sampled(begins(device, "192.0.2.10", 443, 1e6, 1e6))}
+		}, "", ""},
+		{"packets were sampled until lately", "", func(device, stranger string) []habittest.Talk {
+			return []habittest.Talk{sampled(at(begins(device, "192.0.2.10", 443, 1e6, 1e6), 5*day)), begins(device, stranger, 22, 1e5, 1e5)}
+		}, "", ""},
 		{"nobody answers over UDP", "", func(device, stranger string) []habittest.Talk {
 			return []habittest.Talk{udp(begins(device, stranger, 1194, 5e5, 0))}
 		}, "", ""},
@@ -216,41 +230,106 @@ func TestQuietAllocatesNothing(t *testing.T) {
 				t.Fatal("the devices are not looked at")
 			}
 		}
-		if out := d.Detect(w, nil); len(out) != 0 {
-			t.Errorf("found %+v", out[0])
-		}
-		if n := testing.AllocsPerRun(10, func() { d.Detect(w, nil) }); n != 0 {
+		if n := testing.AllocsPerRun(10, func() {
+			d.now = 0 // as if a minute had passed
+			if out := d.Detect(w, nil); len(out) != 0 {
+				t.Fatalf("found %+v", out[0])
+			}
+		}); n != 0 {
 			t.Errorf("watched %v: %v allocations a minute", watched, n)
 		}
 	}
 }
 
-// BenchmarkDetect judges a minute in which all of 10 000 devices are busy.
-func BenchmarkDetect(b *testing.B) {
-	w, past := habittest.Quiet(b, 10_000)
+// Among more devices than a second has time for all are counted in the end, those are
+// waited for, and nobody is counted twice.
+func TestCensus(t *testing.T) {
+	const devices = 2500
+	w, past := habittest.Quiet(t, devices)
 	d, err := New(DefaultConfig(), past)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		d.Detect(w, nil)
+	d.table[0] = ports{1, flow.ProtoTCP, 400, 404}
+	since, _ := past.Slot(w.Now / 3600)
+	key := past.PeerKey(&w.Contact(0).Peers()[0])
+	for _, passed := range []int{1, 3} { // a second at a time, and more at once
+		d.census = census{}
+		used, friends, seconds := d.census.class(1), d.census.peer(key), 0
+		for ; used.state != answered; seconds += passed {
+			if friends.state == answered || seconds > 10 {
+				t.Fatalf("after %d s: %+v, %+v", seconds, used, friends)
+			}
+			d.census.begin(since, passed)
+			used, friends = d.census.class(1), d.census.peer(key)
+			d.walk(w.Now / 3600)
+		}
+		if used.like != devices || used.users != devices || friends.users != devices {
+			t.Errorf("%d like it, %d use it, %d met the peer", used.like, used.users, friends.users)
+		}
+		if seconds != 3 {
+			t.Errorf("%d devices took %d s", devices, seconds)
+		}
+	}
+	for i := range uint32(addresses + 10) { // an outbreak: what there is no room for is not weighed
+		d.census.begin(since, 60)
+		if room := d.census.peer(1+i) != nil; room != (i < addresses-1) {
+			t.Fatalf("address %d: room %v", i, room)
+		}
+		d.walk(w.Now / 3600)
+	}
+	d.census.begin(since+1, 1)
+	if a := d.census.peer(key); a == nil || a.state != waiting {
+		t.Error("an answer held for more than its day")
 	}
 }
 
-// BenchmarkCount counts who of 10 000 devices uses what one has begun to, and has met
-// whom: once an hour, and once an address.
-func BenchmarkCount(b *testing.B) {
-	w, past := habittest.Quiet(b, 10_000)
-	d, err := New(DefaultConfig(), past)
-	if err != nil {
-		b.Fatal(err)
+// benchmarked are the numbers of devices.
+func benchmarked() [2]int { return [2]int{10_000, 100_000} }
+
+// BenchmarkDetect is a second in which a sixtieth of the devices is looked at. Of the
+// larger number so many have contacts as there may be by default.
+func BenchmarkDetect(b *testing.B) {
+	for _, devices := range benchmarked() {
+		b.Run(fmt.Sprintf("a second, %d devices", devices), func(b *testing.B) {
+			w, past := habittest.Quiet(b, devices)
+			d, err := New(DefaultConfig(), past)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				d.now = w.Now - 1
+				d.Detect(w, nil)
+			}
+		})
 	}
-	peer := &w.Contact(0).Peers()[0]
-	for b.Loop() {
-		d.counts, d.walked = [classes]count{}, 0
-		d.count(6, w.Now/3600, 1<<15)
-		d.friends(6, peer, 1<<15)
+}
+
+// BenchmarkCensus is a second of a pass for one use that somebody began, and for as many
+// as there can be.
+func BenchmarkCensus(b *testing.B) {
+	for _, devices := range benchmarked() {
+		w, past := habittest.Quiet(b, devices)
+		since, _ := past.Slot(w.Now / 3600)
+		for _, uses := range []int{1, perPass} {
+			b.Run(fmt.Sprintf("a second, %d devices, %d uses", devices, uses), func(b *testing.B) {
+				d, err := New(DefaultConfig(), past)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for b.Loop() {
+					if d.census.begin(since, 1); !d.census.running {
+						d.census = census{since: since, left: perSecond}
+						for i := range uses {
+							d.census.class(class(1 + i%(classes-1)))
+							d.census.peer(uint32(i))
+						}
+					}
+					d.walk(w.Now / 3600)
+				}
+			})
+		}
 	}
 }
 

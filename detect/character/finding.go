@@ -42,21 +42,25 @@ type begun struct {
 // medium.
 func (d *Detector) judge(w *window.Window, b *begun, out []detect.Finding) []detect.Finding {
 	u, k, since := &b.use, b.class, b.since
-	n := d.count(k, w.Now/3600, since)
+	top := d.heaviest(b)
+	n, friends := d.census.class(k), d.census.peer(d.past.PeerKey(top))
+	if d.walk(w.Now / 3600); n.state != answered || friends != nil && friends.state != answered {
+		return out // it will be in a minute or two
+	}
 	if float64(n.users) >= max(d.cfg.LikeShare*float64(n.like), custom) {
 		return out // not out of character for what this device is
 	}
-	top := d.heaviest(b)
 	var marks [5]detect.Indicator
 	marks[0] = detect.Indicator{Name: "strange_service", Observed: float64(u.bytes()), Unit: "bytes", Weight: 0.5, Detail: k.String()}
 	marks[1] = detect.Indicator{Name: "few_services", Observed: float64(b.habits.Uses(since)), Expected: float64(d.cfg.Services), Unit: "services", Weight: 0.1}
 	if n.like >= likeLeast {
 		marks[2] = detect.Indicator{Name: "devices_like_it", Observed: float64(n.users), Expected: float64(n.like), Unit: "devices", Weight: 0.05}
 	}
-	switch friends, known := d.friends(k, top, since); {
-	case known && friends >= shared:
-		marks[3] = detect.Indicator{Name: "usual_provider", Observed: float64(friends), Unit: "devices", Weight: -0.15}
-	case known && friends == 0 && w.Common(top.Addr) <= 1:
+	switch {
+	case friends == nil:
+	case friends.users >= shared:
+		marks[3] = detect.Indicator{Name: "usual_provider", Observed: float64(friends.users), Unit: "devices", Weight: -0.15}
+	case friends.users == 0 && d.census.sampled == 0 && w.Common(top.Addr) <= 1:
 		marks[3] = detect.Indicator{Name: "rare_peers", Observed: 1, Unit: "peers", Weight: 0.05}
 	}
 	limit := medium

@@ -106,7 +106,11 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 		share := d.onTargets(h)
 		add("focused_targets", share, 0, "share", 0.2)
 		m.TopDestinationShare = share
-	} else if m.Ports <= d.cfg.Ports && (m.Ports > 0 || !c.ported()) { // of 0 nothing is known
+	} else if share := c.portless(); share >= 0.5 {
+		// Programs that serve people speak TCP and UDP; tunnels and pings that are in
+		// order do not pass the gate. So this weighs what focus on a port does.
+		add("without_ports", share, 0.5, "share", 0.2)
+	} else if m.Ports > 0 && m.Ports <= d.cfg.Ports { // of 0 nothing is known
 		add("focused_ports", float64(m.Ports), float64(d.cfg.Ports), "ports", 0.2)
 	}
 	// Of the attack alone: a shop's pages do not make its SYNs larger.
@@ -133,16 +137,16 @@ func (d *Detector) indicators(f *detect.Finding, h *window.Host, c *burst) {
 	}
 }
 
-// ported reports whether most of the attack is of protocols that have ports.
-func (c *burst) ported() bool {
-	var ported, all float64
+// portless is the share of the attack's packets that are of protocols without ports.
+func (c *burst) portless() float64 {
+	var portless, all float64
 	for i, s := range signatures() {
 		all += c.kinds[i].packets
-		if s.class == flow.UDP || s.class.IsTCP() {
-			ported += c.kinds[i].packets
+		if s.class != flow.UDP && !s.class.IsTCP() {
+			portless += c.kinds[i].packets
 		}
 	}
-	return 2*ported > all
+	return portless / max(all, 1)
 }
 
 // meanPacket is the mean size of the attack's packets in bytes.

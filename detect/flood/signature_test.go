@@ -145,6 +145,41 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+// Where there are no ports none are few; that there are none is said instead.
+func TestWithoutPorts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		traffic []traffic
+		want    string
+	}{
+		"pings":            {[]traffic{raw(flow.ProtoICMP, 200, 100, 84, 200)}, "without_ports"},
+		"pings of a shop":  {[]traffic{shop(), raw(flow.ProtoICMP, 200, 100, 84, 200)}, "without_ports"},
+		"GRE":              {[]traffic{raw(flow.ProtoGRE, 2000, 10, 500, 2000)}, "without_ports"},
+		"UDP to one port":  {[]traffic{raw(flow.ProtoUDP, 500, 40, 500, 500)}, "focused_ports"},
+		"SYNs to one port": {[]traffic{tcp(flow.SYN, 2000, 10)}, "focused_ports"},
+		"UDP and pings":    {[]traffic{raw(flow.ProtoUDP, 500, 40, 500, 500), raw(flow.ProtoICMP, 200, 60, 84, 200)}, "focused_ports"},
+	} {
+		for _, v6 := range []bool{false, true} {
+			for i := range tc.traffic {
+				x := &tc.traffic[i]
+				x.v6 = v6
+				if v6 && x.proto == flow.ProtoICMP {
+					x.proto = flow.ProtoICMPv6
+				}
+			}
+			f, _ := run(t, tc.traffic...)
+			got := ""
+			for _, i := range f.Indicators {
+				if i.Name == "without_ports" || i.Name == "focused_ports" {
+					got += i.Name
+				}
+			}
+			if got != tc.want {
+				t.Errorf("%s, IPv6 %v: %q, want %q: %+v", name, v6, got, tc.want, f.Indicators)
+			}
+		}
+	}
+}
+
 // The table in the documentation is the one in the code.
 func TestSignaturesAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/detectors.md")
