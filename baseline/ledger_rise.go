@@ -11,7 +11,7 @@ const (
 	riseFew   = 7   // days with bytes after which it is known what an account usually gets
 	riseAllow = 1.0 // deviations a day that count for nothing: half of the shift of two that is looked for (Page 1954)
 	riseStep  = 3.0 // deviations that one day counts at most, so that a single day, however large, is none of a rise
-	riseClip  = 2.0 // deviations above the mean that a day teaches at most (winsorised), so that a rise becomes usual slowly
+	riseClip  = 2.0 // of its own deviations above the mean is what a day teaches at most (winsorised), so that a rise becomes usual slowly
 	// risePrior is by how much the uploads of one user differ from day to day before
 	// anything is known of him, in logs: a factor of 1.8. risePriorDays days of it are
 	// taken as seen.
@@ -35,7 +35,7 @@ func (r *rise) day(x float64) {
 		mean, spread := float64(r.usual.mean), r.spread()
 		z := min((x-mean)/spread, riseStep)
 		r.sum = float32(max(0, min(excessMax, float64(r.sum)+z-riseAllow)))
-		x = min(x, mean+riseClip*spread)
+		x = min(x, mean+riseClip*max(math.Sqrt(float64(r.usual.vari)), trendFloor))
 	}
 	r.usual.learn(x)
 }
