@@ -161,6 +161,10 @@ ACCURACYARGS ?=
 accuracy: ## what labelled captures and scenarios are taken for, a minute; writes docs/detectors.md, fails when a row became worse; ACCURACYARGS=-accept writes it all the same; DATA= judges another folder and prints
 	@go run ./test/accuracy -data $(DATA) $(ACCURACYARGS) $(if $(filter ../shared/data,$(DATA)),-write docs/detectors.md)
 
+.PHONY: thefts
+thefts: ## what thefts, tunnels, beacons and look-alikes of five offices are taken for, some ten minutes; writes docs/detectors.md
+	@TIDEWATCH_ACCURACY=1 TIDEWATCH_WRITE=$(CURDIR)/docs/detectors.md go test -count=1 -timeout 2h -v -run '^TestThefts$$' ./app
+
 .PHONY: cover
 cover: ## run unit tests with coverage; bin/cover.html shows it line by line
 	@mkdir -p bin

@@ -92,7 +92,7 @@ func TestDripSurvivesKills(t *testing.T) {
 			found = g.Detected
 		}
 	}
-	by := time.Unix((firstDay+begins+9)*86400, 0)
+	by := time.Unix((firstDay+begins+6)*86400, 0)
 	if found.IsZero() || found.After(by) {
 		t.Errorf("found at %v, want by %v", found, by)
 	}

@@ -24,14 +24,14 @@ const (
 
 // LedgerConfig bounds a Ledger.
 type LedgerConfig struct {
-	MaxDevices int            // about 2.3 KiB each, 6.4 KiB at most
+	MaxDevices int            // about 2.3 KiB each, 11 KiB at most
 	Zone       *time.Location // days are the site's
 }
 
 // Ledger keeps how many bytes each device of one shard gave to whom outside, over an
 // hour to half a year, in bounded memory: accounts of the 16 heaviest destinations of
 // each device, of the 32 networks of destinations (/24, /48 in IPv6) that are heavy or
-// come back, and of all together. What gives way is counted, see DeviceLedger.Lost and
+// come back (64 when all of them do), and of all together. What gives way is counted, see DeviceLedger.Lost and
 // Counts.
 //
 // A device gives what it sends less an eighth of what it receives from the same

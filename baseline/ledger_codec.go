@@ -153,7 +153,7 @@ func (d *DeviceLedger) read(in *habitInput, version uint8) (watched bool, err er
 	}
 	d.total.read(in, version)
 	hosts, networks := int(in.u8()), int(in.u8())
-	if in.bad || d.usual.n > trendMemory || hosts > ledgerHosts || networks > ledgerNetworks || d.first > d.day {
+	if in.bad || d.usual.n > trendMemory || hosts > ledgerHosts || networks > ledgerMost || d.first > d.day {
 		return false, errLedger
 	}
 	d.hosts, d.networks = make([]Account, hosts), make([]Account, networks)

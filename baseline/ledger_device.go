@@ -13,6 +13,7 @@ import (
 const (
 	ledgerHosts    = 16 // destinations of a device with an account
 	ledgerNetworks = 32 // networks of destinations
+	ledgerMost     = 64 // likewise, when 32 of them come back
 	heavyPart      = 16 // a network with such a part of all never gives way
 	steadyFor      = 14 // days for which one that got something on two days stays
 	ledgerGrows    = 4  // accounts for which room is made at a time
@@ -38,6 +39,7 @@ type DeviceLedger struct {
 	networks []Account
 	usual    habitTrend // log of the units that a new network gets on its first day
 	lost     float32    // bytes of networks that gave way to others
+	passers  *passers   // which did, when any
 }
 
 // Days are the site days since 1970 since when it is kept, and the open one, and how
@@ -78,10 +80,40 @@ func (d *DeviceLedger) give(addr, network flow.Addr, bytes float32, hour, servic
 	d.total.add(bytes, d.day, hour, service)
 	host, _ := d.account(&d.hosts, ledgerHosts, addr, d.lightest)
 	host.add(bytes, d.day, hour, service)
-	net, lost := d.account(&d.networks, ledgerNetworks, network, d.passing)
+	net, lost := d.network(network)
 	net.add(bytes, d.day, hour, service)
 	d.lost += lost
 	return lost > 0
+}
+
+// network finds or opens the account of a network. When the list is full, more room is made
+// for as long as all in it come back, and who gives way is known again on the next
+// day: so a network that gets something every day has an account from the second day on,
+// however many strangers there are between.
+func (d *DeviceLedger) network(key flow.Addr) (a *Account, lost float32) {
+	most := ledgerNetworks
+	if n := len(d.networks); n >= ledgerNetworks && n < ledgerMost {
+		if _, all := d.passing(); all {
+			most = n + 1
+		}
+	}
+	most = max(most, len(d.networks))
+	leaves := Account{}
+	a, lost = d.account(&d.networks, most, key, func() int {
+		i, _ := d.passing()
+		leaves = d.networks[i]
+		return i
+	})
+	if lost > 0 {
+		if d.passers == nil {
+			d.passers = new(passers)
+		}
+		if d.passers.returns(&key) {
+			a.fed = 1
+		}
+		d.passers.leave(&leaves, d.day)
+	}
+	return a, lost
 }
 
 // account finds an account, or opens one; in a full list the one that victim names
@@ -125,8 +157,9 @@ func lightest(list []Account) (low int) {
 // passing is the network that gives way. One with a sixteenth of all stays, and so does
 // one that got something on two days, lately: what comes back is what a drip looks
 // like, however light. Of the others it is the one not heard of for longest, or, when all
-// of them are of today and yesterday, the lightest.
-func (d *DeviceLedger) passing() int {
+// of them are of today and yesterday, the lightest. When all of the list stay, the
+// lightest of all would go.
+func (d *DeviceLedger) passing() (at int, all bool) {
 	heavy := d.total.weight / heavyPart
 	old, light := -1, -1
 	for i := range d.networks {
@@ -147,11 +180,11 @@ func (d *DeviceLedger) passing() int {
 	}
 	switch {
 	case old < 0:
-		return lightest(d.networks)
+		return lightest(d.networks), true
 	case int(d.networks[old].last)+2 <= int(d.day):
-		return old
+		return old, false
 	}
-	return light
+	return light, false
 }
 
 // turn ends the open day: every account is tested, and what came on that day
@@ -178,6 +211,7 @@ func (d *DeviceLedger) turn(day uint16) (watched bool) {
 		d.hosts[i].close(d.day, gone)
 	}
 	d.total.close(d.day, gone)
+	d.passers.turn()
 	d.day = day
 	d.active += 1 - d.active/math.MaxUint16
 	return watched

@@ -11,7 +11,12 @@ const (
 	riseFew   = 7   // days with bytes after which it is known what an account usually gets
 	riseAllow = 1.0 // deviations a day that count for nothing: half of the shift of two that is looked for (Page 1954)
 	riseStep  = 3.0 // deviations that one day counts at most, so that a single day, however large, is none of a rise
-	riseClip  = 2.0 // deviations above the mean that a day teaches at most (winsorised), so that a rise becomes usual slowly
+	riseClip  = 2.0 // of its own deviations above the mean is what a day teaches at most (winsorised), so that a rise becomes usual slowly
+	// risePrior is by how much the uploads of one user differ from day to day before
+	// anything is known of him, in logs: a factor of 1.8. risePriorDays days of it are
+	// taken as seen.
+	risePrior     = 0.6
+	risePriorDays = 5
 	// Risen is where an account counts as risen: after three days of three times the
 	// usual, four of twice; by chance (normal logs, no memory) not once in a lifetime.
 	Risen = 5.0
@@ -27,12 +32,22 @@ type rise struct {
 // pauses does not take back what rose.
 func (r *rise) day(x float64) {
 	if r.usual.n >= riseFew {
-		mean, spread := float64(r.usual.mean), max(math.Sqrt(float64(r.usual.vari)), trendFloor)
+		mean, spread := float64(r.usual.mean), r.spread()
 		z := min((x-mean)/spread, riseStep)
 		r.sum = float32(max(0, min(excessMax, float64(r.sum)+z-riseAllow)))
-		x = min(x, mean+riseClip*spread)
+		x = min(x, mean+riseClip*max(math.Sqrt(float64(r.usual.vari)), trendFloor))
 	}
 	r.usual.learn(x)
+}
+
+// spread is how much the next day may differ from the mean. Eight days often look more
+// alike than the days to come will, and then every ordinary day counts for the rise; so
+// a working week of days that differ as those of people do is taken as seen before
+// (the conjugate prior of a variance), and the mean, too, is known from n days only.
+func (r *rise) spread() float64 {
+	n := float64(r.usual.n)
+	vari := (n*float64(r.usual.vari) + risePriorDays*risePrior*risePrior) / (n + risePriorDays)
+	return max(math.Sqrt(vari*(1+1/n)), trendFloor)
 }
 
 // Rise is where the test of the account's own past stands, see Risen.

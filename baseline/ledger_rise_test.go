@@ -55,3 +55,39 @@ func TestRise(t *testing.T) {
 		t.Errorf("three times the usual is a rise after %d days", days)
 	}
 }
+
+// A few days that happen to look alike are not believed to be all there is: of those
+// whose days differ by a factor of 1.8, few have risen in their first two months. Who
+// does not differ that much is found with a past of eleven days.
+func TestRiseOfFewDays(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 3))
+	const users, days = 2000, 60
+	risen, missed := 0, 0
+	for range users {
+		var x rise
+		for range days {
+			if x.day(math.Log(800) + 0.6*r.NormFloat64()); x.sum >= Risen {
+				risen++
+				break
+			}
+		}
+		var y rise
+		for range 11 {
+			y.day(math.Log(300) + 0.25*r.NormFloat64())
+		}
+		for range 7 {
+			y.day(math.Log(900) + 0.25*r.NormFloat64())
+		}
+		if y.sum < Risen {
+			missed++
+		}
+	}
+	t.Logf("of %d, %d rose by chance; %d who sent three times as much for a week were missed", users, risen, missed)
+	if risen > users/200 {
+		t.Errorf("%d of %d rose by chance", risen, users)
+	}
+	if missed > users/10 {
+		t.Errorf("%d of %d were missed", missed, users)
+	}
+}

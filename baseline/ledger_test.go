@@ -139,7 +139,7 @@ func TestLedgerBound(t *testing.T) {
 		l.Learn(device, 480_000+int64(i)*480/int64(n), peers)
 	}
 	d := l.Device(device)
-	if len(d.Hosts()) > ledgerHosts || cap(d.Hosts()) > ledgerHosts || len(d.Networks()) > ledgerNetworks || cap(d.Networks()) > ledgerNetworks {
+	if len(d.Hosts()) > ledgerHosts || cap(d.Hosts()) > ledgerHosts || len(d.Networks()) > ledgerMost || cap(d.Networks()) > ledgerMost {
 		t.Fatalf("%d and %d accounts", cap(d.Hosts()), cap(d.Networks()))
 	}
 	heavy := d.HostsOf(flow.NetworkOf(addrOf("198.51.100.7")), nil)

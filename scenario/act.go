@@ -42,9 +42,10 @@ func (a *act) tells(s *Scenario, category, kind string, subject flow.Addr, to in
 	s.tell(t, a.from, to)
 }
 
-// acts lists what can be done in the office: first what steals, then what does not.
+// acts lists what can be done in the office: first what steals, then what does not, then
+// the former over IPv6.
 func acts() []act {
-	return slices.Concat(thefts(), hiddenActs(), errands(), strays())
+	return slices.Concat(thefts(), hiddenActs(), errands(), strays(), overSix())
 }
 
 // Acts are the names of what can be done in the office.

@@ -23,7 +23,7 @@ func TestRise(t *testing.T) {
 	}{
 		"three times, much":      {300, func(int) float64 { return 3 }, 0, detect.High, 4},
 		"three times, little":    {30, func(int) float64 { return 3 }, 0, detect.Medium, 4},
-		"twice":                  {300, func(int) float64 { return 2 }, 0, detect.High, 7},
+		"twice":                  {300, func(int) float64 { return 2 }, 0, detect.High, 14},
 		"a place that all use":   {300, func(int) float64 { return 3 }, 3, "", 0},
 		"one large day":          {300, func(day int) float64 { return 1 + 20*b2f(day == 31) }, 0, "", 0},
 		"every Saturday in full": {300, func(day int) float64 { return 1 + 3*b2f(day%7 == 6) }, 0, "", 0},

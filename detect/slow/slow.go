@@ -21,6 +21,7 @@ import (
 // Config holds the limits.
 type Config struct {
 	Limit    float64 `yaml:"limit"`     // where the sequential test alarms, in logs of megabytes a day beyond what is usual; raising it finds later and less
+	Alone    float64 `yaml:"alone"`     // the same for a network that is new to the device, that no other device gives to, and that gets something day after day; at most limit
 	MinBytes uint64  `yaml:"min_bytes"` // a network that got less in half a year is never judged
 	MinDays  int     `yaml:"min_days"`  // nor one that got something on fewer days
 	MostDays float64 `yaml:"most_days"` // nor one that did on a smaller share of the device's days
@@ -32,11 +33,12 @@ type Config struct {
 // DefaultConfig finds 10 MB a day on the 9th day when a device usually gives new networks
 // next to nothing (the log of 10 MB, 2.4, less the allowance of 0.69, is 1.7 a day), and
 // on the 32nd at the latest (less 2.0, 0.4 a day). A limit of 12 is five times what
-// one day of 10 MB adds. 30 MB are three such days; three devices are many as
+// one day of 10 MB adds. With half of that, what nobody else gives to is found on the 6th
+// and 17th day; see constant for why that brings no false alarms. 30 MB are three such days; three devices are many as
 // with beacons. The score leaves out what is as old as the device or used by many:
 // with 0.4 everybody's cloud and backup from a gigabyte on is listed as low.
 func DefaultConfig() Config {
-	return Config{Limit: 12, MinBytes: 30e6, MinDays: 5, MostDays: 0.6, Known: 7, Many: 3, Score: 0.5}
+	return Config{Limit: 12, Alone: 6, MinBytes: 30e6, MinDays: 5, MostDays: 0.6, Known: 7, Many: 3, Score: 0.5}
 }
 
 // Validate reports the first limit that makes no sense.
@@ -44,6 +46,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.Limit < baseline.Watched || c.Limit > 24:
 		return errors.New("limit must lie between 6 and 24")
+	case c.Alone < baseline.Watched || c.Alone > c.Limit:
+		return errors.New("alone must lie between 6 and limit")
 	case c.MinBytes == 0 || c.MinDays < 2 || c.Known < 1:
 		return errors.New("min_bytes and known must be positive, and min_days at least 2")
 	case c.MostDays <= 0 || c.MostDays > 1 || c.Score < 0 || c.Score > 1:
@@ -119,7 +123,7 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 				continue
 			}
 		}
-		if a.Excess() < d.cfg.Limit || a.Fed() < d.cfg.MinDays || int(a.Last()) < int(today)-pause ||
+		if a.Excess() < d.limit(x) || a.Fed() < d.cfg.MinDays || int(a.Last()) < int(today)-pause ||
 			x.Ledger.Share(a) < d.cfg.MostDays || a.Sum(today, halfYear) < float64(d.cfg.MinBytes) {
 			continue
 		}
@@ -133,6 +137,12 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 }
 
 const halfYear = 180
+
+// fresh reports whether the account began when the device had long been known.
+func (d *Detector) fresh(x *baseline.Drip) bool {
+	first, _, _ := x.Ledger.Days()
+	return int(x.Account.First())-int(first) >= d.cfg.Known
+}
 
 // sign is one indicator; it holds when it has a weight.
 type sign struct {
@@ -151,7 +161,7 @@ func (d *Detector) weigh(x *baseline.Drip, today uint16) (signs [9]sign, score f
 	first, _, _ := l.Days()
 	days := float64(int(today) - int(a.First()) + 1)
 	known := float64(int(a.First()) - int(first)) // days of the device before it began
-	fresh := known >= float64(d.cfg.Known)
+	fresh := d.fresh(x)
 	when := func(is bool, weight float64) float64 {
 		if is {
 			return weight
