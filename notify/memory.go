@@ -5,6 +5,7 @@ package notify
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ func (m *Memory) Save(_ context.Context, events []incident.Event) error {
 		m.incidents[inc.ID] = &inc
 		m.plan(events[i].Type, &inc, time.Now(), lost)
 	}
+	m.shrink(lost)
 	m.mu.Unlock()
 	m.planner.Queued(lost)
 	return nil
@@ -56,7 +58,7 @@ func (m *Memory) plan(t incident.EventType, inc *incident.Incident, now time.Tim
 			return q.Sink == n.Sink && q.Message.Key == n.Message.Key && slices.Contains(Supersedes(n.Message.Status), q.Message.Status)
 		})
 		m.put(n.Sink, &n.Message, now)
-		m.shrink(n.Sink, lost)
+		lost[n.Sink] += 0
 	}
 }
 
@@ -65,21 +67,27 @@ func (m *Memory) put(sink string, msg *Message, now time.Time) {
 	m.queue = append(m.queue, Queued{Seq: m.seq, Sink: sink, At: now, Message: *msg})
 }
 
-// shrink makes room in a full queue.
-func (m *Memory) shrink(sink string, lost map[string]int) {
-	worst, n := -1, 0
-	for i := range m.queue {
-		if m.queue[i].Sink != sink {
-			continue
-		}
-		if n++; worst < 0 || m.queue[i].Message.Status.Rank() < m.queue[worst].Message.Status.Rank() {
-			worst = i
+// shrink makes room in queues that are too full, and leaves in lost what that cost.
+func (m *Memory) shrink(lost map[string]int) {
+	for sink := range lost {
+		for {
+			worst, n := -1, 0
+			for i := range m.queue {
+				if m.queue[i].Sink != sink {
+					continue
+				}
+				if n++; worst < 0 || m.queue[i].Message.Status.Rank() < m.queue[worst].Message.Status.Rank() {
+					worst = i
+				}
+			}
+			if n <= m.planner.MaxQueue() {
+				break
+			}
+			m.queue = slices.Delete(m.queue, worst, worst+1)
+			lost[sink]++
 		}
 	}
-	if n > m.planner.MaxQueue() {
-		m.queue = slices.Delete(m.queue, worst, worst+1)
-		lost[sink]++
-	}
+	maps.DeleteFunc(lost, func(_ string, n int) bool { return n == 0 })
 }
 
 // Next implements Outbox.
@@ -119,7 +127,7 @@ func (m *Memory) Done(_ context.Context, q *Queued, receipt *Receipt) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.queue = slices.DeleteFunc(m.queue, func(have Queued) bool { return have.Seq == q.Seq })
-	if receipt != nil && *receipt != "" {
+	if receipt != nil && *receipt != "" && q.Message.Status != Digest {
 		m.receipts[[2]string{q.Sink, q.Message.Key}] = *receipt
 	}
 	return nil
@@ -163,11 +171,17 @@ func (m *Memory) Fold(_ context.Context, sink string, now time.Time) (int, error
 func (m *Memory) Review(_ context.Context, now time.Time) (bool, error) {
 	m.mu.Lock()
 	lost := map[string]int{}
+	var due []string
 	for id, h := range m.heard {
 		if !h.Due.IsZero() && !now.Before(h.Due) {
-			m.plan("", m.incidents[id], now, lost)
+			due = append(due, id)
 		}
 	}
+	slices.SortFunc(due, func(x, y string) int { return cmp.Or(m.heard[x].Due.Compare(m.heard[y].Due), cmp.Compare(x, y)) })
+	for _, id := range due {
+		m.plan("", m.incidents[id], now, lost)
+	}
+	m.shrink(lost)
 	m.mu.Unlock()
 	m.planner.Queued(lost)
 	return false, nil

@@ -73,8 +73,12 @@ func (s *Store) record(ctx context.Context, c *Change) error {
 	} else if _, err := tx.ExecContext(ctx, "DELETE FROM audit WHERE seq <= ?", seq-keepAudit); err != nil {
 		return err
 	}
+	t := s.telling(tx)
 	if c.Incident != nil {
 		if err := upsert(ctx, tx, c.Incident); err != nil {
+			return err
+		}
+		if err := t.take(ctx, lastEvent(c.Incident), c.Incident); err != nil {
 			return err
 		}
 	}
@@ -92,7 +96,22 @@ func (s *Store) record(ctx context.Context, c *Change) error {
 	if err := except(ctx, tx, c); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := t.bound(ctx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	t.done()
+	return nil
+}
+
+// lastEvent is what a decision did to an incident.
+func lastEvent(inc *incident.Incident) incident.EventType {
+	if n := len(inc.Timeline); n > 0 {
+		return inc.Timeline[n-1].Event
+	}
+	return incident.Updated
 }
 
 func keep(ctx context.Context, tx *sql.Tx, v *feedback.Entry, limit int) error {
