@@ -62,9 +62,9 @@ func TestSignature(t *testing.T) {
 // A receiver that was written from the specification accepts what arrives.
 func TestDelivery(t *testing.T) {
 	var got struct {
-		Type      string
-		Timestamp time.Time
-		Data      notify.Message
+		Type      string         `json:"type"`
+		Timestamp time.Time      `json:"timestamp"`
+		Data      notify.Message `json:"data"`
 	}
 	var id string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -151,7 +151,7 @@ func TestTrouble(t *testing.T) {
 		"overloaded":        {handler: answer(503, "Retry-After", "30"), wait: 30 * time.Second, says: "503"},
 		"too many":          {handler: answer(429, "Retry-After", "7"), wait: 7 * time.Second, says: "429"},
 		"too many, no time": {handler: answer(429), says: "429"},
-		"slow":              {handler: func(_ http.ResponseWriter, r *http.Request) {
+		"slow": {handler: func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client went away
 			<-r.Context().Done()
 		}, says: "deadline"},
