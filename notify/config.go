@@ -12,13 +12,19 @@ import (
 
 // Config says who hears of incidents, and what is done when a sink cannot be reached.
 type Config struct {
-	Routes   []Rule                    `yaml:"routes"`    // who hears of what, first fitting rule first (docs/how-to/alerts.md); none: every sink of everything from medium on
-	Groups   map[string][]netip.Prefix `yaml:"groups"`    // names for networks, for the rules; critical is there already and means window.critical
-	Link     string                    `yaml:"link"`      // address of an incident's page for people, with {id} in it; empty: messages have no link
-	MaxQueue int                       `yaml:"max_queue"` // messages that wait for one sink, about 300 bytes each on disk; beyond that the oldest update is lost first, a beginning last
-	MaxAge   time.Duration             `yaml:"max_age"`   // a message that could not be delivered for so long is given up
-	Timeout  time.Duration             `yaml:"timeout"`   // for one attempt
-	Drain    time.Duration             `yaml:"drain"`     // for which serve goes on delivering when it stops; the rest waits on disk for the next start
+	Routes   []Rule        `yaml:"routes"`    // who hears of what, first fitting rule first (docs/how-to/alerts.md); none: every sink of everything from medium on
+	Groups   []Group       `yaml:"groups"`    // names for networks, for the rules; critical is there already and means window.critical
+	Link     string        `yaml:"link"`      // address of an incident's page for people, with {id} in it; empty: messages have no link
+	MaxQueue int           `yaml:"max_queue"` // messages that wait for one sink, about 300 bytes each on disk; beyond that the oldest update is lost first, a beginning last
+	MaxAge   time.Duration `yaml:"max_age"`   // a message that could not be delivered for so long is given up
+	Timeout  time.Duration `yaml:"timeout"`   // for one attempt
+	Drain    time.Duration `yaml:"drain"`     // for which serve goes on delivering when it stops; the rest waits on disk for the next start
+}
+
+// Group is a name for networks.
+type Group struct {
+	Name     string         `yaml:"name"`
+	Prefixes []netip.Prefix `yaml:"prefixes"`
 }
 
 // DefaultConfig gives a sink a weekend to come back (a Friday evening to a Monday
@@ -29,11 +35,6 @@ func DefaultConfig() Config {
 
 // Validate reports the first value that makes no sense, whatever sinks there are.
 func (c *Config) Validate() error {
-	for name := range c.Groups {
-		if name == "critical" {
-			return errors.New("groups: critical is the name of window.critical")
-		}
-	}
 	if _, err := c.prepare(c.Routes, nil, nil); err != nil {
 		return err
 	}

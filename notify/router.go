@@ -47,13 +47,14 @@ func NewRouter(cfg *Config, sinks map[string]Limits, critical []netip.Prefix, zo
 // prepare checks all rules.
 func (c *Config) prepare(rules []Rule, names []string, critical []netip.Prefix) ([]*rule, error) {
 	groups := map[string][]netip.Prefix{"critical": critical}
-	for name, nets := range c.Groups {
-		for _, p := range nets {
-			if !p.IsValid() {
-				return nil, fmt.Errorf("groups: %s holds something that is no network", name)
-			}
+	for _, g := range c.Groups {
+		if _, taken := groups[g.Name]; taken || g.Name == "" {
+			return nil, fmt.Errorf("groups: %q is no name, or another group's; critical stands for window.critical", g.Name)
 		}
-		groups[name] = nets
+		if len(g.Prefixes) == 0 || slices.ContainsFunc(g.Prefixes, func(p netip.Prefix) bool { return !p.IsValid() }) {
+			return nil, fmt.Errorf("groups: %s has no prefixes, or one that is no network", g.Name)
+		}
+		groups[g.Name] = g.Prefixes
 	}
 	var out []*rule
 	for i := range rules {

@@ -102,7 +102,7 @@ func TestRoutes(t *testing.T) {
 		"several hours":                   {[]Rule{{Sinks: a, Hours: []string{"sat,sun 00:00-24:00", "daily 13:00-14:00"}}, {Sinks: b}}, attack(), "a", noon},
 	} {
 		cfg := DefaultConfig()
-		cfg.Routes, cfg.Groups = tc.rules, map[string][]netip.Prefix{"shop": nets("192.0.2.0/24")}
+		cfg.Routes, cfg.Groups = tc.rules, []Group{{"shop", nets("192.0.2.0/24")}}
 		got := newRouter(t, &cfg, "a", "b").Sinks(tc.inc, tc.at)
 		if strings.Join(got, " ") != tc.want {
 			t.Errorf("%s: told to %q, want %q", name, got, tc.want)

@@ -140,7 +140,7 @@ func TestAlertsOfServe(t *testing.T) {
 	if said := p.line(t, "configuration reloaded"); !strings.Contains(said, "notify.webhook") {
 		t.Errorf("says %s", said)
 	}
-	if status, _, stderr := exec(t, "incident", "close", "-c", config, "--as", "attack", page.Incidents[0].ID); status != 0 {
+	if status, _, stderr := exec(t, "incident", "close", "-c", config, page.Incidents[0].ID, "attack"); status != 0 {
 		t.Fatal(stderr)
 	}
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
@@ -204,11 +204,11 @@ func TestCheckAlerts(t *testing.T) {
 	for name, tc := range map[string]struct{ text, says string }{
 		"open secret":  {"notify:\n  webhook: [{name: a, url: 'https://x/', secret_file: " + key + "}]\n", "chmod 600"},
 		"no secret":    {"notify:\n  webhook: [{name: a, url: 'https://x/'}]\n", "secret_file"},
-		"no name":      {"notify:\n  file: [{path: /tmp/x}]\n", "name must be"},
-		"same name":    {"notify:\n  file: [{name: a, path: /tmp/x}, {name: a, path: /tmp/y}]\n", "two sinks have the name a"},
+		"no name":      {"notify:\n  file: [{path: /var/lib/x}]\n", "name must be"},
+		"same name":    {"notify:\n  file: [{name: a, path: /var/lib/x}, {name: a, path: /var/lib/y}]\n", "two sinks have the name a"},
 		"no such sink": {"notify:\n  routes: [{sinks: [b]}]\n", "no sink with the name b"},
-		"no such key":  {"notify:\n  file: [{name: a, pat: /tmp/x}]\n", "did you mean path?"},
-		"too many":     {"notify:\n  file: [{name: a, path: /tmp/x, per_minute: 9999}]\n", "per_minute"},
+		"no such key":  {"notify:\n  file: [{name: a, pat: /var/lib/x}]\n", "did you mean path?"},
+		"too many":     {"notify:\n  file: [{name: a, path: /var/lib/x, per_minute: 9999}]\n", "per_minute"},
 	} {
 		status, _, stderr := exec(t, "check", "-c", write(t, "b.yaml", tc.text))
 		if status != 2 || !strings.Contains(stderr, tc.says) {
