@@ -15,7 +15,7 @@ type Config struct {
 	Routes   []Rule        `yaml:"routes"`    // who hears of what, first fitting rule first (docs/how-to/alerts.md); none: every sink of everything from medium on
 	Groups   []Group       `yaml:"groups"`    // names for networks, for the rules; critical is there already and means window.critical
 	Link     string        `yaml:"link"`      // address of an incident's page for people, with {id} in it; empty: messages have no link
-	MaxQueue int           `yaml:"max_queue"` // messages that wait for one sink, about 300 bytes each on disk; beyond that the oldest update is lost first, a beginning last
+	MaxQueue int           `yaml:"max_queue"` // messages that wait for one sink, about 300 bytes each on disk; beyond that the oldest updates are lost, then the older half becomes one digest
 	MaxAge   time.Duration `yaml:"max_age"`   // a message that could not be delivered for so long is given up
 	Timeout  time.Duration `yaml:"timeout"`   // for one attempt
 	Drain    time.Duration `yaml:"drain"`     // for which serve goes on delivering when it stops; the rest waits on disk for the next start

@@ -14,12 +14,13 @@ import (
 
 // courier brings the messages of one sink.
 type courier struct {
-	d       *Dispatcher
-	name    string
-	wake    chan struct{} // something was queued
-	changed chan struct{} // the sink was replaced: trying at once may help
-	ended   chan struct{} // closed when the sink is gone from the configuration
-	refused *telemetry.Burst
+	d        *Dispatcher
+	name     string
+	wake     chan struct{} // something was queued
+	changed  chan struct{} // the sink was replaced: trying at once may help
+	ended    chan struct{} // closed when the sink is gone from the configuration
+	refused  *telemetry.Burst
+	overfull *telemetry.Burst
 
 	// Owned by run.
 	after    int64          // place in the queue behind which to look: what failed waits its turn
@@ -40,11 +41,24 @@ type courier struct {
 func newCourier(d *Dispatcher, o Outlet) *courier {
 	return &courier{
 		d: d, name: o.Name, outlet: o, tried: map[int64]bool{}, ended: make(chan struct{}),
-		wake: make(chan struct{}, 1), changed: make(chan struct{}, 1), refused: telemetry.NewBurst(3, time.Minute, nil),
+		wake: make(chan struct{}, 1), changed: make(chan struct{}, 1), refused: telemetry.NewBurst(3, time.Minute, nil), overfull: telemetry.NewBurst(1, time.Minute, nil),
 	}
 }
 
 func (c *courier) poke() { signal(c.wake) }
+
+// full counts and tells what a full queue cost.
+func (c *courier) full(lost, folded int) {
+	if lost == 0 && folded == 0 {
+		return
+	}
+	c.d.metrics.lost.WithLabelValues(c.name, lostFull).Add(float64(lost))
+	c.d.metrics.folded.WithLabelValues(c.name).Add(float64(folded))
+	if n, ok := c.overfull.Allow(); ok {
+		c.d.deps.Logger.Warn("too much waits for a sink: updates were lost, or the oldest messages became one digest",
+			"sink", c.name, "updates_lost", lost, "folded", folded, "suppressed", n)
+	}
+}
 
 func (c *courier) end() { close(c.ended) }
 

@@ -123,26 +123,19 @@ func (d *Dispatcher) Plan(t incident.EventType, inc *incident.Incident, h *Heard
 func (d *Dispatcher) MaxQueue() int { return d.now.Load().cfg.MaxQueue }
 
 // Queued implements Planner.
-func (d *Dispatcher) Queued(lost map[string]int) {
+func (d *Dispatcher) Queued(lost, folded map[string]int) {
 	for _, c := range d.all() {
 		c.poke()
-	}
-	for sink, n := range lost {
-		d.lose(sink, lostFull, n)
+		c.full(lost[c.name], folded[c.name])
 	}
 }
 
 // Unnamed counts messages that wait for sinks which are no longer configured.
 func (d *Dispatcher) Unnamed(lost map[string]int) {
 	for sink, n := range lost {
-		d.lose(sink, lostUnknown, n)
+		d.metrics.lost.WithLabelValues(sink, lostUnknown).Add(float64(n))
+		d.deps.Logger.Warn("messages to a sink that is no longer configured were lost", "sink", sink, "messages", n)
 	}
-}
-
-// lose counts and tells that messages were given up.
-func (d *Dispatcher) lose(sink, reason string, n int) {
-	d.metrics.lost.WithLabelValues(sink, reason).Add(float64(n))
-	d.deps.Logger.Warn("messages to a sink were lost", "sink", sink, "reason", reason, "messages", n)
 }
 
 const (

@@ -322,8 +322,8 @@ func TestSlowSink(t *testing.T) {
 	})
 }
 
-// A storm becomes so many messages a minute, the last of each a digest; and nothing
-// is counted out.
+// A storm becomes so many messages a minute, the last of each a digest, and every
+// incident is counted.
 func TestDigest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fake{}
@@ -357,7 +357,8 @@ func TestDigest(t *testing.T) {
 	})
 }
 
-// What is lost from a full queue is the oldest update, and a beginning at last.
+// What is lost from a full queue are the oldest updates; of the rest the older half
+// becomes a digest, so that no incident is kept from people.
 func TestFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fake{answer: func(int, *Message) error { return errors.New("down") }}
@@ -365,29 +366,30 @@ func TestFullQueue(t *testing.T) {
 		cfg.MaxQueue = 10
 		b := newBench(t, &cfg, map[string]Sink{"s": s}, Limits{PerMinute: 1000})
 		b.save(t, 0, 6)
-		line := func(i *incident.Incident) {
+		b.save(t, 0, 4, func(i *incident.Incident) {
 			i.Timeline = append(i.Timeline, incident.Entry{At: noon.Add(time.Minute), Event: incident.VectorChanged})
-		}
-		b.save(t, 0, 4, line) // four updates
-		b.save(t, 10, 3)      // three beginnings
-		counts := func() string {
-			n := map[Status]int{}
+		}) // four updates
+		b.save(t, 10, 3)
+		holds := func() string {
+			var out []string
 			for i := range b.box.queue {
-				n[b.box.queue[i].Message.Status]++
+				m := &b.box.queue[i].Message
+				out = append(out, fmt.Sprint(m.Key, " ", m.Status, " ", len(m.Digest)+m.More))
 			}
-			return fmt.Sprint(n)
+			return strings.Join(out, ", ")
 		}
-		if got := counts(); got != "map[trigger:9 update:1]" || b.box.queue[6].Message.Key != "inc-3" {
+		if got := holds(); !strings.HasSuffix(got, "inc-5 trigger 0, inc-3 update 0, inc-10 trigger 0, inc-11 trigger 0, inc-12 trigger 0") {
 			t.Errorf("the queue holds %s", got)
 		}
-		b.save(t, 20, 5)
-		if got := counts(); got != "map[trigger:10]" || b.box.queue[0].Message.Key != "inc-4" {
+		b.save(t, 20, 3)
+		// 13 wait: an update is lost, then 2 and half of 10 are folded.
+		if got := holds(); !strings.HasPrefix(got, "inc-11 trigger 0, inc-12 trigger 0, inc-20") || !strings.HasSuffix(got, " digest 7") {
 			t.Errorf("then %s", got)
 		}
-		if got := b.value("lost_total", "reason=full", "sink=s"); got != 8 {
-			t.Errorf("%v counted as lost", got)
+		if lost, folded := b.value("lost_total", "reason=full", "sink=s"), b.value("folded_total", "sink=s"); lost != 4 || folded != 7 {
+			t.Errorf("%v lost, %v folded", lost, folded)
 		}
-		if !strings.Contains(b.log.String(), "reason=full messages=3") {
+		if !strings.Contains(b.log.String(), "updates_lost=3 folded=0") {
 			t.Errorf("said %s", b.log.String())
 		}
 	})

@@ -5,7 +5,6 @@ package notify
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -33,19 +32,19 @@ func NewMemory(p Planner) *Memory {
 // Save takes events as a store does.
 func (m *Memory) Save(_ context.Context, events []incident.Event) error {
 	m.mu.Lock()
-	lost := map[string]int{}
+	now, sinks := time.Now(), map[string]bool{}
 	for i := range events {
 		inc := events[i].Incident.Clone()
 		m.incidents[inc.ID] = &inc
-		m.plan(events[i].Type, &inc, time.Now(), lost)
+		m.plan(events[i].Type, &inc, now, sinks)
 	}
-	m.shrink(lost)
+	lost, folded := m.shrink(sinks, now)
 	m.mu.Unlock()
-	m.planner.Queued(lost)
+	m.planner.Queued(lost, folded)
 	return nil
 }
 
-func (m *Memory) plan(t incident.EventType, inc *incident.Incident, now time.Time, lost map[string]int) {
+func (m *Memory) plan(t incident.EventType, inc *incident.Incident, now time.Time, sinks map[string]bool) {
 	h := m.heard[inc.ID]
 	if h == nil {
 		h = &Heard{}
@@ -58,7 +57,7 @@ func (m *Memory) plan(t incident.EventType, inc *incident.Incident, now time.Tim
 			return q.Sink == n.Sink && q.Message.Key == n.Message.Key && slices.Contains(Supersedes(n.Message.Status), q.Message.Status)
 		})
 		m.put(n.Sink, &n.Message, now)
-		lost[n.Sink] += 0
+		sinks[n.Sink] = true
 	}
 }
 
@@ -67,27 +66,35 @@ func (m *Memory) put(sink string, msg *Message, now time.Time) {
 	m.queue = append(m.queue, Queued{Seq: m.seq, Sink: sink, At: now, Message: *msg})
 }
 
-// shrink makes room in queues that are too full, and leaves in lost what that cost.
-func (m *Memory) shrink(lost map[string]int) {
-	for sink := range lost {
-		for {
-			worst, n := -1, 0
-			for i := range m.queue {
-				if m.queue[i].Sink != sink {
-					continue
-				}
-				if n++; worst < 0 || m.queue[i].Message.Status.Rank() < m.queue[worst].Message.Status.Rank() {
-					worst = i
+// shrink makes room in queues that are too full.
+func (m *Memory) shrink(sinks map[string]bool, now time.Time) (lost, folded map[string]int) {
+	lost, folded = map[string]int{}, map[string]int{}
+	for sink := range sinks {
+		n, updates := 0, 0
+		for i := range m.queue {
+			if q := &m.queue[i]; q.Sink == sink {
+				n++
+				if q.Message.Status == Update {
+					updates++
 				}
 			}
-			if n <= m.planner.MaxQueue() {
-				break
-			}
-			m.queue = slices.Delete(m.queue, worst, worst+1)
-			lost[sink]++
+		}
+		lose, fold := Excess(n, updates, m.planner.MaxQueue())
+		if lose > 0 {
+			lost[sink] = lose
+			m.queue = slices.DeleteFunc(m.queue, func(q Queued) bool {
+				if q.Sink != sink || q.Message.Status != Update || lose == 0 {
+					return false
+				}
+				lose--
+				return true
+			})
+		}
+		if fold > 0 {
+			folded[sink] = m.fold(sink, fold, now)
 		}
 	}
-	maps.DeleteFunc(lost, func(_ string, n int) bool { return n == 0 })
+	return lost, folded
 }
 
 // Next implements Outbox.
@@ -137,12 +144,17 @@ func (m *Memory) Done(_ context.Context, q *Queued, receipt *Receipt) error {
 func (m *Memory) Fold(_ context.Context, sink string, now time.Time) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.fold(sink, len(m.queue), now), nil
+}
+
+// fold is Fold of the oldest most messages.
+func (m *Memory) fold(sink string, most int, now time.Time) int {
 	var found []*incident.Incident
 	var earlier []Message
 	var last int64
 	n := 0
 	m.queue = slices.DeleteFunc(m.queue, func(q Queued) bool {
-		if q.Sink != sink {
+		if q.Sink != sink || n == most {
 			return false
 		}
 		n, last = n+1, q.Seq
@@ -164,13 +176,13 @@ func (m *Memory) Fold(_ context.Context, sink string, now time.Time) (int, error
 		digest := Summary(sink, last, worst, len(found), earlier)
 		m.put(sink, &digest, now)
 	}
-	return n, nil
+	return n
 }
 
 // Review implements Outbox.
 func (m *Memory) Review(_ context.Context, now time.Time) (bool, error) {
 	m.mu.Lock()
-	lost := map[string]int{}
+	sinks := map[string]bool{}
 	var due []string
 	for id, h := range m.heard {
 		if !h.Due.IsZero() && !now.Before(h.Due) {
@@ -179,10 +191,10 @@ func (m *Memory) Review(_ context.Context, now time.Time) (bool, error) {
 	}
 	slices.SortFunc(due, func(x, y string) int { return cmp.Or(m.heard[x].Due.Compare(m.heard[y].Due), cmp.Compare(x, y)) })
 	for _, id := range due {
-		m.plan("", m.incidents[id], now, lost)
+		m.plan("", m.incidents[id], now, sinks)
 	}
-	m.shrink(lost)
+	lost, folded := m.shrink(sinks, now)
 	m.mu.Unlock()
-	m.planner.Queued(lost)
+	m.planner.Queued(lost, folded)
 	return false, nil
 }

@@ -16,9 +16,24 @@ type Planner interface {
 	Plan(t incident.EventType, inc *incident.Incident, h *Heard, now time.Time) []Note
 	// MaxQueue is how many messages may wait for one sink.
 	MaxQueue() int
-	// Queued is called when messages are on the disk. lost counts those that gave way
-	// in full queues; both may be nil.
-	Queued(lost map[string]int)
+	// Queued is called when messages are on the disk. lost counts the updates that gave
+	// way in full queues, by sink, and folded the messages for which a digest stands now.
+	Queued(lost, folded map[string]int)
+}
+
+// Excess says what is done with a queue of n messages, updates of them of the status
+// Update, of which most may wait: so many of the oldest updates are lost, and so many of
+// the oldest messages are then folded into one digest, half of the queue at once so that
+// this is rare.
+func Excess(n, updates, most int) (lose, fold int) {
+	over := n - most
+	if over <= 0 {
+		return 0, 0
+	}
+	if over <= updates {
+		return over, 0
+	}
+	return updates, over - updates + most/2
 }
 
 // Outbox is what waits for the sinks, on the disk. One goroutine a sink reads it.

@@ -216,8 +216,7 @@ func Supersedes(s Status) []Status {
 	return nil
 }
 
-// Rank orders messages by what is lost first from a full queue: updates, then what
-// people did, then ends, then summaries, and beginnings last.
+// Rank numbers the statuses of what waits.
 func (s Status) Rank() int {
 	return slices.Index([]Status{Update, Acknowledge, Resolve, Digest, Trigger}, s)
 }

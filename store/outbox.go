@@ -104,37 +104,45 @@ func (o *Outbox) Done(ctx context.Context, q *notify.Queued, receipt *notify.Rec
 // Fold implements notify.Outbox.
 func (o *Outbox) Fold(ctx context.Context, sink string, now time.Time) (n int, err error) {
 	err = o.change(ctx, func(tx *sql.Tx) error {
-		var last int64
-		var incidents int
-		if err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(max(seq), 0), count(DISTINCT key) FILTER (WHERE rank <> ?2)
-			FROM outbox WHERE sink = ?1`, sink, notify.Digest.Rank()).Scan(&n, &last, &incidents); err != nil || n == 0 {
-			return err
-		}
-		worst, err := rows(ctx, tx, func(body string) (b notify.Brief, err error) {
-			var inc incident.Incident
-			if err := json.Unmarshal([]byte(body), &inc); err != nil {
-				return b, err
-			}
-			return notify.BriefOf(&inc), nil
-		}, `SELECT body FROM incidents WHERE id IN (SELECT key FROM outbox WHERE sink = ?)
-			ORDER BY severity DESC, detected DESC, id LIMIT ?`, sink, notify.MaxBriefs)
-		if err != nil {
-			return err
-		}
-		earlier, err := rows(ctx, tx, func(body string) (m notify.Message, err error) {
-			err = json.Unmarshal([]byte(body), &m)
-			return m, err
-		}, "SELECT body FROM outbox WHERE sink = ? AND rank = ? ORDER BY seq", sink, notify.Digest.Rank())
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM outbox WHERE sink = ?", sink); err != nil {
-			return err
-		}
-		digest := notify.Summary(sink, last, worst, incidents, earlier)
-		return queue(ctx, tx, sink, &digest, now)
+		n, err = fold(ctx, tx, sink, -1, now)
+		return err
 	})
 	return n, err
+}
+
+// fold puts a digest in the place of the oldest messages for a sink, most of them, or
+// all when most is negative.
+func fold(ctx context.Context, tx *sql.Tx, sink string, most int, now time.Time) (n int, err error) {
+	var last int64
+	var incidents int
+	if err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(max(seq), 0), count(DISTINCT key) FILTER (WHERE rank <> ?2)
+		FROM (SELECT seq, key, rank FROM outbox WHERE sink = ?1 ORDER BY seq LIMIT ?3)`, sink, notify.Digest.Rank(), most).
+		Scan(&n, &last, &incidents); err != nil || n == 0 {
+		return n, err
+	}
+	worst, err := rows(ctx, tx, func(body string) (b notify.Brief, err error) {
+		var inc incident.Incident
+		if err := json.Unmarshal([]byte(body), &inc); err != nil {
+			return b, err
+		}
+		return notify.BriefOf(&inc), nil
+	}, `SELECT body FROM incidents WHERE id IN (SELECT key FROM outbox WHERE sink = ? AND seq <= ?)
+		ORDER BY severity DESC, detected DESC, id LIMIT ?`, sink, last, notify.MaxBriefs)
+	if err != nil {
+		return 0, err
+	}
+	earlier, err := rows(ctx, tx, func(body string) (m notify.Message, err error) {
+		err = json.Unmarshal([]byte(body), &m)
+		return m, err
+	}, "SELECT body FROM outbox WHERE sink = ? AND seq <= ? AND rank = ? ORDER BY seq", sink, last, notify.Digest.Rank())
+	if err != nil {
+		return 0, err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM outbox WHERE sink = ? AND seq <= ?", sink, last); err != nil {
+		return 0, err
+	}
+	digest := notify.Summary(sink, last, worst, incidents, earlier)
+	return n, queue(ctx, tx, sink, &digest, now)
 }
 
 // rows reads a column of texts.

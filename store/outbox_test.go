@@ -32,8 +32,8 @@ func TestOutboxPassesTheSuite(t *testing.T) {
 // teller is a Planner without sinks behind it.
 type teller struct{ *notify.Router }
 
-func (teller) MaxQueue() int         { return 100 }
-func (teller) Queued(map[string]int) {}
+func (teller) MaxQueue() int              { return 100 }
+func (teller) Queued(_, _ map[string]int) {}
 
 func newTeller(t *testing.T, rules []notify.Rule, sinks ...string) notify.Planner {
 	t.Helper()

@@ -32,11 +32,12 @@ type telling struct {
 	tx      *sql.Tx
 	now     time.Time
 	sinks   map[string]bool // that got messages
-	lost    map[string]int  // messages that gave way, by sink
+	lost    map[string]int  // updates that gave way, by sink
+	folded  map[string]int  // messages for which a digest stands now
 }
 
 func (s *Store) telling(tx *sql.Tx) *telling {
-	return &telling{planner: s.teller(), tx: tx, now: time.Now(), sinks: map[string]bool{}, lost: map[string]int{}}
+	return &telling{planner: s.teller(), tx: tx, now: time.Now(), sinks: map[string]bool{}, lost: map[string]int{}, folded: map[string]int{}}
 }
 
 // take plans for an incident that was saved.
@@ -115,18 +116,26 @@ func queue(ctx context.Context, tx *sql.Tx, sink string, m *notify.Message, now 
 // bound makes room in queues that are too full. It comes last in the transaction.
 func (t *telling) bound(ctx context.Context) error {
 	for sink := range t.sinks {
-		var n int
-		if err := t.tx.QueryRowContext(ctx, "SELECT count(*) FROM outbox WHERE sink = ?", sink).Scan(&n); err != nil {
+		var n, updates int
+		if err := t.tx.QueryRowContext(ctx, "SELECT count(*), count(*) FILTER (WHERE rank = ?2) FROM outbox WHERE sink = ?1",
+			sink, notify.Update.Rank()).Scan(&n, &updates); err != nil {
 			return err
 		}
-		if n -= t.planner.MaxQueue(); n <= 0 {
-			continue
+		lose, most := notify.Excess(n, updates, t.planner.MaxQueue())
+		if lose > 0 {
+			if _, err := t.tx.ExecContext(ctx, `DELETE FROM outbox WHERE seq IN
+				(SELECT seq FROM outbox WHERE sink = ? AND rank = ? ORDER BY seq LIMIT ?)`, sink, notify.Update.Rank(), lose); err != nil {
+				return err
+			}
+			t.lost[sink] = lose
 		}
-		if _, err := t.tx.ExecContext(ctx, `DELETE FROM outbox WHERE seq IN
-			(SELECT seq FROM outbox WHERE sink = ? ORDER BY rank, seq LIMIT ?)`, sink, n); err != nil {
-			return err
+		if most > 0 {
+			folded, err := fold(ctx, t.tx, sink, most, t.now)
+			if err != nil {
+				return err
+			}
+			t.folded[sink] = folded
 		}
-		t.lost[sink] = n
 	}
 	return nil
 }
@@ -134,6 +143,6 @@ func (t *telling) bound(ctx context.Context) error {
 // done says that the transaction is on the disk.
 func (t *telling) done() {
 	if len(t.sinks) > 0 {
-		t.planner.Queued(t.lost)
+		t.planner.Queued(t.lost, t.folded)
 	}
 }

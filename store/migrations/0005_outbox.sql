@@ -6,7 +6,7 @@ CREATE TABLE heard (
 ) STRICT;
 CREATE INDEX heard_by_due ON heard (due) WHERE due IS NOT NULL;
 -- Messages that wait for a sink, as JSON without the incident, in the order of seq. at: Unix nanoseconds by the
--- clock, since when; rank: what is lost first from a full queue.
+-- clock, since when; rank: the status as a number.
 CREATE TABLE outbox (
     seq  INTEGER PRIMARY KEY AUTOINCREMENT,
     sink TEXT    NOT NULL,
