@@ -60,13 +60,13 @@ func ruleText(r *notify.Rule) string {
 			clauses = append(clauses, what+" "+strings.Join(items, " or "))
 		}
 	}
-	var networks []string
+	about := make([]string, 0, len(r.Prefixes)+len(r.Groups))
 	for _, p := range r.Prefixes {
-		networks = append(networks, p.String())
+		about = append(about, p.String())
 	}
 	list("of category", r.Categories)
 	list("of kind", r.Kinds)
-	list("about", append(networks, r.Groups...))
+	list("about", append(about, r.Groups...))
 	list("judged", r.Verdicts)
 	list("at", r.Hours)
 	text := "nobody hears"

@@ -5,7 +5,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -35,12 +34,13 @@ type SinkConfig[C any] struct {
 
 // The limits of sinks that say nothing else: what people read at a glance, and what
 // programs take with ease.
-func people() notify.Limits   { return notify.Limits{PerMinute: 20, UpdateEvery: 5 * time.Minute} }
+func people() notify.Limits { return notify.Limits{PerMinute: 20, UpdateEvery: 5 * time.Minute} }
+
 func programs() notify.Limits { return notify.Limits{PerMinute: 600, UpdateEvery: 10 * time.Second} }
 
 // all lists the sinks of a configuration. A new kind of sink is a line here and one in
 // NotifyConfig.
-func (c *NotifyConfig) all() []sinkEntry {
+func (c *NotifyConfig) all() []*sinkEntry {
 	return slices.Concat(
 		plug("webhook", programs(), c.Webhook, webhook.New, func(w *webhook.Config) []secret { return []secret{{&w.URL, &w.URLFile}, {&w.Secret, &w.SecretFile}} }),
 		plug("file", programs(), c.File, file.New, func(*file.Config) []secret { return nil }),
@@ -66,11 +66,11 @@ type checked[C any] interface {
 
 // plug makes the sinks of one kind ready. build gets a configuration whose secrets were
 // read from their files.
-func plug[C any, P checked[C], S notify.Sink](kind string, usual notify.Limits, list []SinkConfig[C], build func(C) (S, error), secrets func(*C) []secret) []sinkEntry {
-	out := make([]sinkEntry, 0, len(list))
+func plug[C any, P checked[C], S notify.Sink](kind string, usual notify.Limits, list []SinkConfig[C], build func(C) (S, error), secrets func(*C) []secret) []*sinkEntry {
+	out := make([]*sinkEntry, 0, len(list))
 	for i := range list {
 		c := &list[i]
-		e := sinkEntry{name: c.Name, kind: kind, limits: usual}
+		e := &sinkEntry{name: c.Name, kind: kind, limits: usual}
 		if c.PerMinute != 0 {
 			e.limits.PerMinute = c.PerMinute
 		}
@@ -166,6 +166,3 @@ func (c *Config) outlets() ([]notify.Outlet, *notify.Router, error) {
 	}
 	return out, router, nil
 }
-
-// sinkNames lists the names of limits.
-func sinkNames(limits map[string]notify.Limits) []string { return slices.Sorted(maps.Keys(limits)) }

@@ -106,7 +106,8 @@ func newStormy(tb testing.TB, dir string) *stormy {
 	router, err := notify.NewRouter(&ncfg, limits, nil, time.UTC)
 	must(err)
 	s.dispatcher.Configure(&ncfg, router, []notify.Outlet{
-		{Name: "people", Sink: &s.people, Limits: people()}, {Name: "programs", Sink: &s.programs, Limits: programs()},
+		{Name: "people", Sink: &s.people, Limits: people()},
+		{Name: "programs", Sink: &s.programs, Limits: programs()},
 		{Name: "dead", Sink: deadSink{}, Limits: people()},
 	})
 	s.store.Tell(s.dispatcher)

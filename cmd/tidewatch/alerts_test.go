@@ -198,7 +198,7 @@ func TestCheckAlerts(t *testing.T) {
 		!strings.Contains(out, "of what fits no rule, nobody") || strings.Contains(out, "never-to-be-seen") || strings.Contains(out, "whsec") {
 		t.Errorf("status %d: %s%s", status, out, stderr)
 	}
-	if err := os.Chmod(key, 0o644); err != nil { //nolint:gosec // that is the point
+	if err := os.Chmod(key, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct{ text, says string }{
