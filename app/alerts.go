@@ -40,10 +40,14 @@ func newAlerts(ctx context.Context, cfg *Config, s *store.Store, log *slog.Logge
 }
 
 // prepare makes the sinks and rules of a configuration, and returns what takes them up.
+// Nobody is told by a nil alerts.
 func (a *alerts) prepare(cfg *Config) (use func(context.Context) error, err error) {
 	outlets, router, err := cfg.outlets()
 	if err != nil {
 		return nil, err
+	}
+	if a == nil {
+		return func(context.Context) error { return nil }, nil
 	}
 	return func(ctx context.Context) error {
 		a.Configure(&cfg.Notify.Config, router, outlets)

@@ -149,7 +149,7 @@ func (m *Memory) Fold(_ context.Context, sink string, now time.Time) (int, error
 
 // fold is Fold of the oldest most messages.
 func (m *Memory) fold(sink string, most int, now time.Time) int {
-	var found []*incident.Incident
+	var found, updated []*incident.Incident
 	var earlier []Message
 	var last int64
 	n := 0
@@ -160,11 +160,20 @@ func (m *Memory) fold(sink string, most int, now time.Time) int {
 		n, last = n+1, q.Seq
 		if q.Message.Status == Digest {
 			earlier = append(earlier, q.Message)
-		} else if inc := m.incidents[q.Message.Key]; !slices.Contains(found, inc) {
-			found = append(found, inc)
+			return true
+		}
+		list := &found
+		if q.Message.Status == Update {
+			list = &updated
+		}
+		if inc := m.incidents[q.Message.Key]; !slices.Contains(*list, inc) {
+			*list = append(*list, inc)
 		}
 		return true
 	})
+	if len(found)+len(earlier) == 0 {
+		found = updated // an update is no incident to count again, unless nothing else waits
+	}
 	slices.SortFunc(found, func(x, y *incident.Incident) int {
 		return cmp.Or(y.Severity.Rank()-x.Severity.Rank(), y.Detected.Compare(x.Detected), cmp.Compare(x.ID, y.ID))
 	})

@@ -114,11 +114,16 @@ func (o *Outbox) Fold(ctx context.Context, sink string, now time.Time) (n int, e
 // all when most is negative.
 func fold(ctx context.Context, tx *sql.Tx, sink string, most int, now time.Time) (n int, err error) {
 	var last int64
-	var incidents int
-	if err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(max(seq), 0), count(DISTINCT key) FILTER (WHERE rank <> ?2)
-		FROM (SELECT seq, key, rank FROM outbox WHERE sink = ?1 ORDER BY seq LIMIT ?3)`, sink, notify.Digest.Rank(), most).
-		Scan(&n, &last, &incidents); err != nil || n == 0 {
+	var incidents, updated, digests int
+	if err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(max(seq), 0), count(DISTINCT key) FILTER (WHERE rank NOT IN (?2, ?3)),
+		count(DISTINCT key) FILTER (WHERE rank = ?3), count(*) FILTER (WHERE rank = ?2)
+		FROM (SELECT seq, key, rank FROM outbox WHERE sink = ?1 ORDER BY seq LIMIT ?4)`, sink, notify.Digest.Rank(), notify.Update.Rank(), most).
+		Scan(&n, &last, &incidents, &updated, &digests); err != nil || n == 0 {
 		return n, err
+	}
+	without := notify.Update.Rank() // an update is no incident to count again, unless nothing else waits
+	if incidents+digests == 0 {
+		incidents, without = updated, notify.Digest.Rank()
 	}
 	worst, err := rows(ctx, tx, func(body string) (b notify.Brief, err error) {
 		var inc incident.Incident
@@ -126,8 +131,8 @@ func fold(ctx context.Context, tx *sql.Tx, sink string, most int, now time.Time)
 			return b, err
 		}
 		return notify.BriefOf(&inc), nil
-	}, `SELECT body FROM incidents WHERE id IN (SELECT key FROM outbox WHERE sink = ? AND seq <= ?)
-		ORDER BY severity DESC, detected DESC, id LIMIT ?`, sink, last, notify.MaxBriefs)
+	}, `SELECT body FROM incidents WHERE id IN (SELECT key FROM outbox WHERE sink = ? AND seq <= ? AND rank <> ?)
+		ORDER BY severity DESC, detected DESC, id LIMIT ?`, sink, last, without, notify.MaxBriefs)
 	if err != nil {
 		return 0, err
 	}
