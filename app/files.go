@@ -12,6 +12,9 @@ func (c *Config) CheckFiles() error {
 	if _, err := whoIs(c); err != nil {
 		return &InputError{err}
 	}
+	if _, _, err := c.outlets(); err != nil {
+		return &InputError{err}
+	}
 	_, err := newSchedule(c)
 	return err
 }

@@ -55,7 +55,11 @@ func (o *outlet) put(events []incident.Event) {
 	for i := range events {
 		id := events[i].Incident.ID
 		if at, ok := o.waiting[id]; ok {
+			before := o.queue[at].Type
 			o.queue[at] = events[i]
+			if before == incident.Opened || before == incident.Reopened {
+				o.queue[at].Type = before // nobody was told yet that it began
+			}
 			continue
 		}
 		o.waiting[id] = len(o.queue)

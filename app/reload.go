@@ -48,6 +48,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Outage, out.Incident, out.Feedback = next.Outage, next.Incident, next.Feedback
 	out.Schedule, out.Identity = next.Schedule, next.Identity
 	out.Exclusions = next.Exclusions
+	out.Notify = next.Notify
 	return &out
 }
 
@@ -223,7 +224,14 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 	if err != nil {
 		return err
 	}
+	tell, err := s.alerts.prepare(now)
+	if err != nil {
+		return err
+	}
 	if err := s.engine.Reconfigure(now); err != nil {
+		return err
+	}
+	if err := tell(context.Background()); err != nil {
 		return err
 	}
 	if planned != nil {

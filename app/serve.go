@@ -47,6 +47,7 @@ type Server struct {
 	lock      *store.Lock
 	store     *store.Store
 	outlet    *outlet
+	alerts    *alerts
 	memory    *memory
 	baselines *store.Baselines
 	plans     *planner
@@ -93,6 +94,10 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	}
 	s.tiers = cfg.Window.Rule()
 	s.outlet = newOutlet(s.store, s.log)
+	if s.alerts, err = newAlerts(ctx, cfg, s.store, s.log, registry); err != nil {
+		return nil, err
+	}
+	health.Add("notify", s.alerts.Health)
 	cfg.Enrich.Exporter = s.exporters.of
 	// Strangers send what is hashed: they must not know the key.
 	var key [16]byte
@@ -235,6 +240,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	g.Go(func() error { return s.collector.Run(source) })
 	g.Go(func() error { return s.tick(source) })
 	g.Go(func() error { return s.reloads(source, o) })
+	told := s.alerts.start(ctx)
 	rest, _ := errgroup.WithContext(behind)
 	failed := make(chan error, 1)
 	rest.Go(func() error {
@@ -264,7 +270,8 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	s.memory.last()
 	s.engine.Drain()
 	end()
-	return errors.Join(err, rest.Wait())
+	err = errors.Join(err, rest.Wait())
+	return errors.Join(err, told()) // after the last incident was saved
 }
 
 // gathering is for how long datagrams may lie in the kernel before they are taken;

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -29,14 +30,12 @@ func Post(ctx context.Context, client *http.Client, target string, header http.H
 	if err != nil {
 		return nil, Permanent(errors.New("the address cannot be read"))
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("reach %s: %w", req.URL.Host, bare(err))
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read, or is of no use
+	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of %s: %w", req.URL.Host, bare(err))
@@ -83,8 +82,7 @@ func retryAfter(value, date string) time.Duration {
 
 // bare takes the address out of an error of net/http.
 func bare(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

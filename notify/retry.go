@@ -34,8 +34,7 @@ func (a *after) Unwrap() error { return a.error }
 
 // RetryAfter is how long the sink asked to wait, 0 when it did not say.
 func RetryAfter(err error) time.Duration {
-	var a *after
-	if errors.As(err, &a) {
+	if a, ok := errors.AsType[*after](err); ok {
 		return max(0, a.wait)
 	}
 	return 0

@@ -74,11 +74,15 @@ func (s *Store) record(ctx context.Context, c *Change) error {
 	} else if _, err := tx.ExecContext(ctx, "DELETE FROM audit WHERE seq <= ?", seq-keepAudit); err != nil {
 		return err
 	}
+	t := s.telling(tx)
 	for _, changed := range []*incident.Incident{c.Incident, c.Original} {
 		if changed == nil {
 			continue
 		}
 		if err := upsert(ctx, tx, changed); err != nil {
+			return err
+		}
+		if err := t.take(ctx, lastEvent(changed), changed); err != nil {
 			return err
 		}
 	}
@@ -96,7 +100,22 @@ func (s *Store) record(ctx context.Context, c *Change) error {
 	if err := except(ctx, tx, c); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := t.bound(ctx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	t.done()
+	return nil
+}
+
+// lastEvent is what a decision did to an incident.
+func lastEvent(inc *incident.Incident) incident.EventType {
+	if n := len(inc.Timeline); n > 0 {
+		return inc.Timeline[n-1].Event
+	}
+	return incident.Updated
 }
 
 func keep(ctx context.Context, tx *sql.Tx, v *feedback.Entry, limit int) error {

@@ -40,6 +40,7 @@ func (s *Store) save(ctx context.Context, events []incident.Event) error {
 	for i := range events {
 		last[events[i].Incident.ID] = i
 	}
+	t := s.telling(tx)
 	for i := range events {
 		inc := &events[i].Incident
 		if last[inc.ID] != i {
@@ -48,13 +49,23 @@ func (s *Store) save(ctx context.Context, events []incident.Event) error {
 		if err := upsert(ctx, tx, inc); err != nil {
 			return err
 		}
+		if err := t.take(ctx, events[i].Type, inc); err != nil {
+			return err
+		}
+	}
+	if err := t.bound(ctx); err != nil {
+		return err
 	}
 	if s.saves++; s.saves%pruneEvery == 1 {
 		if err := s.prune(ctx, tx); err != nil {
 			return err
 		}
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	t.done()
+	return nil
 }
 
 // upsert writes the latest snapshot of an incident.
@@ -79,6 +90,14 @@ func (s *Store) prune(ctx context.Context, tx *sql.Tx) error {
 		(SELECT id FROM incidents ORDER BY detected DESC, id LIMIT -1 OFFSET ?)`,
 		string(incident.Resolved), string(incident.Closed), s.cfg.MaxIncidents); err != nil {
 		return fmt.Errorf("forget old incidents: %w", err)
+	}
+	for _, text := range [...]string{
+		"DELETE FROM heard WHERE incident NOT IN (SELECT id FROM incidents)",
+		"DELETE FROM receipts WHERE key NOT IN (SELECT id FROM incidents)",
+	} {
+		if _, err := tx.ExecContext(ctx, text); err != nil {
+			return fmt.Errorf("forget what was told of old incidents: %w", err)
+		}
 	}
 	return nil
 }

@@ -17,9 +17,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // registers the driver that sql.Open names
+
+	"tidewatch/notify"
 )
 
 const (
@@ -58,6 +61,8 @@ type Store struct {
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB
 	saves int // guarded by the single write connection
+
+	planner atomic.Pointer[notify.Planner] // nil: nobody is told of anything
 }
 
 // New checks the configuration and touches no file.

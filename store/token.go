@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,28 +44,49 @@ func MakeToken(dir string) (string, error) {
 // ReadToken reads a file that holds a token alone. It must be readable by its
 // owner only. No error repeats what stands in it.
 func ReadToken(path string) (string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) //nolint:gosec // the operator names it; a pipe must not hold us up
+	token, err := readSecret(path, "token")
 	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
+		return "", err
 	}
-	defer func() { _ = f.Close() }() // it was read
-	st, err := f.Stat()
-	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
-	}
-	if !st.Mode().IsRegular() {
-		return "", fmt.Errorf("read the token: %s is no file", path)
-	}
-	if st.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("read the token: others can read %s; run chmod 600 on it, and take another token if they may have", path)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxToken+1))
-	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
-	}
-	token := strings.TrimSpace(string(data))
 	if len(token) < minToken || len(token) > maxToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return "", fmt.Errorf("read the token: %s holds no token of at least %d visible ASCII characters; when it is removed, a new one is made", path, minToken)
 	}
 	return token, nil
+}
+
+// ReadSecret reads a file that holds a secret alone, on one line. It must be readable by
+// its owner only. No error repeats what stands in it.
+func ReadSecret(path string) (string, error) {
+	secret, err := readSecret(path, "secret")
+	if err != nil {
+		return "", err
+	}
+	if secret == "" || len(secret) > maxToken || strings.ContainsFunc(secret, unicode.IsControl) {
+		return "", fmt.Errorf("read the secret: %s does not hold one line of at most %d characters", path, maxToken)
+	}
+	return secret, nil
+}
+
+// readSecret reads a small file that nobody else may read, without the white space around.
+func readSecret(path, what string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) //nolint:gosec // the operator names it; a pipe must not hold us up
+	if err != nil {
+		return "", fmt.Errorf("read the %s: %w", what, err)
+	}
+	defer func() { _ = f.Close() }() // it was read
+	st, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("read the %s: %w", what, err)
+	}
+	if !st.Mode().IsRegular() {
+		return "", fmt.Errorf("read the %s: %s is no file", what, path)
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("read the %s: others can read %s; run chmod 600 on it, and take another %s if they may have", what, path, what)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxToken+1))
+	if err != nil {
+		return "", fmt.Errorf("read the %s: %w", what, err)
+	}
+	return strings.TrimSpace(string(data)), nil
 }

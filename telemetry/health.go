@@ -5,8 +5,11 @@ package telemetry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,6 +21,19 @@ const checkTimeout = 2 * time.Second
 // Check tells whether one part can do its work; the error says why not. It
 // should return when ctx ends, and must not change anything.
 type Check func(ctx context.Context) error
+
+// Degraded marks an error of a check that should be seen and does not make the program
+// unready: a restart or other traffic would not mend it.
+func Degraded(err error) error { return &degraded{err} }
+
+type degraded struct{ error }
+
+func (d *degraded) Unwrap() error { return d.error }
+
+func isDegraded(err error) bool {
+	_, is := errors.AsType[*degraded](err)
+	return is
+}
 
 // Health gathers the checks of all parts and serves two pages: alive (the process
 // answers) and ready (every part can work).
@@ -44,6 +60,7 @@ func (h *Health) Add(name string, c Check) {
 // means ready.
 func (h *Health) Ready(ctx context.Context) map[string]error {
 	_, failed := h.run(ctx)
+	maps.DeleteFunc(failed, func(_ string, err error) bool { return isDegraded(err) })
 	return failed
 }
 
@@ -111,7 +128,11 @@ func (h *Health) ReadyHandler() http.Handler {
 		for _, name := range names {
 			page.Checks[name] = "ok"
 			if err := failed[name]; err != nil {
-				page.Checks[name] = err.Error()
+				page.Checks[name] = strings.ReplaceAll(err.Error(), "\n", "; ")
+				if isDegraded(err) {
+					page.Checks[name] = "degraded: " + page.Checks[name]
+					continue
+				}
 				page.Status, code = "not ready", http.StatusServiceUnavailable
 			}
 		}

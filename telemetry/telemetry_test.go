@@ -148,3 +148,17 @@ func TestHangingCheck(t *testing.T) {
 		}
 	})
 }
+
+// What is degraded is seen on the page and does not make the program unready.
+func TestDegraded(t *testing.T) {
+	h := NewHealth()
+	h.Add("sinks", func(context.Context) error { return Degraded(errors.New("sink chat has failed for 7m")) })
+	w := httptest.NewRecorder()
+	h.ReadyHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"status":"ready"`) || !strings.Contains(w.Body.String(), "degraded: sink chat") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if failed := h.Ready(t.Context()); len(failed) != 0 {
+		t.Errorf("not ready: %v", failed)
+	}
+}

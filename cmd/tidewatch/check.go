@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,12 +16,14 @@ import (
 type checkCmd struct {
 	Config string   `short:"c" placeholder:"FILE" help:"Configuration file (YAML)."`
 	Device []string `placeholder:"ADDRESS,..." sep:"none" help:"Explain instead from what rate on a flood on this device is found, by what was learned of it. Example: tidewatch check --device 192.0.2.10"`
+	Test   string   `name:"send-test" placeholder:"SINK" help:"Send a test message instead to this sink of notify, also while serve runs, and tell whether it was taken. Example: tidewatch check -c tidewatch.yaml --send-test chat"`
 	At     string   `placeholder:"TIME" help:"With --device: at that moment (RFC 3339) and not now, for example on a Monday morning."`
 }
 
 // Run validates, reads the files that are named, and prints every key with its value and where that comes from,
-// when the scheduled events are on next, and what the threat lists hold; or it explains the limits of devices.
-func (c *checkCmd) Run(s streams) error {
+// when the scheduled events are on next, what the threat lists hold, and who hears of incidents; or it explains the
+// limits of devices, or tries a sink.
+func (c *checkCmd) Run(ctx context.Context, s streams) error {
 	cfg, origins, err := app.LoadConfig(c.Config)
 	if err != nil {
 		return usageError{err}
@@ -31,6 +34,12 @@ func (c *checkCmd) Run(s streams) error {
 	}
 	if len(unknown) > 0 {
 		return usageError{errors.New(strings.Join(unknown, "; "))}
+	}
+	if c.Test != "" {
+		if len(c.Device) > 0 || c.At != "" {
+			return usageError{errors.New("--send-test goes alone")}
+		}
+		return app.SendTest(ctx, cfg, c.Test, s.out)
 	}
 	if err := cfg.CheckFiles(); err != nil {
 		return err
@@ -50,7 +59,10 @@ func (c *checkCmd) Run(s streams) error {
 	if err := cfg.WritePlan(s.out, time.Now()); err != nil {
 		return err
 	}
-	return cfg.WriteThreats(s.out)
+	if err := cfg.WriteThreats(s.out); err != nil {
+		return err
+	}
+	return cfg.WriteAlerts(s.out)
 }
 
 // explain tells the limits of devices.
