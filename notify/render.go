@@ -42,7 +42,10 @@ type Words struct {
 type Fact struct{ Name, Value string }
 
 // Item is a line of a digest.
-type Item struct{ Text, Link string }
+type Item struct {
+	Text string `json:"text"`
+	Link string `json:"link,omitempty"`
+}
 
 // Render puts a message into words.
 func Render(m *Message) *Words {
