@@ -105,7 +105,8 @@ func (e *extension) address(a netip.Addr, four, six, label string) {
 }
 
 func digestText(w *notify.Words) string {
-	texts := []string{w.Title}
+	texts := make([]string, 1, 1+len(w.Items))
+	texts[0] = w.Title
 	for _, item := range w.Items {
 		texts = append(texts, item.Text)
 	}

@@ -149,7 +149,7 @@ func end(a netip.Addr, port int) object {
 
 // threat keeps techniques and their parts where ECS has them.
 func threat(ids []string) object {
-	var techniques, parts []string
+	techniques, parts := make([]string, 0, len(ids)), make([]string, 0, len(ids))
 	for _, id := range ids {
 		technique, _, sub := strings.Cut(id, ".")
 		techniques = append(techniques, technique)

@@ -126,15 +126,15 @@ func TestBounds(t *testing.T) {
 				if strings.ContainsAny(text, "\r\n\x00\x1b") {
 					t.Errorf("%s, %s: control characters in %q", name, format, text)
 				}
-				left := false
+				var left bool
 				if format == "cef" {
 					left = readCEF(t, text)["flexNumber1"] != ""
 				} else {
 					var doc struct {
-						Message   string
+						Message   string `json:"message"`
 						Tidewatch struct {
 							LeftOut []string `json:"left_out"`
-						}
+						} `json:"tidewatch"`
 					}
 					if err := json.Unmarshal([]byte(text), &doc); err != nil || doc.Message == "" {
 						t.Errorf("%s: %v in %s", name, err, text)
