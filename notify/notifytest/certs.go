@@ -22,7 +22,6 @@ import (
 type Authority struct {
 	File string // its certificate, PEM
 
-	dir  string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
@@ -47,14 +46,14 @@ func NewAuthority(t *testing.T) *Authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &Authority{dir: t.TempDir(), cert: cert, key: key}
-	a.File = a.write(t, "ca.pem", "CERTIFICATE", der)
+	a := &Authority{cert: cert, key: key}
+	a.File = write(t, "ca.pem", "CERTIFICATE", der)
 	return a
 }
 
-func (a *Authority) write(t *testing.T, name, kind string, der []byte) string {
+func write(t *testing.T, name, kind string, der []byte) string {
 	t.Helper()
-	path := filepath.Join(a.dir, name)
+	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +87,7 @@ func (a *Authority) Issue(t *testing.T, name string, hosts ...string) (certFile,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.write(t, name+".pem", "CERTIFICATE", der), a.write(t, name+".key", "PRIVATE KEY", private)
+	return write(t, name+".pem", "CERTIFICATE", der), write(t, name+".key", "PRIVATE KEY", private)
 }
 
 // Server is the TLS of a server for host names and addresses.
