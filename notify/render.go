@@ -54,14 +54,14 @@ func Render(m *Message) *Words {
 	}
 	i := m.Incident
 	w := &Words{
-		Title: title(m), Standing: standing(i), Change: change(m), Severity: i.Severity,
-		Facts: facts(i), Evidence: evidence(i), Link: Line(m.Link),
+		Title: titleText(m), Standing: standing(i), Change: changeText(m), Severity: i.Severity,
+		Facts: factsOf(i), Evidence: evidenceOf(i), Link: Line(m.Link),
 	}
 	if m.Status == Test {
 		w.Standing = w.Title
 	}
 	if a := i.Assessment; a != nil {
-		w.Verdict = verdict(a)
+		w.Verdict = verdictText(a)
 		for _, r := range a.Reasons[:min(len(a.Reasons), maxEvidence)] {
 			w.Reasons = append(w.Reasons, Line(r))
 		}
@@ -69,8 +69,8 @@ func Render(m *Message) *Words {
 	return w
 }
 
-// title says first what is new.
-func title(m *Message) string {
+// titleText says first what is new.
+func titleText(m *Message) string {
 	i, before := m.Incident, ""
 	switch {
 	case m.Status == Test:
@@ -97,8 +97,8 @@ func standing(i *incident.Incident) string {
 	return Line(string(i.State) + ": " + i.Title())
 }
 
-// change is what the timeline says of the event.
-func change(m *Message) string {
+// changeText is what the timeline says of the event.
+func changeText(m *Message) string {
 	if m.Status == Test {
 		return "This is a test: nothing happened, and nothing is to be done."
 	}
@@ -119,12 +119,12 @@ func change(m *Message) string {
 	return Sentence(text)
 }
 
-func facts(i *incident.Incident) []Fact {
+func factsOf(i *incident.Incident) []Fact {
 	m := &i.Metrics
 	out := []Fact{
-		{"Severity", severity(i)},
+		{"Severity", severityText(i)},
 		{"Subject", i.Subject},
-		{"State", state(i)},
+		{"State", stateText(i)},
 		{"Began", stamp(i.Started)},
 	}
 	add := func(name, value string) {
@@ -136,13 +136,13 @@ func facts(i *incident.Incident) []Fact {
 		add("Ended", stamp(i.Ended))
 		add("Lasted", incident.Quantity(i.Ended.Sub(i.Started).Seconds(), "s"))
 	}
-	add("Peak", list(rate(m.PeakBitsPerSecond, m.BitsPerSecond, "bit/s"), rate(m.PeakPacketsPerSecond, m.PacketsPerSecond, "packets/s")))
+	add("Peak", commas(rateText(m.PeakBitsPerSecond, m.BitsPerSecond, "bit/s"), rateText(m.PeakPacketsPerSecond, m.PacketsPerSecond, "packets/s")))
 	if m.Bytes > 0 {
 		add("Volume", incident.Quantity(float64(m.Bytes), "bytes"))
 	}
-	add("Sources", peers(m.Sources, i.Top.Sources))
-	add("Destinations", peers(m.Destinations, i.Top.Destinations))
-	add("Ports", peers(m.Ports, i.Top.Ports))
+	add("Sources", peersText(m.Sources, i.Top.Sources))
+	add("Destinations", peersText(m.Destinations, i.Top.Destinations))
+	add("Ports", peersText(m.Ports, i.Top.Ports))
 	if m.Sigma != 0 {
 		add("Deviation", incident.Quantity(m.Sigma, "sigma"))
 	}
@@ -160,7 +160,7 @@ func facts(i *incident.Incident) []Fact {
 	return out
 }
 
-func severity(i *incident.Incident) string {
+func severityText(i *incident.Incident) string {
 	s := fmt.Sprintf("%s (score %s)", i.Severity, strconv.FormatFloat(i.Score, 'g', 3, 64))
 	if i.State.Active() && i.CurrentSeverity != "" && i.CurrentSeverity != i.Severity {
 		s += ", now " + string(i.CurrentSeverity)
@@ -168,7 +168,7 @@ func severity(i *incident.Incident) string {
 	return s
 }
 
-func state(i *incident.Incident) string {
+func stateText(i *incident.Incident) string {
 	switch {
 	case i.State == incident.Closed && i.Verdict != "":
 		return "closed as " + string(i.Verdict)
@@ -178,15 +178,15 @@ func state(i *incident.Incident) string {
 	return string(i.State)
 }
 
-func rate(peak, now float64, unit string) string {
+func rateText(peak, now float64, unit string) string {
 	if v := max(peak, now); v > 0 {
 		return incident.Quantity(v, unit)
 	}
 	return ""
 }
 
-// peers says how many there were and which carried most.
-func peers(n uint64, top []detect.Share) string {
+// peersText says how many there were and which carried most.
+func peersText(n uint64, top []detect.Share) string {
 	named := make([]string, 0, maxKeys)
 	for k := range top[:min(len(top), maxKeys)] {
 		s := top[k].Key
@@ -197,16 +197,16 @@ func peers(n uint64, top []detect.Share) string {
 	}
 	switch {
 	case n == 0:
-		return list(named...)
+		return commas(named...)
 	case len(named) == 0:
 		return incident.Quantity(float64(n), "")
 	case uint64(len(named)) >= n:
-		return list(named...)
+		return commas(named...)
 	}
-	return incident.Quantity(float64(n), "") + ", mostly " + list(named...)
+	return incident.Quantity(float64(n), "") + ", mostly " + commas(named...)
 }
 
-func evidence(i *incident.Incident) []string {
+func evidenceOf(i *incident.Incident) []string {
 	sorted := slices.Clone(i.Indicators)
 	slices.SortStableFunc(sorted, func(a, b incident.Indicator) int { return cmp.Compare(b.Weight, a.Weight) })
 	out := make([]string, 0, maxEvidence)
@@ -219,7 +219,7 @@ func evidence(i *incident.Incident) []string {
 	return out
 }
 
-func verdict(a *incident.Assessment) string {
+func verdictText(a *incident.Assessment) string {
 	s := string(a.Verdict) + ", " + incident.Quantity(a.Confidence, "share") + " sure"
 	if a.Cause != "" {
 		s += "; likely cause: " + a.Cause
@@ -313,7 +313,7 @@ func stamp(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
-// list joins what is not empty.
-func list(parts ...string) string {
+// commas joins what is not empty.
+func commas(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
