@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -109,6 +111,20 @@ func (d *discreet) CloseIdleConnections() {
 	if d.inner != nil {
 		d.inner.CloseIdleConnections()
 	}
+}
+
+// Sealed reports whether nobody on the way can read what is sent to an address: it is
+// that of an HTTPS server, or of a server on this machine.
+func Sealed(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	if u.Scheme != "http" {
+		return u.Scheme == "https"
+	}
+	a, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && a.Unmap().IsLoopback()
 }
 
 // Hide takes secrets out of a text that others wrote.

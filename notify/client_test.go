@@ -70,6 +70,17 @@ func TestClientTellsNoSecret(t *testing.T) {
 	}
 }
 
+func TestSealed(t *testing.T) {
+	for address, want := range map[string]bool{
+		"https://example.org": true, "https://192.0.2.1:8443/x": true, "http://127.0.0.1:9/x": true, "http://[::1]:9": true, "http://localhost": true,
+		"http://example.org": false, "http://localhost.example.org": false, "https://u:p@example.org": false, "ftp://localhost": false, "example.org": false, "": false,
+	} {
+		if got := notify.Sealed(address); got != want {
+			t.Errorf("%q: %v", address, got)
+		}
+	}
+}
+
 // TestClientGivesUp shows that a server which says nothing, or does not end, holds
 // nobody beyond the context.
 func TestClientGivesUp(t *testing.T) {

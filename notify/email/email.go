@@ -92,7 +92,7 @@ func (s *Sink) deliver(ctx context.Context, id string, msg *gomail.Msg) error {
 	if err != nil {
 		return fmt.Errorf("reach %s: %w", s.cfg.Server, err)
 	}
-	defer conn.Close() //nolint:errcheck // what matters was answered
+	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	c, err := s.begin(ctx, &talk{Conn: conn, left: maxTalk})
@@ -252,7 +252,7 @@ func (s *Sink) helo() string {
 func (s *Sink) judge(what string, err error) error {
 	reply, ok := errors.AsType[*textproto.Error](err)
 	if !ok {
-		return fmt.Errorf("%s: %s: %s", s.cfg.Server, what, s.hide(err.Error())) //nolint:errorlint // what others wrote is in it
+		return fmt.Errorf("%s: %s: %s", s.cfg.Server, what, s.hide(err.Error()))
 	}
 	said := fmt.Errorf("%s: %s: %d %s", s.cfg.Server, what, reply.Code, s.hide(reply.Msg))
 	if reply.Code/100 == 5 {
@@ -263,14 +263,11 @@ func (s *Sink) judge(what string, err error) error {
 
 // hide takes the password out of what a server wrote, also as it went over the wire.
 func (s *Sink) hide(text string) string {
-	secrets := []string{s.cfg.Password}
-	for _, of := range []string{s.cfg.Password, "\x00" + s.cfg.Username + "\x00" + s.cfg.Password} {
-		secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(of)))
+	if p := s.cfg.Password; p != "" {
+		wire := base64.StdEncoding.EncodeToString
+		text = notify.Hide(text, p, wire([]byte(p)), wire([]byte("\x00"+s.cfg.Username+"\x00"+p)))
 	}
-	if s.cfg.Password == "" {
-		secrets = nil
-	}
-	return notify.Cut(notify.Line(notify.Hide(text, secrets...)), 160)
+	return notify.Cut(notify.Line(text), 160)
 }
 
 func replyCode(err error) int {

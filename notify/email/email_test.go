@@ -7,7 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"log"
+	"log/slog"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
@@ -129,7 +129,7 @@ func serve(t *testing.T, addr string, secure *tls.Config, early bool) *server {
 	t.Helper()
 	s := &server{mech: "PLAIN", reply: map[string]error{}}
 	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{s: s, conn: c}, s.reply["EHLO"] }))
-	srv.Domain, srv.TLSConfig, srv.ErrorLog = "mail.example.org", secure, log.New(io.Discard, "", 0)
+	srv.Domain, srv.TLSConfig, srv.ErrorLog = "mail.example.org", secure, slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)

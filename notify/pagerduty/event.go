@@ -32,7 +32,7 @@ type payload struct {
 	Summary   string         `json:"summary"`
 	Source    string         `json:"source"`
 	Severity  string         `json:"severity"`
-	Timestamp string         `json:"timestamp"`
+	Timestamp string         `json:"timestamp,omitempty"`
 	Component string         `json:"component,omitempty"`
 	Group     string         `json:"group,omitempty"`
 	Class     string         `json:"class,omitempty"`
@@ -61,8 +61,11 @@ func (s *Sink) eventOf(m *notify.Message) *event {
 	}
 	w := notify.Render(m)
 	e.Payload = &payload{
-		Summary: notify.Cut(w.Title, maxSummary), Source: "tidewatch", Severity: severity(w.Severity), Timestamp: m.At.Format(time.RFC3339Nano),
+		Summary: notify.Cut(w.Title, maxSummary), Source: "tidewatch", Severity: severity(w.Severity),
 		Component: s.cfg.Component, Group: s.cfg.Group, Class: class(m), Details: details(w),
+	}
+	if !m.At.IsZero() {
+		e.Payload.Timestamp = m.At.Format(time.RFC3339Nano)
 	}
 	if m.Status == notify.Test {
 		e.Payload.Severity = "info"

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"tidewatch/notify"
@@ -69,12 +68,4 @@ func (s *Sink) Send(ctx context.Context, m *notify.Message, before notify.Receip
 func (s *Sink) Close() error {
 	s.client.CloseIdleConnections()
 	return nil
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.Unmap().IsLoopback()
 }

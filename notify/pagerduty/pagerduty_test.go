@@ -211,16 +211,41 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
+func TestCertificates(t *testing.T) {
+	ca := notifytest.NewAuthority(t)
+	for name, tc := range map[string]struct {
+		host string
+		ca   string
+		want bool
+	}{
+		"trusted": {"127.0.0.1", ca.File, true}, "unknown authority": {"127.0.0.1", "", false}, "wrong name": {"events.example.org", ca.File, false},
+	} {
+		api := serve(t)
+		secure := httptest.NewUnstartedServer(api.Config.Handler)
+		secure.TLS = ca.Server(t, tc.host)
+		notifytest.Quiet(secure.Config)
+		secure.StartTLS()
+		t.Cleanup(secure.Close)
+		s, err := pagerduty.New(pagerduty.Config{RoutingKey: notifytest.Canary, URL: secure.URL, CAFile: tc.ca})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Send(t.Context(), notifytest.Theft(), ""); (err == nil) != tc.want || notify.IsPermanent(err) || len(api.got) > 0 != tc.want {
+			t.Errorf("%s: %v, %d events", name, err, len(api.got))
+		}
+	}
+}
+
 func TestValidate(t *testing.T) {
 	good := pagerduty.DefaultConfig()
 	good.RoutingKey = notifytest.Canary
 	for name, change := range map[string]func(*pagerduty.Config){
-		"":                          func(*pagerduty.Config) {},
-		"routing_key or":            func(c *pagerduty.Config) { c.RoutingKey = "" },
-		"both set":                  func(c *pagerduty.Config) { c.RoutingKeyFile = "key" },
-		"visible ASCII":             func(c *pagerduty.Config) { c.RoutingKey += "\n" },
-		"url must be":               func(c *pagerduty.Config) { c.URL = "events.pagerduty.com" },
-		"url must begin with https": func(c *pagerduty.Config) { c.URL = "http://events.pagerduty.com" },
+		"":                 func(*pagerduty.Config) {},
+		"routing_key or":   func(c *pagerduty.Config) { c.RoutingKey = "" },
+		"both set":         func(c *pagerduty.Config) { c.RoutingKeyFile = "key" },
+		"visible ASCII":    func(c *pagerduty.Config) { c.RoutingKey += "\n" },
+		"url must be":      func(c *pagerduty.Config) { c.URL = "events.pagerduty.com" },
+		"url must be like": func(c *pagerduty.Config) { c.URL = "http://events.pagerduty.com" },
 	} {
 		c := good
 		change(&c)

@@ -5,9 +5,9 @@ package slack
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"strings"
+
+	"tidewatch/notify"
 )
 
 // Config is one channel of Slack: by a bot's token, which updates its messages and
@@ -46,28 +46,11 @@ func (c *Config) Validate() error {
 	case strings.ContainsFunc(c.Token+c.WebhookURL+c.Channel, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return errors.New("token, webhook_url and channel hold no blanks")
 	}
-	if c.WebhookURL != "" && !safe(c.WebhookURL) {
+	if c.WebhookURL != "" && !notify.Sealed(c.WebhookURL) {
 		return errors.New("webhook_url must be an address that begins with https")
 	}
-	if c.URL != "" && !safe(c.URL) {
+	if c.URL != "" && !notify.Sealed(c.URL) {
 		return fmt.Errorf("url must be an address like %s", DefaultConfig().URL)
 	}
 	return nil
-}
-
-// safe reports whether what is sent to an address cannot be read on the way.
-func safe(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil {
-		return false
-	}
-	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.Unmap().IsLoopback()
 }

@@ -89,9 +89,12 @@ func ecsCore(m *notify.Message, w *notify.Words, host string) object {
 		"severity": w.Severity.Rank() + 1,
 	}
 	doc := object{
-		"@timestamp": m.At.Format(time.RFC3339Nano), "ecs": object{"version": ecsVersion}, "message": cutTo(w.Title, 240), "event": event,
+		"ecs": object{"version": ecsVersion}, "message": cutTo(w.Title, 240), "event": event,
 		"observer": object{"vendor": "tidewatch", "product": "tidewatch", "type": "ids", "hostname": host},
 		"labels":   object{"severity": string(w.Severity)},
+	}
+	if !m.At.IsZero() {
+		doc["@timestamp"] = m.At.Format(time.RFC3339Nano)
 	}
 	i := m.Incident
 	if i == nil {
