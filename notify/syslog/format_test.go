@@ -84,6 +84,12 @@ func TestHeader(t *testing.T) {
 	if diff := cmp.Diff(want, (*got.StructuredData)["tidewatch@32473"]); diff != "" {
 		t.Error(diff)
 	}
+	odd := flood()
+	odd.Incident.Subject = `a]b"c\d`
+	escaped, _ := said(t, syslog.Config{}, odd)
+	if got := (*escaped.StructuredData)["tidewatch@32473"]["subject"]; got != `a\]b\"c\\d` && got != odd.Incident.Subject {
+		t.Errorf("subject %q", got)
+	}
 	theft, _ := said(t, syslog.Config{}, notifytest.Theft())
 	if s := theft.Timestamp.Format("2006-01-02T15:04:05Z07:00"); s != "2026-07-01T03:00:00+02:00" || *theft.Severity != 3 {
 		t.Errorf("%s, severity %d", s, *theft.Severity)

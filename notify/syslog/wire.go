@@ -64,7 +64,7 @@ func (w *wire) write(ctx context.Context, message []byte) error {
 	if err := w.acknowledged(ctx); err != nil {
 		return err
 	}
-	// A reset empties the queue, too. An ordinary end comes after the message was read.
+	// A reset says that the receiver ended without having read it; an ordinary end does not.
 	if err := w.hungUp(glance); err != nil {
 		if !errors.Is(err, io.EOF) {
 			return err
@@ -74,7 +74,8 @@ func (w *wire) write(ctx context.Context, message []byte) error {
 	return nil
 }
 
-// acknowledged waits until the other machine has acknowledged every byte.
+// acknowledged waits until the other machine has acknowledged every byte. On a
+// connection that was reset it never will: the queue stays as it was.
 func (w *wire) acknowledged(ctx context.Context) error {
 	sc, ok := w.plain.(syscall.Conn)
 	if !ok {
@@ -92,10 +93,11 @@ func (w *wire) acknowledged(ctx context.Context) error {
 		if queued == 0 {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
+		if err := w.hungUp(wait); err != nil {
+			return fmt.Errorf("the message is not acknowledged: %w", err)
+		}
+		if ctx.Err() != nil {
 			return ctx.Err()
-		case <-time.After(wait):
 		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tidewatch/incident"
 	"tidewatch/notify"
 	"tidewatch/notify/notifytest"
@@ -92,6 +94,13 @@ func TestReceiverRestarts(t *testing.T) {
 			t.Fatalf("%s, after a restart: %v", protocol, err)
 		}
 		r.next(t)
+		// A restart that nobody noticed costs nothing: the end of the connection is seen.
+		r.stop()
+		r = stream(t, r.addr, secure)
+		if _, err := s.Send(t.Context(), flood(), ""); err != nil {
+			t.Fatalf("%s, after a restart unseen: %v", protocol, err)
+		}
+		r.next(t)
 	}
 }
 
@@ -114,6 +123,13 @@ func TestCertificates(t *testing.T) {
 	mutual := ca.Server(t, "127.0.0.1")
 	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, pool(t, ca.File)
 	picky := stream(t, "127.0.0.1:0", mutual)
+	late := ca.Server(t, "127.0.0.1")
+	late.ClientAuth = tls.RequestClientCert
+	late.VerifyConnection = func(tls.ConnectionState) error { // in TLS 1.3 we have long finished then
+		time.Sleep(30 * time.Millisecond)
+		return errors.New("not you")
+	}
+	slow := stream(t, "127.0.0.1:0", late)
 	cert, key := ca.Issue(t, "client", "client.example.org")
 	for name, tc := range map[string]struct {
 		cfg  syslog.Config
@@ -125,6 +141,7 @@ func TestCertificates(t *testing.T) {
 		"no authorities":        {syslog.Config{Address: good.addr, CAFile: ca.File + ".gone"}, "ca_file"},
 		"with our certificate":  {syslog.Config{Address: picky.addr, CAFile: ca.File, CertFile: cert, KeyFile: key}, ""},
 		"without ours":          {syslog.Config{Address: picky.addr, CAFile: ca.File}, "certificate required"},
+		"refused late":          {syslog.Config{Address: slow.addr, CAFile: ca.File}, "bad certificate"},
 		"our certificate is no": {syslog.Config{Address: picky.addr, CAFile: ca.File, CertFile: key, KeyFile: key}, "cert_file"},
 	} {
 		_, err := sink(t, tc.cfg).Send(t.Context(), flood(), "")
@@ -167,6 +184,45 @@ func TestGivesUp(t *testing.T) {
 			t.Errorf("%s: %v after %d messages and %v", protocol, err, n, time.Since(begin))
 		}
 		err = nil
+	}
+}
+
+// TestAcknowledged shows that no message counts as brought which the other machine has
+// not taken: one that is gone takes none, though the kernel here would keep many.
+func TestAcknowledged(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	s := sink(t, syslog.Config{Protocol: "tcp", Address: l.Addr().String()})
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err := s.Send(ctx, flood(), ""); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	raw, err := conn.(*net.TCPConn).SyscallConn() //nolint:forcetypeassert // it came from a TCP listener
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := func() (n int) {
+		_ = raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+		return n
+	}
+	one := taken()
+	n := 1
+	for ; err == nil && n < 100_000; n++ {
+		_, err = s.Send(ctx, flood(), "")
+	}
+	n-- // the last one failed
+	if !errors.Is(err, context.DeadlineExceeded) || one == 0 || taken() < n*one {
+		t.Errorf("%d messages of %d bytes count as brought, and the other side has %d bytes (%v)", n, one, taken(), err)
 	}
 }
 
