@@ -12,6 +12,7 @@ tshark     tshark
 nfdump     nfdump
 nfcapd     nfdump
 softflowd  softflowd
+rsyslogd   rsyslog rsyslog-gnutls
 "
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -32,7 +33,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 	exit 1
 fi
 
-# The packages of nfdump and softflowd start daemons, and nfcapd would then hold
+# The packages of nfdump, softflowd and rsyslog start daemons, and nfcapd would then hold
 # the port that `tidewatch serve` listens on. Only the programs are wanted.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
@@ -48,7 +49,7 @@ apt-get "${wait_for_lock[@]}" -q update
 apt-get "${wait_for_lock[@]}" -q -y install --no-install-recommends "${missing[@]}"
 
 if [ -d /run/systemd/system ]; then
-	for unit in nfdump softflowd; do
+	for unit in nfdump softflowd rsyslog; do
 		[[ " ${missing[*]} " != *" $unit "* ]] || systemctl --quiet disable --now "$unit" || true
 	done
 fi

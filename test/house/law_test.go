@@ -177,6 +177,7 @@ func TestProgramLinksNoTestCode(t *testing.T) {
 		for _, no := range []string{
 			"testing", "github.com/netsampler/goflow2", "github.com/google/go-cmp", "pgregory.net/rapid",
 			"go.uber.org/goleak", "github.com/maxmind/mmdbwriter", "tidewatch/test",
+			"github.com/emersion/go-smtp", "github.com/emersion/go-sasl", "github.com/leodido/go-syslog", "tidewatch/notify/notifytest",
 		} {
 			if p.ImportPath == no || strings.HasPrefix(p.ImportPath, no+"/") {
 				t.Errorf("the program links %s, which is for tests only", p.ImportPath)
