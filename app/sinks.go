@@ -10,7 +10,11 @@ import (
 	"time"
 
 	"tidewatch/notify"
+	"tidewatch/notify/email"
 	"tidewatch/notify/file"
+	"tidewatch/notify/pagerduty"
+	"tidewatch/notify/slack"
+	"tidewatch/notify/syslog"
 	"tidewatch/notify/webhook"
 	"tidewatch/store"
 )
@@ -19,8 +23,12 @@ import (
 type NotifyConfig struct {
 	notify.Config `yaml:",inline"`
 
-	Webhook []SinkConfig[webhook.Config] `yaml:"webhook"` // programs that take signed JSON (docs/how-to/alerts.md): name, url or url_file, secret or secret_file, ca_file
-	File    []SinkConfig[file.Config]    `yaml:"file"`    // files that get a line of JSON a message: name, path
+	Slack     []SinkConfig[slack.Config]     `yaml:"slack"`     // channels (docs/how-to/connect-slack.md): name, token or token_file and channel, or webhook_url or webhook_url_file
+	PagerDuty []SinkConfig[pagerduty.Config] `yaml:"pagerduty"` // services (docs/how-to/connect-pagerduty.md): name, routing_key or routing_key_file
+	Email     []SinkConfig[email.Config]     `yaml:"email"`     // mail (docs/how-to/send-mail.md): name, server, from, to, username, password or password_file
+	Syslog    []SinkConfig[syslog.Config]    `yaml:"syslog"`    // receivers of syslog (docs/how-to/connect-a-siem.md): name, address, protocol, format
+	Webhook   []SinkConfig[webhook.Config]   `yaml:"webhook"`   // programs that take signed JSON (docs/how-to/alerts.md): name, url or url_file, secret or secret_file, ca_file
+	File      []SinkConfig[file.Config]      `yaml:"file"`      // files that get a line of JSON a message: name, path
 }
 
 // SinkConfig is one sink, with what all kinds have.
@@ -42,6 +50,12 @@ func programs() notify.Limits { return notify.Limits{PerMinute: 600, UpdateEvery
 // NotifyConfig.
 func (c *NotifyConfig) all() []*sinkEntry {
 	return slices.Concat(
+		plug("slack", people(), c.Slack, slack.New, func(s *slack.Config) []secret {
+			return []secret{{&s.Token, &s.TokenFile}, {&s.WebhookURL, &s.WebhookURLFile}}
+		}),
+		plug("pagerduty", people(), c.PagerDuty, pagerduty.New, func(p *pagerduty.Config) []secret { return []secret{{&p.RoutingKey, &p.RoutingKeyFile}} }),
+		plug("email", people(), c.Email, email.New, func(e *email.Config) []secret { return []secret{{&e.Password, &e.PasswordFile}} }),
+		plug("syslog", programs(), c.Syslog, syslog.New, func(*syslog.Config) []secret { return nil }),
 		plug("webhook", programs(), c.Webhook, webhook.New, func(w *webhook.Config) []secret { return []secret{{&w.URL, &w.URLFile}, {&w.Secret, &w.SecretFile}} }),
 		plug("file", programs(), c.File, file.New, func(*file.Config) []secret { return nil }),
 	)
