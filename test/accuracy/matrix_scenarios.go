@@ -50,14 +50,15 @@ func (m *matrix) scenarios(seeds []uint64) error {
 			if err != nil {
 				return err
 			}
-			m.compare(info.Name, s, told)
+			m.compare(info.Name, s, told.incidents)
+			m.verdicts.scenario(info.Name, s, told)
 		}
 	}
 	return nil
 }
 
 // judged plays a scenario. Days before its event only teach, but for the last hour.
-func judged(s *scenario.Scenario) ([]incident.Incident, error) {
+func judged(s *scenario.Scenario) (*book, error) {
 	cfg := app.DefaultConfig()
 	cfg.Timezone, cfg.Enrich.Internal = "UTC", s.Internal()
 	told := book{at: map[string]int{}}
@@ -75,7 +76,7 @@ func judged(s *scenario.Scenario) ([]incident.Incident, error) {
 	}
 	feed(s, e, c.Start.Add(c.Duration), func(time.Time) {})
 	e.Drain()
-	return told.incidents, nil
+	return &told, nil
 }
 
 // compare holds what was said against the truth of one run.
