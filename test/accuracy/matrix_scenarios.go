@@ -59,6 +59,12 @@ func (m *matrix) scenarios(seeds []uint64) error {
 
 // judged plays a scenario. Days before its event only teach, but for the last hour.
 func judged(s *scenario.Scenario) (*book, error) {
+	c := s.Config()
+	return judgedFrom(s, c.Start.Add(c.AttackAt-time.Hour))
+}
+
+// judgedFrom plays a scenario of which what comes before a moment only teaches.
+func judgedFrom(s *scenario.Scenario, until time.Time) (*book, error) {
 	cfg := app.DefaultConfig()
 	cfg.Timezone, cfg.Enrich.Internal = "UTC", s.Internal()
 	told := book{at: map[string]int{}}
@@ -67,7 +73,6 @@ func judged(s *scenario.Scenario) (*book, error) {
 		return nil, err
 	}
 	c := s.Config()
-	until := c.Start.Add(c.AttackAt - time.Hour)
 	if until.After(c.Start) {
 		e.Lesson(true)
 		feed(s, e, until, func(time.Time) {})

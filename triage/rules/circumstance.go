@@ -34,13 +34,15 @@ func (f *facts) circumstance(sign string) (r reading, ok bool) {
 		return is(f.Metrics.Sigma < 0)
 	case "both_ways":
 		r, ok = f.bothWays()
-		return r, ok && r.observed == 1 && f.Metrics.Sigma >= 0
+		return r, ok && r.observed == 1
 	case "one_way":
 		r, ok = f.bothWays()
-		return r, ok && r.observed == 0 && f.Metrics.Sigma >= 0
+		return r, ok && r.observed == 0
 	case "old_transfer":
 		habit := f.indicator("destination_habit")
 		return is(habit != nil && habit.Observed >= 7*86400 && f.indicator("beacon_transfer") != nil)
+	case "is_thing":
+		return is(f.about.Role == "thing")
 	case "nobody_sits_there":
 		return is(f.about.Role == "thing" || f.about.Role == "server")
 	}
@@ -65,15 +67,24 @@ func (f *facts) fromOutside() bool {
 	return f.Category == detect.Reconnaissance && len(f.Top.Sources) > 0
 }
 
-// proportion is by how much the growths of both directions may differ for them to be the
-// same work, only more of it: twice, since what is usual is known to about that.
-const proportion = 2
+const (
+	// proportion is by how much the growths of both directions may differ for them to be the
+	// same work, only more of it: twice, since what is usual is known to about that.
+	proportion = 2
+	// conversation is the part of one direction that the other has at least where both say
+	// something: who only acknowledges sends 40 to 60 bytes for one or two full packets, 2
+	// to 4 %; twice that is more.
+	conversation = 0.08
+)
 
-// bothWays compares by how many times as much as usual goes in and out, over the same
-// span: 1 for alike, 0 for one direction alone. Only what is unusual is told, so a
-// direction that is not told of grew less. Where both grew and not alike, or nothing is
-// usual, it is neither.
+// bothWays compares what goes in and out, over the same span: 1 for both, 0 for one
+// direction alone. Only what is unusual is told, so a direction that is not told of grew
+// less. Both means in proportion, or, of a server or gateway, more than acknowledgements;
+// where it is neither, nothing is said. Networks hold both ends of their own flows.
 func (f *facts) bothWays() (r reading, ok bool) {
+	if f.Scope == incident.ScopePrefix || f.Kind != "volume" || f.has("fewer") {
+		return r, false
+	}
 	for _, pair := range [...][2]string{{"volume_hour_bytes_in", "volume_hour_bytes_out"}, {"volume_bits_in", "volume_bits_out"}} {
 		in, out := f.indicator(pair[0]), f.indicator(pair[1])
 		switch {
@@ -83,7 +94,10 @@ func (f *facts) bothWays() (r reading, ok bool) {
 			return reading{}, true
 		}
 		x, y := f.times(pair[0]), f.times(pair[1])
-		return reading{observed: 1}, x > 1 && y > 1 && max(x, y) <= proportion*min(x, y)
+		alike := x > 1 && y > 1 && max(x, y) <= proportion*min(x, y)
+		serves := f.about.Role == "server" || f.about.Role == "gateway"
+		both := min(in.Observed, out.Observed) >= conversation*max(in.Observed, out.Observed)
+		return reading{observed: 1}, alike || serves && both
 	}
 	return r, false
 }

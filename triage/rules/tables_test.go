@@ -112,7 +112,7 @@ func TestRulesHaveWords(t *testing.T) {
 	}
 	circumstances := []string{
 		"impossible_flags", "called_normal", "called_attack", "later_stages", "no_past", "listed_only", "from_outside",
-		"both_ways", "one_way", "old_transfer", "nobody_sits_there", "earlier_stages",
+		"both_ways", "one_way", "old_transfer", "nobody_sits_there", "is_thing", "earlier_stages",
 	}
 	for _, table := range tables {
 		for i := range table {
