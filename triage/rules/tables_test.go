@@ -180,3 +180,25 @@ func TestNoForeignWords(t *testing.T) {
 		}
 	}
 }
+
+// The pages name every sign that weighs.
+func TestSignsAreDocumented(t *testing.T) {
+	var pages string
+	for _, name := range []string{"explanation/how-an-incident-is-judged.md", "detectors.md"} {
+		page, err := os.ReadFile(filepath.Join(shareddata.Root(t), "docs", filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages += string(page)
+	}
+	// Said in words there: what people call an incident, a later stage, flags by their vectors.
+	said := []string{"called_normal", "called_attack", "later_stages", "impossible_flags"}
+	all := families()
+	for _, f := range append(all[:], family{signs: peopleSigns()}) {
+		for i := range f.signs {
+			if sign := f.signs[i].sign; !strings.Contains(pages, "`"+sign+"`") && !slices.Contains(said, sign) {
+				t.Errorf("no page says what %s weighs", sign)
+			}
+		}
+	}
+}
