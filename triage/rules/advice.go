@@ -123,6 +123,11 @@ func (f *facts) value(name string) string {
 		return f.Kind
 	case "subject":
 		return f.Subject
+	case "baseline": // as tidewatch baseline show takes it
+		if f.Subject == wholeSite {
+			return "site"
+		}
+		return f.Subject
 	case "peer":
 		return f.peer()
 	case "port":
@@ -160,6 +165,9 @@ func moment(t time.Time) string {
 	}
 	return t.UTC().Format(time.RFC3339)
 }
+
+// wholeSite is the subject of what is about everything inside.
+const wholeSite = "::/0"
 
 // named is the share of a list from which its first entry is what it is about.
 const named = 0.2

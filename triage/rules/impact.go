@@ -84,6 +84,9 @@ func sentences(all []string) string {
 
 // who is the subject and what it is.
 func (f *facts) who() string {
+	if f.Subject == wholeSite {
+		return "the whole site"
+	}
 	if f.Scope == incident.ScopePrefix {
 		return f.Subject + " (all devices in it)"
 	}

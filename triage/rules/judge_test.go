@@ -161,6 +161,14 @@ func TestJudge(t *testing.T) {
 			role:    "server",
 			verdict: incident.Unclear, cause: "failure", priority: incident.SameDay, says: "ping 2001:db8::10",
 		},
+		"the site carries more": {
+			inc: func() *incident.Incident {
+				inc := with(with(learned(plain("volume", detect.High)), 4e9, 1e9, "volume_bits_in"), 42e9, 10e9, "volume_bits_out")
+				inc.Subject, inc.Scope = "::/0", incident.ScopePrefix // of which both ends of each flow are counted
+				return inc
+			}(),
+			verdict: incident.Unclear, priority: incident.SameDay, says: "tidewatch baseline show site: what is usual at that hour",
+		},
 		"an exporter is down": {
 			inc:     with(plain("exporter_down", detect.Medium), 7200, 600, "exporter_silent"),
 			verdict: incident.Unclear, cause: "failure", priority: incident.SameDay, says: "attacks and thefts there go unseen",

@@ -12,11 +12,11 @@ func steps() []advice {
 		// Attacks.
 		{"ddos", "tu", "", "At {subject}, from {from} to {to}: does the service answer; load, and the table of connections (ss -s)"},
 		{"ddos", "tu", "", "tidewatch incident list --category ddos_attack --since {from}: who else is attacked"},
-		{"ddos", "ul", "", "tidewatch baseline show {subject} --field packets_in: is it a time at which much is usual"},
+		{"ddos", "ul", "", "tidewatch baseline show {baseline} --field packets_in: is it a time at which much is usual"},
 		{"ddos", "u", "", "In the server's log, from {from}: do requests name one page, one referrer, one program"},
 		{"ddos_outbound", "tu", "", "On {subject}, since {from}: which process sends[ to {peer}]; who logged in before"},
 		// Data that leaves.
-		{"data_exfiltration upload_ratio", "tul", "", "tidewatch baseline show {subject} --field bytes_out: what it usually sends at these hours"},
+		{"data_exfiltration upload_ratio", "tul", "", "tidewatch baseline show {baseline} --field bytes_out: what it usually sends at these hours"},
 		{"exfiltration slow_exfiltration protocol_tunnel", "tu", "", "On {subject}, from {from} to {to}: which process and which user sent to {peer}[, port {port}]"},
 		{"exfiltration slow_exfiltration", "tu", "", "On {subject}: which files were read or packed shortly before {from}"},
 		{"data_exfiltration command_and_control", "tu", "", "Who owns {peer}: whois, passive DNS, the name in its certificate; who else in the house talks with it"},
@@ -33,7 +33,7 @@ func steps() []advice {
 		{"brute_force", "tu", "!from_outside", "In the log of {peer}, from {from} to {to}: which accounts {subject} tried, and did one succeed"},
 		{"brute_force", "tu", "from_outside", "In the log of {subject}, from {from} to {to}: which accounts {peer} tried, and did one succeed"},
 		// What is only unusual.
-		{"volume level_shift off_hours", "tul", "", "tidewatch baseline show {subject}: what is usual at that hour"},
+		{"volume level_shift off_hours", "tul", "", "tidewatch baseline show {baseline}: what is usual at that hour"},
 		{"volume level_shift", "tu", "", "tidewatch incident list --since {day}: what else changed at that time"},
 		{"silence", "tu", "", "ping {subject}; port of the switch, lease and last change of {subject} at {from}"},
 		{"exporter_down", "tu", "", "At the exporter {subject}: is the export configured, does its counter of sent datagrams grow since {from}"},
