@@ -28,7 +28,7 @@ func confusion(out io.Writer, o *options, data, page string, accept bool) error 
 	if err := m.scenarios(seeds); err != nil {
 		return err
 	}
-	if err := m.verdicts.longer(seeds[0]); err != nil {
+	if err := m.verdicts.longer(seeds); err != nil {
 		return err
 	}
 	text := fmt.Sprintf("Scenarios with seeds %d to %d. Repeated captures: %s.\n\n%s", seeds[0], seeds[len(seeds)-1], repeat.Mix, m.text()) + "\n" + m.verdicts.text()

@@ -22,8 +22,9 @@ type verdictCase struct {
 // casesOf are the events of a scenario. What an act of the office does from the first day
 // on is judged from the day on that the others begin, and apart from that before, when
 // nothing is known of anybody.
-func casesOf(name string, s *scenario.Scenario) (out []verdictCase) {
+func casesOf(source string, s *scenario.Scenario) (out []verdictCase) {
 	truths := s.Truth()
+	name, _, _ := strings.Cut(source, ",")
 	for i := range truths {
 		t := &truths[i]
 		c := verdictCase{what: name, subject: t.Subject.String(), attack: !t.MustNotAlert, start: t.Start, end: t.End}
@@ -85,10 +86,36 @@ func (v *verdicts) scenario(name string, s *scenario.Scenario, told *book) {
 	}
 }
 
-// learnedNames are scenarios of which nobody is told on the first day, and something
-// unusual is told of when ten days were learned before.
-func learnedNames() [5]string {
-	return [...]string{"flash-crowd", "backup-window", "elephant", "elephant6", "speed-test"}
+// crowdRates are the additional customers per second of the crowds that come after ten
+// learned days: a third and three times the usual one of the scenario.
+func crowdRates() [2]float64 { return [...]float64{200, 2000} }
+
+// learned judges what nobody is told of on the first day, and of which something unusual
+// is told when ten days were learned before.
+func (v *verdicts) learned(seeds []uint64) error {
+	sparse := scenario.Config{Seed: seeds[0], FlowsPerSecond: 0.4}
+	for _, name := range [...]string{"elephant", "elephant6", "speed-test"} {
+		if err := v.play(name, name+", learned", &sparse); err != nil {
+			return err
+		}
+	}
+	for _, rate := range crowdRates() {
+		c := sparse
+		c.AttackRate = rate
+		if err := v.play("flash-crowd", "flash-crowd, learned", &c); err != nil {
+			return err
+		}
+	}
+	for _, seed := range seeds {
+		c := sparse
+		c.Seed = seed
+		for _, name := range [...]string{"flash-crowd", "backup-window"} {
+			if err := v.play(name, name+", learned", &c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // days of the office that teach, and all of them: a habit is one when it is twice as old as
@@ -97,19 +124,14 @@ const officeTeaches, officeLasts = 15, 40
 
 // longer judges what takes days: the acts of the office, thefts and what only looks like
 // them, and crowds and transfers after ten learned days.
-func (v *verdicts) longer(seed uint64) error {
+func (v *verdicts) longer(seeds []uint64) error {
 	office := scenario.Config{
-		Seed: seed, Scale: 0.25, FlowsPerSecond: 0.6, AttackAt: days(officeTeaches), Duration: days(officeLasts), Inject: scenario.Acts(),
+		Seed: seeds[0], Scale: 0.25, FlowsPerSecond: 0.6, AttackAt: days(officeTeaches), Duration: days(officeLasts), Inject: scenario.Acts(),
 	}
 	if err := v.play("office", "office", &office); err != nil {
 		return err
 	}
-	for _, name := range learnedNames() {
-		if err := v.play(name, name+", learned", &scenario.Config{Seed: seed, FlowsPerSecond: 0.4}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return v.learned(seeds)
 }
 
 // play judges a scenario, and says of it as source.

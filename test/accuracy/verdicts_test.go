@@ -31,8 +31,8 @@ func TestVerdicts(t *testing.T) {
 		"nobody knows":                      {false, of{incident.Unclear: 1}, false, incident.Unclear, 1},
 	} {
 		var v verdicts
-		v.add("scenario x", "x", tc.attack, tc.of, tc.briefly)
-		v.add("scenario x"+early, "x", false, of{incident.Unclear: 5}, false) // not counted
+		v.add("scenario x", "backup", tc.attack, tc.of, tc.briefly)
+		v.add("scenario x"+early, "backup", false, of{incident.Unclear: 5}, false) // not counted
 		if v.rows[0].cases[tc.want] != 1 || len(v.wrong()) != tc.wrong {
 			t.Errorf("%s: %v, wrong %q", name, v.rows[0].cases, v.wrong())
 		}
