@@ -75,6 +75,7 @@ func one(t *testing.T, name string, got []incident.Incident, subject, vector str
 		return
 	}
 	i := &got[0]
+	noExcuse(t, i)
 	if i.Category != detect.DDoSAttack || i.Kind != "ddos" || i.Subject != subject || i.Vector != vector ||
 		i.Severity.Rank() < detect.High.Rank() {
 		t.Errorf("%s: %s %s on %s, severity %s; want %s on %s", name, i.Kind, i.Vector, i.Subject, i.Severity, vector, subject)

@@ -43,6 +43,7 @@ type Engine struct {
 	book     *incident.Book
 	verdicts *feedback.Book // what people said; nil: nothing
 	excluded *exclude.Book  // what is known and harmless
+	critical []netip.Prefix // networks that people called critical
 	marked   uint64         // findings that involve a listed address
 	sink     func([]incident.Event)
 	lesson   bool
@@ -84,7 +85,8 @@ func NewEngine(cfg *Config, sink func([]incident.Event)) (*Engine, error) {
 	if e.book, err = incident.New(&cfg.Incident); err != nil {
 		return nil, err
 	}
-	e.book.Judge(rules.Assess)
+	e.critical = cfg.Window.Critical
+	e.book.Judge(rules.New(e.about).Assess)
 	e.exporter = cfg.Enrich.Exporter
 	if e.geo, err = openGeo(cfg); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ const (
 	listed      = 3    // of a top list
 	shownFlows  = 3    // of the evidence
 	leastListed = 0.01 // a smaller share names nobody
+	advised     = 3    // of the actions, and of the steps
 )
 
 // writeIncident tells an incident to people: what, when, why, what to make of it, what
@@ -35,6 +36,7 @@ func writeIncident(b *strings.Builder, i *incident.Incident) {
 		paragraph(b, "  - ", i.Indicators[k].Text)
 	}
 	writeAssessment(b, i.Assessment, i.Severity)
+	writeAdvice(b, i)
 	if i.Filter != nil {
 		paragraph(b, "  filter: ", i.Filter.Text)
 	}
@@ -117,6 +119,15 @@ func writeAssessment(b *strings.Builder, a *incident.Assessment, severity detect
 	if len(a.Techniques) > 0 {
 		s += "; " + strings.Join(a.Techniques, ", ")
 	}
+	if a.Method != "" {
+		s += "; leaves by " + spaced(a.Method)
+	}
+	if a.Stolen > 0 {
+		s += "; at most " + incident.Quantity(float64(a.Stolen), "bytes") + " stolen"
+	}
+	if a.Priority != "" {
+		s += "; " + priorityText(a.Priority)
+	}
 	paragraph(b, "  judged by "+a.By+": ", s)
 	for _, r := range a.Reasons {
 		paragraph(b, "  - ", r)
@@ -126,6 +137,48 @@ func writeAssessment(b *strings.Builder, a *incident.Assessment, severity detect
 	}
 	if a.Error != "" {
 		paragraph(b, "  - ", "no better judgement: "+a.Error)
+	}
+}
+
+// spaced is a word of the program's as people write it.
+func spaced(s string) string { return strings.ReplaceAll(s, "_", " ") }
+
+func priorityText(p incident.Priority) string {
+	switch p {
+	case incident.AtOnce:
+		return "look at once"
+	case incident.SameHour:
+		return "look within the hour"
+	case incident.SameDay:
+		return "look within the day"
+	case incident.AnyTime:
+		return "look when there is time"
+	}
+	return "priority " + string(p)
+}
+
+// writeAdvice tells what it means and what to do, in short: all of it is in the JSON. The
+// reader has the incident before him and need not be told how to see it.
+func writeAdvice(b *strings.Builder, i *incident.Incident) {
+	a := i.Assessment
+	if a == nil {
+		return
+	}
+	if a.Impact != "" {
+		paragraph(b, "  impact: ", a.Impact)
+	}
+	if a.DataType != "" {
+		paragraph(b, "  data: ", a.DataType)
+	}
+	for _, s := range a.Actions[:min(advised, len(a.Actions))] {
+		paragraph(b, "  do: ", s)
+	}
+	n := 0
+	for _, s := range a.Steps {
+		if n < advised && !strings.Contains(s, "incident show "+i.ID) {
+			n++
+			paragraph(b, "  find out: ", s)
+		}
 	}
 }
 

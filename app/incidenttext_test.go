@@ -38,7 +38,9 @@ func TestIncidentText(t *testing.T) {
 		Filter:  &incident.TrafficFilter{Text: "source port 53 would match 98 % of the attack's bytes and 2 % of those of the minutes before"},
 		Assessment: &incident.Assessment{
 			By: "rules", Verdict: incident.Threat, Confidence: 0.996, Severity: detect.Critical, Cause: "attack", AttackerBs: 1e6, Botnet: &yes,
-			Techniques: []string{"T1498.002"}, Reasons: []string{"no crowd comes from there"},
+			Techniques: []string{"T1498.002"}, Reasons: []string{"no crowd comes from there"}, Priority: incident.AtOnce,
+			Impact: "12.3 Gbit/s arrived", Actions: []string{"filter it", "ask the provider", "wait", "a fourth"},
+			Steps: []string{"tidewatch incident show inc-aaaaaaaaaaaaaaaa", "tidewatch incident show inc-dddddddddddddddd"},
 		},
 		Top: detect.Top{
 			Sources:      []detect.Share{share("2001:db8:1::1", 0.5), share("2001:db8:1::2", 0.012), share("2001:db8:1::3", 0.004)},
@@ -70,8 +72,13 @@ CRITICAL  DNS amplification on 2001:db8::10, peak 1 234 567 packets/s and 12.3 G
   - a long sentence of which the end does not fit into one line of a terminal of usual width, 99.9 %
     of it at least
   judged by rules: threat, over 99 % sure; likely cause: attack; the attacker needs about 1 Mbit/s;
-    likely a botnet; T1498.002
+    likely a botnet; T1498.002; look at once
   - no crowd comes from there
+  impact: 12.3 Gbit/s arrived
+  do: filter it
+  do: ask the provider
+  do: wait
+  find out: tidewatch incident show inc-dddddddddddddddd
   filter: source port 53 would match 98 % of the attack's bytes and 2 % of those of the minutes
     before
   top sources: 2001:db8:1::1 50 %, 2001:db8:1::2 1 %

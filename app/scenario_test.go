@@ -167,6 +167,19 @@ func explained(i *incident.Incident, truth []scenario.Truth) bool {
 	return false
 }
 
+// noExcuse: no true attack is called legitimate, however weak or early it is.
+func noExcuse(t *testing.T, found *incident.Incident) {
+	t.Helper()
+	switch a := found.Assessment; {
+	case a == nil:
+		t.Errorf("%s is not judged", found.Headline())
+	case a.Verdict == incident.Legitimate:
+		t.Errorf("%s is called legitimate: %q", found.Headline(), a.Reasons)
+	case a.Impact == "" || a.Priority == "" || len(a.Steps) == 0:
+		t.Errorf("%s: the judgement is not whole: %+v", found.Headline(), *a)
+	}
+}
+
 func check(t *testing.T, got []incident.Incident, want *scenario.Truth) {
 	t.Helper()
 	slack := 1100 * time.Millisecond
@@ -193,6 +206,7 @@ func check(t *testing.T, got []incident.Incident, want *scenario.Truth) {
 		}
 		return
 	}
+	noExcuse(t, found)
 	if found.Severity.Rank() < detect.High.Rank() || further > 1 {
 		t.Errorf("%s: severity %s, %d further incidents", want.Kind, found.Severity, further)
 	}

@@ -46,6 +46,10 @@ type Capture struct {
 	Further         int             `json:"further"`           // other alerted incidents about the same cause
 	Others          int             `json:"others"`            // alerted incidents about something else
 
+	// Verdicts counts what was judged of the incidents: of an attack those about it, of
+	// quiet captures all.
+	Verdicts map[incident.Judgement]int `json:"verdicts,omitempty"`
+
 	DeviceWeeks float64                 `json:"device_weeks,omitempty"` // quiet only
 	Alerts      map[detect.Severity]int `json:"alerts,omitempty"`       // quiet only: incidents by severity
 }
@@ -112,6 +116,9 @@ func (c *Capture) attack(want *expectation, l *Label, r *Result) {
 	}
 	for i := range r.Incidents {
 		inc := &r.Incidents[i]
+		if inc.Category == want.category || about(l, inc) {
+			c.judged(inc)
+		}
 		switch {
 		case inc == best || inc.Severity.Rank() < detect.Medium.Rank():
 		case inc.Category == want.category || about(l, inc):
@@ -151,6 +158,16 @@ func (c *Capture) found(want *expectation, l *Label, r *Result, best *incident.I
 	}
 }
 
+func (c *Capture) judged(inc *incident.Incident) {
+	if inc.Assessment == nil {
+		return
+	}
+	if c.Verdicts == nil {
+		c.Verdicts = map[incident.Judgement]int{}
+	}
+	c.Verdicts[inc.Assessment.Verdict]++
+}
+
 // subject reports whether the incident is about one of the label's addresses.
 func (e *expectation) subject(l *Label, inc *incident.Incident) bool {
 	if e.anySubject || len(l.Who) == 0 {
@@ -173,6 +190,7 @@ func (c *Capture) quiet(want *expectation, l *Label, r *Result) {
 	for i := range r.Incidents {
 		inc := &r.Incidents[i]
 		c.Alerts[inc.Severity]++
+		c.judged(inc)
 		if rank := inc.Severity.Rank(); rank > highest {
 			highest, c.Severity = rank, inc.Severity
 			c.Reason = inc.Headline()

@@ -28,7 +28,10 @@ func confusion(out io.Writer, o *options, data, page string, accept bool) error 
 	if err := m.scenarios(seeds); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("Scenarios with seeds %d to %d. Repeated captures: %s.\n\n%s", seeds[0], seeds[len(seeds)-1], repeat.Mix, m.text())
+	if err := m.verdicts.longer(seeds); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("Scenarios with seeds %d to %d. Repeated captures: %s.\n\n%s", seeds[0], seeds[len(seeds)-1], repeat.Mix, m.text()) + "\n" + m.verdicts.text()
 	if page == "" {
 		_, err := io.WriteString(out, text)
 		return err
@@ -37,7 +40,9 @@ func confusion(out io.Writer, o *options, data, page string, accept bool) error 
 	if err != nil {
 		return err
 	}
-	if worse := m.worse(before); len(worse) > 0 && !accept {
+	before, _, _ = strings.Cut(before, verdictsHead)
+	worse := append(m.worse(before), m.verdicts.wrong()...)
+	if len(worse) > 0 && !accept {
 		return fmt.Errorf("worse than %s says, which is left as it was (-accept writes it):\n%s", page, strings.Join(worse, "\n"))
 	}
 	return os.WriteFile(page, now, 0o644) //nolint:gosec // a page of the project, for everybody

@@ -15,8 +15,9 @@ import (
 // matrix is what was there beside what was said about it. It is kept by rows with
 // what was named in each, since a column for every name would be mostly empty.
 type matrix struct {
-	attacks []truthRow
-	benign  []benignRow
+	attacks  []truthRow
+	benign   []benignRow
+	verdicts verdicts
 }
 
 // truthRow is all events of one kind from one source.

@@ -114,6 +114,9 @@ func repeated(path string, l *evaluate.Label) (*evaluate.Result, error) {
 func (m *matrix) scored(source string, r *evaluate.Report) {
 	for i := range r.Captures {
 		c := &r.Captures[i]
+		if c.Ran && c.Expect != evaluate.ExpectNone {
+			m.verdicts.capture(source, c.Class+": "+c.Subtype, c.Expect == evaluate.ExpectAttack, c.Verdicts)
+		}
 		switch {
 		case !c.Ran:
 		case c.Expect == evaluate.ExpectAttack:

@@ -50,14 +50,21 @@ func (m *matrix) scenarios(seeds []uint64) error {
 			if err != nil {
 				return err
 			}
-			m.compare(info.Name, s, told)
+			m.compare(info.Name, s, told.incidents)
+			m.verdicts.scenario(info.Name, s, told)
 		}
 	}
 	return nil
 }
 
 // judged plays a scenario. Days before its event only teach, but for the last hour.
-func judged(s *scenario.Scenario) ([]incident.Incident, error) {
+func judged(s *scenario.Scenario) (*book, error) {
+	c := s.Config()
+	return judgedFrom(s, c.Start.Add(c.AttackAt-time.Hour))
+}
+
+// judgedFrom plays a scenario of which what comes before a moment only teaches.
+func judgedFrom(s *scenario.Scenario, until time.Time) (*book, error) {
 	cfg := app.DefaultConfig()
 	cfg.Timezone, cfg.Enrich.Internal = "UTC", s.Internal()
 	told := book{at: map[string]int{}}
@@ -66,7 +73,6 @@ func judged(s *scenario.Scenario) ([]incident.Incident, error) {
 		return nil, err
 	}
 	c := s.Config()
-	until := c.Start.Add(c.AttackAt - time.Hour)
 	if until.After(c.Start) {
 		e.Lesson(true)
 		feed(s, e, until, func(time.Time) {})
@@ -75,7 +81,7 @@ func judged(s *scenario.Scenario) ([]incident.Incident, error) {
 	}
 	feed(s, e, c.Start.Add(c.Duration), func(time.Time) {})
 	e.Drain()
-	return told.incidents, nil
+	return &told, nil
 }
 
 // compare holds what was said against the truth of one run.

@@ -61,6 +61,7 @@ func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 type book struct {
 	incidents []incident.Incident
 	at        map[string]int
+	excused   map[string]bool // those that were called legitimate, if only for a while
 }
 
 func (b *book) keep(events []incident.Event) {
@@ -73,5 +74,11 @@ func (b *book) keep(events []incident.Event) {
 			b.incidents = append(b.incidents, incident.Incident{})
 		}
 		b.incidents[at] = *inc
+		if a := inc.Assessment; a != nil && a.Verdict == incident.Legitimate {
+			if b.excused == nil {
+				b.excused = map[string]bool{}
+			}
+			b.excused[inc.ID] = true
+		}
 	}
 }

@@ -91,40 +91,14 @@ const (
 // botnet reports whether many real sources in many networks send alike; nil when it
 // cannot be known: under sampling, of what reflects (the reflectors are no bots), and
 // of what own devices send.
-func botnet(inc *incident.Incident) *bool {
-	spread, ok := read(inc, "source_dispersion")
-	perSource, short := read(inc, "flows_per_source") // told of short flows alone
-	alike, seen := read(inc, "flow_similarity")
-	if !ok || !seen || strings.HasSuffix(inc.Vector, amplification) {
+func botnet(f *facts) *bool {
+	spread, ok := f.read("source_dispersion")
+	perSource, short := f.read("flows_per_source") // told of short flows alone
+	alike, seen := f.read("flow_similarity")
+	if !ok || !seen || strings.HasSuffix(f.Vector, amplification) || f.Kind == "ddos_outbound" {
 		return nil
 	}
-	is := inc.Metrics.Sources >= botnetSources && spread.observed >= dispersed &&
+	is := f.Metrics.Sources >= botnetSources && spread.observed >= dispersed &&
 		!(short && perSource.observed < perSource.expected) && alike.observed >= similar
 	return &is
-}
-
-// techniques are those of MITRE ATT&CK: network floods, direct (T1498.001) and by
-// reflection (T1498.002), floods of the state that a system keeps (T1499.001), and
-// of what a service does (T1499.002).
-func techniques(inc *incident.Incident) (out []string) {
-	for _, v := range append(slices.Clone(inc.Vectors), inc.Vector) {
-		var id string
-		switch {
-		case v == "" || v == "mixed":
-			continue
-		case strings.HasSuffix(v, amplification):
-			id = "T1498.002"
-		case v == "http_flood", v == "slow_http", v == "dns_query_flood":
-			id = "T1499.002"
-		case v == "syn_flood", v == "ack_flood", v == "connection_exhaustion":
-			id = "T1499.001"
-		default:
-			id = "T1498.001"
-		}
-		if !slices.Contains(out, id) {
-			out = append(out, id)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
