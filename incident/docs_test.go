@@ -22,9 +22,11 @@ func TestReferenceIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	var names []string
-	for f := range reflect.TypeFor[Incident]().Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		names = append(names, name)
+	for _, t := range []reflect.Type{reflect.TypeFor[Incident](), reflect.TypeFor[Assessment]()} {
+		for f := range t.Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			names = append(names, name)
+		}
 	}
 	for _, e := range []EventType{
 		Opened, Reopened, ResolvedEvent, Escalated, VectorChanged, KindChanged, Deescalated, Related, Restored, Updated,
