@@ -143,10 +143,8 @@ func (i *Incident) line(limit int, l Entry) {
 // what changed. The error is ErrNotFound for one that it does not hold, else that
 // of Incident.Decide. at is flow time.
 func (b *Book) Decide(at time.Time, id string, d *Decision) (Event, error) {
-	var e *entry
-	if n := slices.IndexFunc(b.entries, func(e *entry) bool { return e.inc.ID == id }); n >= 0 {
-		e = b.entries[n]
-	} else if e = b.told.find(id); e == nil {
+	e := b.held(id)
+	if e == nil {
 		return Event{}, ErrNotFound
 	}
 	active := e.inc.State.Active()
@@ -161,6 +159,14 @@ func (b *Book) Decide(at time.Time, id string, d *Decision) (Event, error) {
 	}
 	e.written = e.inc.Updated
 	return Event{At: e.inc.Updated, Type: t, Incident: e.inc.Clone()}, nil
+}
+
+// held is the entry of an incident, nil when the book does not hold it.
+func (b *Book) held(id string) *entry {
+	if n := slices.IndexFunc(b.entries, func(e *entry) bool { return e.inc.ID == id }); n >= 0 {
+		return b.entries[n]
+	}
+	return b.told.find(id)
 }
 
 // hush takes a finding about an incident that a person closed, and reports whether
