@@ -43,6 +43,7 @@ import (
 	"tidewatch/schedule"
 	"tidewatch/store"
 	"tidewatch/telemetry"
+	"tidewatch/triage"
 	"tidewatch/window"
 )
 
@@ -80,6 +81,7 @@ type Config struct {
 	Threat       threat.Config     `yaml:"threat"`
 	Incident     incident.Config   `yaml:"incident"`
 	Feedback     feedback.Config   `yaml:"feedback"`
+	Triage       triage.Config     `yaml:"triage"`
 	API          api.Config        `yaml:"api"`
 	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 }
@@ -106,7 +108,7 @@ func DefaultConfig() Config {
 		Tunnel: tunnel.DefaultConfig(), Character: character.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
 		Threat:   threat.DefaultConfig(),
-		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Triage: triage.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
 
@@ -188,6 +190,7 @@ func (c *Config) Validate() error {
 		{"threat", c.Threat.Validate()},
 		{"incident", c.Incident.Validate()},
 		{"feedback", c.Feedback.Validate()},
+		{"triage", c.Triage.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},
 	} {

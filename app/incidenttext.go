@@ -35,6 +35,7 @@ func writeIncident(b *strings.Builder, i *incident.Incident) {
 		paragraph(b, "  - ", i.Indicators[k].Text)
 	}
 	writeAssessment(b, i.Assessment, i.Severity)
+	writeRules(b, i)
 	if i.Filter != nil {
 		paragraph(b, "  filter: ", i.Filter.Text)
 	}

@@ -71,11 +71,11 @@ func (k *known) Internal(a netip.Addr) bool {
 	return false
 }
 
-func (k *known) Destination(_ context.Context, a netip.Addr) (*triage.Destination, error) {
+func (k *known) Destination(_ context.Context, _ *incident.Incident, a netip.Addr) (*triage.Destination, error) {
 	if !a.Is4() {
 		return nil, errors.New("open /secret/path: no such file")
 	}
-	return &triage.Destination{Devices: 1, Accounts: []triage.Given{{Device: "10.0.0.5", Bytes: 5e9, Days: 3, First: "2026-02-26", Last: "2026-02-28"}}}, nil
+	return &triage.Destination{Given: []triage.Given{{To: a.String(), Bytes: 5e9, Days: 3, First: "2026-02-26", Last: "2026-02-28"}}}, nil
 }
 
 func (k *known) Peers(_ context.Context, device netip.Addr) (*triage.Peers, error) {

@@ -25,8 +25,9 @@ type Surroundings interface {
 
 // Archive answers the tools. What it does not know it says with an empty answer.
 type Archive interface {
-	// Destination is what was exchanged with an address outside, by whom.
-	Destination(ctx context.Context, a netip.Addr) (*Destination, error)
+	// Destination is what the device that an incident is about gave to an address outside
+	// and to the network around it, over months, and what is known of that address.
+	Destination(ctx context.Context, inc *incident.Incident, a netip.Addr) (*Destination, error)
 	// Peers are the usual peers and services of an own device.
 	Peers(ctx context.Context, device netip.Addr) (*Peers, error)
 	// Incidents are those about an address or network since a moment, newest first.
@@ -79,20 +80,19 @@ type Similar struct {
 
 // Destination is the history of an address outside.
 type Destination struct {
-	Devices  int      `json:"devices_that_gave_to_its_network"`
-	Accounts []Given  `json:"accounts"`
-	Lists    []Quoted `json:"threat_lists,omitempty"`
-	AS       string   `json:"autonomous_system,omitempty"`
-	Country  string   `json:"country,omitempty"`
+	Given   []Given  `json:"given_by_the_subject"`
+	Lists   []Quoted `json:"threat_lists,omitempty"`
+	AS      string   `json:"autonomous_system,omitempty"`
+	Country string   `json:"country,omitempty"`
 }
 
-// Given is what one own device gave to the network of a destination.
+// Given is what a device gave to an address or network within half a year.
 type Given struct {
-	Device string  `json:"device"`
-	Bytes  float64 `json:"bytes_sent"`
-	Days   int     `json:"days_with_bytes"`
-	First  string  `json:"first_day"`
-	Last   string  `json:"last_day"`
+	To    string  `json:"to"`
+	Bytes float64 `json:"bytes_sent"`
+	Days  int     `json:"days_with_256_kilobytes_or_more"`
+	First string  `json:"first_day"`
+	Last  string  `json:"last_day"`
 }
 
 // Peers is whom and what a device usually talks to.

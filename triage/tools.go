@@ -34,7 +34,7 @@ func Tools() []Tool {
 			args(Field{"limit", Schema{Type: "integer", Doc: "how many", Min: 1, Max: 20}}),
 		},
 		{
-			"destination_history", "What own devices have given to the network of an address outside, since when and on how many days.",
+			"destination_history", "What the subject has given to an address outside and the network around it in half a year, on how many days, and what is known of that address.",
 			args(address("address", "an address outside, from the evidence")),
 		},
 		{
@@ -123,7 +123,7 @@ func (b *toolbox) look(ctx context.Context, name string, a *arguments) (any, err
 		case name == "device_peers":
 			found, err = b.archive.Peers(ctx, addr.Unmap())
 		default:
-			found, err = b.archive.Destination(ctx, addr.Unmap())
+			found, err = b.archive.Destination(ctx, b.inc, addr.Unmap())
 		}
 	case "other_incidents":
 		subject := incident.Incident{Subject: b.mask.Restore(a.Subject)}
