@@ -41,9 +41,9 @@ type Config struct {
 	Cache       int             `yaml:"cache"`              // answers that are kept for a day, for the same evidence again
 	Rounds      int             `yaml:"max_rounds"`         // questions about one incident, those that only bring tools included
 	AnswerSize  int64           `yaml:"max_answer_tokens"`  // of one answer
-	CaseTokens  int64           `yaml:"incident_tokens"`    // read and written, for one incident in all its life
+	CaseTokens  int64           `yaml:"incident_tokens"`    // read and written, for one incident in one run of the program
 	DayTokens   int64           `yaml:"day_tokens"`         // likewise, for all incidents of a day (UTC)
-	CaseCost    float64         `yaml:"incident_cost"`      // money for one incident in all its life, in the currency of the prices; 0: only tokens count
+	CaseCost    float64         `yaml:"incident_cost"`      // money for one incident in one run, in the currency of the prices; 0: only tokens count
 	DayCost     float64         `yaml:"day_cost"`           // money for all incidents of a day (UTC); 0: only tokens count
 	PriceIn     float64         `yaml:"price_per_mtok_in"`  // for a million tokens that the model reads, by your price list; 0 for a local model
 	PriceOut    float64         `yaml:"price_per_mtok_out"` // for a million tokens that it writes
