@@ -107,7 +107,8 @@ func newBench(t trial, url string, change func(*triage.Config)) *bench {
 	}
 	b.book.Judge(func(i *incident.Incident) *incident.Assessment {
 		return &incident.Assessment{
-			By: "rules", Verdict: incident.Threat, Confidence: 0.9, Severity: i.Severity, Priority: incident.SameHour, Reasons: []string{"too many packets"},
+			By: "rules", Verdict: incident.Threat, Confidence: 0.9, Likelihood: 0.1, Severity: i.Severity, Priority: incident.SameHour,
+			Reasons: []string{i.Indicators[0].Text},
 		}
 	})
 	var model triage.Model = anthropic.New(&cfg, cfg.Key, triage.NewClient(nil))

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tidewatch/incident"
+	"tidewatch/telemetry"
 )
 
 // Counsel asks a model about incidents, at its own pace: what happens to incidents never
@@ -27,6 +28,7 @@ type Counsel struct {
 	queue   *queue
 	purse   *purse
 	cache   *cache
+	told    *telemetry.Burst // of failures in the log
 }
 
 // Deps are what a Counsel works with.
@@ -50,7 +52,7 @@ func New(cfg *Config, m Model, deps *Deps) (*Counsel, error) {
 	if m == nil || deps.Surroundings == nil || deps.Deliver == nil || cfg.Tools && deps.Archive == nil {
 		return nil, errors.New("triage: a model, what it is told, and where its answers go are needed")
 	}
-	c := &Counsel{cfg: cfg, model: m, deps: *deps, log: deps.Logger, metrics: newMetrics(deps.Registerer), cache: newCache(cfg.Cache)}
+	c := &Counsel{cfg: cfg, model: m, deps: *deps, log: deps.Logger, metrics: newMetrics(deps.Registerer), cache: newCache(cfg.Cache), told: telemetry.NewBurst(5, time.Minute, nil)}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -108,7 +110,9 @@ func (c *Counsel) handle(ctx context.Context, inc *incident.Incident) {
 			again = time.Now().Add(max(c.cfg.RetryAfter, f.Wait))
 		}
 		c.metrics.failed.WithLabelValues(string(f.Reason)).Inc()
-		c.log.Warn("a model did not judge an incident; what the rules say stands", "id", inc.ID, "model", c.model.Name(), "why", o.Error)
+		if n, ok := c.told.Allow(); ok {
+			c.log.Warn("a model did not judge an incident; what the rules say stands", "id", inc.ID, "model", c.model.Name(), "why", o.Error, "suppressed", n)
+		}
 	default:
 		o.Assessment = *a
 	}
