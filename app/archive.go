@@ -95,7 +95,7 @@ func (s *surroundings) Destination(_ context.Context, inc *incident.Incident, to
 	}
 	subject, err := inc.Prefix()
 	if err != nil || !subject.IsSingleIP() {
-		return out, nil //nolint:nilerr // a network has no ledger of its own
+		return out, nil
 	}
 	from := flow.AddrFrom(subject.Addr())
 	ledger := e.owner(from).ledger.Device(from)

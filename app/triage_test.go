@@ -33,8 +33,10 @@ func asking(url string) func(*Config) {
 func TestModelAtAServer(t *testing.T) {
 	service := llm.Start(t,
 		llm.Step{Calls: []llm.Call{
-			{Name: "subject_flows", Arguments: `{"limit":5}`}, {Name: "device_peers", Arguments: `{"device":"device-1"}`},
-			{Name: "destination_history", Arguments: `{"address":"198.51.100.7"}`}, {Name: "other_incidents", Arguments: `{"subject":"device-1","days":30}`},
+			{Name: "subject_flows", Arguments: `{"limit":5}`},
+			{Name: "device_peers", Arguments: `{"device":"device-1"}`},
+			{Name: "destination_history", Arguments: `{"address":"198.51.100.7"}`},
+			{Name: "other_incidents", Arguments: `{"subject":"device-1","days":30}`},
 		}},
 		llm.Step{Say: llm.Answer(map[string]any{"verdict": "legitimate", "impact": "device-1 is busy"})},
 	)
@@ -93,7 +95,7 @@ func TestModelAtAServer(t *testing.T) {
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	resp, err := http.Get(url) //nolint:noctx // of a test
+	resp, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,5 +166,26 @@ func TestTriageKeyFile(t *testing.T) {
 				t.Errorf("key %q", key)
 			}
 		})
+	}
+}
+
+// TestModelAway: with a model that cannot be reached, incidents are there at once, and
+// say why the rules alone have judged them.
+func TestModelAway(t *testing.T) {
+	r := serveIn(t, filepath.Join(t.TempDir(), "data"), func(c *Config) {
+		asking("http://127.0.0.1:1")(c)
+		c.Triage.Retries = 0
+	})
+	inc := r.about(t, "10.0.0.1", func(i *incident.Incident) bool { return i.Judged != nil })
+	if a := inc.Assessment; inc.ByModel() || a.By != "rules" || a.Verdict != incident.Threat || !strings.Contains(a.Error, "cannot be reached") {
+		t.Errorf("stands: %+v", a)
+	}
+	var text strings.Builder
+	if writeIncident(&text, &inc); !strings.Contains(text.String(), "no better judgement: the model cannot be reached") {
+		t.Error(text.String())
+	}
+	r.stop()
+	if strings.Contains(r.log.String(), llm.Key) {
+		t.Error("the key stands in the log")
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
 
 	"tidewatch/detect"
 	"tidewatch/incident"
@@ -23,6 +24,8 @@ import (
 	"tidewatch/triage/anthropic"
 	"tidewatch/triage/openai"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bench is a book of incidents with a counsel beside it.
 type bench struct {
@@ -247,11 +250,11 @@ func dialects(t *testing.T, name string, f func(t trial)) {
 }
 
 // noSecrets fails when a text holds the key or words of the service.
-func noSecrets(t testing.TB, where, text string) {
-	t.Helper()
+func noSecrets(tb testing.TB, where, text string) {
+	tb.Helper()
 	for _, s := range []string{llm.Key, "raw words", "/secret/"} {
 		if strings.Contains(text, s) {
-			t.Errorf("%s holds %q:\n%s", where, s, text)
+			tb.Errorf("%s holds %q:\n%s", where, s, text)
 		}
 	}
 }

@@ -31,7 +31,7 @@ type Config struct {
 	MinSeverity detect.Severity `yaml:"min_severity"`       // less severe incidents are judged by the rules alone; raising it saves money
 	Pseudonyms  bool            `yaml:"pseudonyms"`         // internal addresses and names are replaced before anything leaves the machine, and what people wrote stays at home; false sends them as they are
 	Tools       bool            `yaml:"tools"`              // the model may look up flows, destinations, peers and other incidents; false asks one question, which suits small models
-	Settle      time.Duration   `yaml:"settle"`             // an incident is asked about so long after its last reason to ask: an attack tells most in its first seconds
+	Settle      time.Duration   `yaml:"settle"`             // an incident is asked about so long after there is reason to: an attack tells most in its first seconds
 	RetryAfter  time.Duration   `yaml:"retry_after"`        // after a failure that may pass the same incident is asked about again at the earliest
 	Timeout     time.Duration   `yaml:"timeout"`            // of one answer
 	TimeLimit   time.Duration   `yaml:"time_limit"`         // of one incident, with all tools and tries

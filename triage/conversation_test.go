@@ -56,7 +56,8 @@ func script() []llm.Step {
 		{
 			Say: "The destination is new. I look at what it got before and at what the device usually does.",
 			Calls: []llm.Call{
-				{Name: "destination_history", Arguments: `{"address":"203.0.113.9"}`}, {Name: "device_peers", Arguments: `{"device":"device-1"}`},
+				{Name: "destination_history", Arguments: `{"address":"203.0.113.9"}`},
+				{Name: "device_peers", Arguments: `{"device":"device-1"}`},
 				{Name: "subject_flows", Arguments: `{"limit":3}`},
 			},
 		},
@@ -138,7 +139,7 @@ func write(out *bytes.Buffer, all []llm.Request, inc *incident.Incident) {
 			}
 		case "tool":
 			fmt.Fprintf(out, "\n## What the tools found\n")
-			for _, result := range strings.Split(strings.TrimSpace(t.Text), "\n") {
+			for result := range strings.SplitSeq(strings.TrimSpace(t.Text), "\n") {
 				fmt.Fprintf(out, "\n```json\n%s\n```\n", pretty(result))
 			}
 		}

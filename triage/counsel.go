@@ -149,7 +149,6 @@ func (c *Counsel) opinion(ctx context.Context, inc *incident.Incident) (*inciden
 		c.metrics.hits.Inc()
 	} else {
 		start := time.Now()
-		c.metrics.asked.Inc()
 		t := talk{c: c, id: inc.ID, box: &toolbox{c.deps.Archive, inc, mask}}
 		a, err = t.judge(ctx, evidence)
 		c.metrics.seconds.Observe(time.Since(start).Seconds())

@@ -137,7 +137,7 @@ func TestCache(t *testing.T) {
 			b.see(1, f)
 			b.only(func(*incident.Incident) bool { return b.count("answered_total") == float64(i+1) })
 		}
-		if asked, hits := len(service.Requests()), b.count("cache_hits_total"); asked != 1 || hits != 2 {
+		if asked, hits := len(service.Requests()), b.count("cache_hits_total"); asked != 1 || hits != 2 || b.count("asked_total") != 1 {
 			t.Errorf("asked %d times, %v hits", asked, hits)
 		}
 		b.mu.Lock()

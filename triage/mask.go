@@ -54,7 +54,7 @@ func (m *Mask) Name(name string) string {
 // patterns are what addresses and pseudonyms look like. Each match is tried as what it
 // looks like, and stays when it is not.
 func patterns() (six, four, pseudonym *regexp.Regexp) {
-	return regexp.MustCompile(`(?i)[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}(:?[0-9]{1,3}(\.[0-9]{1,3}){3})?(/[0-9]{1,3})?`),
+	return regexp.MustCompile(`(?i)[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}(/[0-9]{1,3})?`),
 		regexp.MustCompile(`[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?`),
 		regexp.MustCompile(`(?i)\b(device|network|name)-[0-9]+\b`)
 }

@@ -233,7 +233,7 @@ func TestBudgets(t *testing.T) {
 				if cost := b.count("cost_total"); b.cfg.DayCost > 0 && cost > b.cfg.DayCost {
 					t.Errorf("%s: cost %v of %v", name, cost, b.cfg.DayCost)
 				}
-				if spared := b.count("failed_total", string(triage.Budget)); int(spared)+len(m.asked) != 20 {
+				if spared := b.count("failed_total", string(triage.Budget)); int(spared)+len(m.asked) != 20 || b.count("asked_total") != float64(len(m.asked)) {
 					t.Errorf("%s: %v not asked for want of budget, %d asked", name, spared, len(m.asked))
 				}
 			})

@@ -21,6 +21,7 @@ type queue struct {
 
 	mu      sync.Mutex // guards what follows
 	waiting map[string]*waiter
+	ranks   [4]int               // how many wait, by severity
 	asked   map[string]bool      // that somebody is asking about right now
 	again   map[string]time.Time // failed: when it may be asked about again
 	number  uint64
@@ -51,9 +52,9 @@ func (q *queue) take(events []incident.Event, now time.Time) {
 		w := q.waiting[inc.ID]
 		switch {
 		case !q.wants(inc, now):
-			delete(q.waiting, inc.ID)
-		case w != nil:
-			w.inc = *inc
+			q.drop(inc.ID)
+		case w != nil: // the newest state, at its old place
+			q.put(inc, w.due, w.number)
 		default:
 			q.add(inc, now)
 		}
@@ -81,14 +82,30 @@ func (q *queue) wants(inc *incident.Incident, now time.Time) bool {
 func (q *queue) add(inc *incident.Incident, now time.Time) {
 	if len(q.waiting) >= q.cfg.Queue {
 		q.metrics.lost.Inc()
-		least := q.least()
-		if q.waiting[least].inc.Severity.Rank() >= inc.Severity.Rank() {
+		lower := 0
+		for _, n := range q.ranks[:inc.Severity.Rank()] {
+			lower += n
+		}
+		if lower == 0 { // told without a search: thousands may come at once
 			return
 		}
-		delete(q.waiting, least)
+		q.drop(q.least())
 	}
 	q.number++
-	q.waiting[inc.ID] = &waiter{*inc, now.Add(q.cfg.Settle), q.number}
+	q.put(inc, now.Add(q.cfg.Settle), q.number)
+}
+
+func (q *queue) put(inc *incident.Incident, due time.Time, number uint64) {
+	q.drop(inc.ID)
+	q.waiting[inc.ID] = &waiter{*inc, due, number}
+	q.ranks[inc.Severity.Rank()]++
+}
+
+func (q *queue) drop(id string) {
+	if w := q.waiting[id]; w != nil {
+		q.ranks[w.inc.Severity.Rank()]--
+		delete(q.waiting, id)
+	}
 }
 
 // least is the id of the least severe that waits, of these the newest.
@@ -160,7 +177,7 @@ func (q *queue) pop(now time.Time) (*incident.Incident, time.Duration) {
 	if best == nil {
 		return nil, soonest
 	}
-	delete(q.waiting, best.inc.ID)
+	q.drop(best.inc.ID)
 	delete(q.again, best.inc.ID)
 	q.asked[best.inc.ID] = true
 	q.metrics.waiting.Set(float64(len(q.waiting)))

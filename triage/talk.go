@@ -18,10 +18,11 @@ const maxCalls = 4
 
 // talk is one conversation about one incident.
 type talk struct {
-	c    *Counsel
-	id   string
-	box  *toolbox
-	turn []Turn
+	c     *Counsel
+	id    string
+	box   *toolbox
+	turn  []Turn
+	begun bool
 }
 
 // judge asks until there is an answer. Its error is a *FailedError.
@@ -58,6 +59,10 @@ func (t *talk) ask(ctx context.Context, last bool) (*Reply, error) {
 	aside := Usage{r.atMost(), cfg.AnswerSize}
 	if err := t.c.purse.take(t.id, aside, time.Now()); err != nil {
 		return nil, err
+	}
+	if !t.begun {
+		t.begun = true
+		t.c.metrics.asked.Inc()
 	}
 	reply, err := t.c.model.Ask(ctx, r)
 	used := aside // who did not tell may have worked for us
