@@ -18,6 +18,8 @@ import (
 // A nil mask changes nothing.
 type Mask struct {
 	internal func(netip.Addr) bool
+	looks    [4]*regexp.Regexp // of networks and addresses
+	stands   *regexp.Regexp    // of pseudonyms
 	own      map[string]bool   // what counts as internal whatever internal says
 	shown    map[string]string // by what it stands for
 	meant    map[string]string // by pseudonym
@@ -33,7 +35,10 @@ const (
 
 // NewMask masks what is internal.
 func NewMask(internal func(netip.Addr) bool) *Mask {
-	return &Mask{internal: internal, own: map[string]bool{}, shown: map[string]string{}, meant: map[string]string{}, count: map[string]int{}}
+	return &Mask{
+		internal: internal, looks: patterns(), stands: pseudonyms(),
+		own: map[string]bool{}, shown: map[string]string{}, meant: map[string]string{}, count: map[string]int{},
+	}
 }
 
 // Own makes an address or network internal: the subject of an incident always is.
@@ -51,27 +56,31 @@ func (m *Mask) Name(name string) string {
 	return m.pseudonym(labelName, name)
 }
 
-// patterns are what addresses and pseudonyms look like. Each match is tried as what it
-// looks like, and stays when it is not.
-func patterns() (six, four, pseudonym *regexp.Regexp) {
-	return regexp.MustCompile(`(?i)[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}(/[0-9]{1,3})?`),
-		regexp.MustCompile(`[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?`),
-		regexp.MustCompile(`(?i)\b(device|network|name)-[0-9]+\b`)
+// patterns are what networks and addresses look like, networks first. Each match is tried
+// as what it looks like, and stays when it is not.
+func patterns() [4]*regexp.Regexp {
+	const six, four = `(?i)[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}`, `[0-9]{1,3}(\.[0-9]{1,3}){3}`
+	return [...]*regexp.Regexp{
+		regexp.MustCompile(six + `/[0-9]{1,3}`), regexp.MustCompile(four + `/[0-9]{1,2}`), regexp.MustCompile(six), regexp.MustCompile(four),
+	}
 }
+
+func pseudonyms() *regexp.Regexp { return regexp.MustCompile(`(?i)\b(device|network|name)-[0-9]+\b`) }
 
 // Hide is the text with pseudonyms.
 func (m *Mask) Hide(s string) string {
 	if m == nil {
 		return s
 	}
-	six, four, pseudonym := patterns()
 	if _, given := m.meant[s]; given {
 		return s
 	}
 	// What looks like one of ours and is none must not be taken for one later.
-	s = pseudonym.ReplaceAllStringFunc(s, func(p string) string { return strings.Replace(p, "-", "_", 1) })
-	s = six.ReplaceAllStringFunc(s, m.address)
-	return four.ReplaceAllStringFunc(s, m.address)
+	s = m.stands.ReplaceAllStringFunc(s, func(p string) string { return strings.Replace(p, "-", "_", 1) })
+	for _, p := range m.looks {
+		s = p.ReplaceAllStringFunc(s, m.address)
+	}
+	return s
 }
 
 // address is the pseudonym of what looks like an address, or it as it is.
@@ -105,8 +114,7 @@ func (m *Mask) Restore(s string) string {
 	if m == nil {
 		return s
 	}
-	_, _, pseudonym := patterns()
-	return pseudonym.ReplaceAllStringFunc(s, func(p string) string {
+	return m.stands.ReplaceAllStringFunc(s, func(p string) string {
 		if of, ok := m.meant[strings.ToLower(p)]; ok {
 			return of
 		}

@@ -94,6 +94,8 @@ func (messages) read(h http.Header, body []byte) (*Request, error) {
 		return in, err
 	}
 	switch {
+	case h.Get("Authorization") != "":
+		return in, errors.New("a second key travels along")
 	case h.Get("Anthropic-Version") != "2023-06-01":
 		return in, errors.New("anthropic-version is missing")
 	case q.Model == "" || q.MaxTokens < 1 || len(q.Messages) == 0:
