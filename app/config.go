@@ -44,6 +44,7 @@ import (
 	"tidewatch/schedule"
 	"tidewatch/store"
 	"tidewatch/telemetry"
+	"tidewatch/triage"
 	"tidewatch/window"
 )
 
@@ -82,6 +83,7 @@ type Config struct {
 	Incident     incident.Config   `yaml:"incident"`
 	Feedback     feedback.Config   `yaml:"feedback"`
 	Notify       NotifyConfig      `yaml:"notify"`
+	Triage       triage.Config     `yaml:"triage"`
 	API          api.Config        `yaml:"api"`
 	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 }
@@ -108,7 +110,7 @@ func DefaultConfig() Config {
 		Tunnel: tunnel.DefaultConfig(), Character: character.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
 		Threat:   threat.DefaultConfig(),
-		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 	}
 }
 
@@ -191,6 +193,7 @@ func (c *Config) Validate() error {
 		{"incident", c.Incident.Validate()},
 		{"feedback", c.Feedback.Validate()},
 		{"notify", c.Notify.Validate()},
+		{"triage", c.Triage.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},
 	} {

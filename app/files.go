@@ -15,6 +15,11 @@ func (c *Config) CheckFiles() error {
 	if _, _, err := c.outlets(); err != nil {
 		return &InputError{err}
 	}
+	if c.Triage.On() {
+		if _, err := triageKey(&c.Triage); err != nil {
+			return &InputError{err}
+		}
+	}
 	_, err := newSchedule(c)
 	return err
 }

@@ -37,6 +37,7 @@ func writeIncident(b *strings.Builder, i *incident.Incident) {
 	}
 	writeAssessment(b, i.Assessment, i.Severity)
 	writeAdvice(b, i)
+	writeRules(b, i)
 	if i.Filter != nil {
 		paragraph(b, "  filter: ", i.Filter.Text)
 	}

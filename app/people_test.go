@@ -93,11 +93,14 @@ func (l *locked) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-func serveIn(t *testing.T, dir string) *running {
+func serveIn(t *testing.T, dir string, change ...func(*Config)) *running {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.DataDir, cfg.Timezone, cfg.API.Listen = dir, "UTC", "127.0.0.1:0"
 	cfg.Collect.Listen = []string{"127.0.0.1:0"}
+	for _, f := range change {
+		f(&cfg)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &running{dir: dir, log: &locked{}}
 	ready, done := make(chan *Server, 1), make(chan error, 1)

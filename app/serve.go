@@ -21,6 +21,7 @@ import (
 	"tidewatch/incident"
 	"tidewatch/store"
 	"tidewatch/telemetry"
+	"tidewatch/triage"
 )
 
 // ServeOptions are what serve is told beside the configuration.
@@ -52,6 +53,7 @@ type Server struct {
 	baselines *store.Baselines
 	plans     *planner
 	excluded  *excluder
+	counsel   *triage.Counsel // nil: no model is asked
 	api       *api.Server
 	exporters exporterNames
 	tiers     string // the promotion rule
@@ -149,6 +151,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if s.excluded, err = newExcluder(ctx, cfg, s.store, s.engine); err != nil {
 		return nil, err
 	}
+	if s.counsel, err = newCounsel(s, registry); err != nil {
+		return nil, err
+	}
 	for i := range s.plans.unfit {
 		e := &s.plans.unfit[i]
 		s.log.Error("an event that was added has no effect any more; tidewatch event remove takes it away", "id", e.ID, "error", e.err)
@@ -241,6 +246,9 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	g.Go(func() error { return s.tick(source) })
 	g.Go(func() error { return s.reloads(source, o) })
 	told := s.alerts.start(ctx)
+	if s.counsel != nil { // what it asks about when we stop is asked anew after the start
+		g.Go(func() error { return s.counsel.Run(source) })
+	}
 	rest, _ := errgroup.WithContext(behind)
 	failed := make(chan error, 1)
 	rest.Go(func() error {

@@ -53,6 +53,7 @@ type Assessment struct {
 	Insider    *bool           `json:"likely_insider,omitempty" doc:"whether it looks like somebody of the house and not like a foreign program; absent when it cannot be known"`
 	Stolen     uint64          `json:"estimated_bytes_stolen,omitempty" doc:"bytes that left, at most: of a rise what is beyond the usual, of a tunnel its packets without headers"`
 	Techniques []string        `json:"attack_techniques,omitempty" doc:"MITRE ATT&CK"`
+	Review     bool            `json:"review,omitempty" doc:"likely legitimate, review: a model calls it legitimate and the rules do not"`
 	Error      string          `json:"error,omitempty" doc:"why there is no better judgement"`
 }
 
@@ -67,14 +68,14 @@ func (e *entry) assess(b *Book) {
 	if b.assess == nil {
 		return
 	}
-	before, now := e.inc.Assessment, b.assess(&e.inc)
+	before, now := e.inc.byRules(), b.assess(&e.inc)
 	if before != nil && now != nil && before.Verdict != now.Verdict && e.pending == "" {
 		if b.now.Sub(e.written) < b.cfg.UpdateGap {
 			return // the old one stands until it can be told
 		}
 		e.note(b, Updated, "now judged "+string(now.Verdict)+", before "+string(before.Verdict), nil)
 	}
-	e.inc.Assessment = now
+	e.ruled(b, now)
 }
 
 func (a *Assessment) clone() *Assessment {

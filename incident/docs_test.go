@@ -30,7 +30,7 @@ func TestReferenceIsComplete(t *testing.T) {
 	}
 	for _, e := range []EventType{
 		Opened, Reopened, ResolvedEvent, Escalated, VectorChanged, KindChanged, Deescalated, Related, Restored, Updated,
-		AcknowledgedEvent, ClosedEvent, FeedbackEvent, CommentedEvent,
+		AcknowledgedEvent, ClosedEvent, FeedbackEvent, CommentedEvent, AssessedEvent,
 	} {
 		names = append(names, string(e))
 	}

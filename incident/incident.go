@@ -83,6 +83,8 @@ type Incident struct {
 	Evidence   []detect.Flow   `json:"evidence,omitempty" doc:"some of the flows, at most 20"`
 	Filter     *TrafficFilter  `json:"filter,omitempty" doc:"shortest combination of fields, beside the subject as destination, that most of the attack has and little of the minutes before"`
 	Assessment *Assessment     `json:"assessment,omitempty" doc:"what it is judged to be; never changes score and severity"`
+	Rules      *Assessment     `json:"rules_assessment,omitempty" doc:"what the rules say while a model's assessment stands"`
+	Judged     *Basis          `json:"judged,omitempty" doc:"what the incident was when a model was asked; when that changes materially the rules' assessment is back until the model has answered anew"`
 	Actions    []Action        `json:"actions" nullable:"false"`
 
 	Previous string   `json:"previous,omitempty" doc:"id of the last incident of the same cause and subject before this one, as far as it is known"`
@@ -138,12 +140,13 @@ const (
 	ClosedEvent       EventType = "closed"
 	FeedbackEvent     EventType = "feedback"
 	CommentedEvent    EventType = "commented"
+	AssessedEvent     EventType = "assessed" // what a model says, likewise; it changes nothing of the incident
 	Updated           EventType = "updated"
 )
 
 func (t EventType) rank() int {
 	order := [...]EventType{
-		CommentedEvent, FeedbackEvent, AcknowledgedEvent, ClosedEvent, Updated, Restored, Related, Deescalated, KindChanged, VectorChanged, Escalated,
+		AssessedEvent, CommentedEvent, FeedbackEvent, AcknowledgedEvent, ClosedEvent, Updated, Restored, Related, Deescalated, KindChanged, VectorChanged, Escalated,
 		ResolvedEvent, Reopened, Opened,
 	}
 	return slices.Index(order[:], t)
@@ -190,6 +193,7 @@ func (i *Incident) Clone() Incident {
 	c.Earlier, c.Later = slices.Clone(i.Earlier), slices.Clone(i.Later)
 	c.Top = cloneTop(&i.Top)
 	c.Evidence, c.Assessment = slices.Clone(i.Evidence), i.Assessment.clone()
+	c.Rules, c.Judged = i.Rules.clone(), i.Judged.clone()
 	return c
 }
 

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+
+	"tidewatch/triage"
+	"tidewatch/triage/anthropic"
+	"tidewatch/triage/openai"
+)
+
+// newCounsel makes a model be asked about the incidents of a server; nil when none is
+// configured. analyze has none: a file is judged by the rules alone, so that the same
+// file always gives the same output.
+func newCounsel(s *Server, registry prometheus.Registerer) (*triage.Counsel, error) {
+	cfg := s.cfg.Triage
+	if !cfg.On() {
+		return nil, nil //nolint:nilnil // nobody is asked
+	}
+	key, err := triageKey(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	var model triage.Model
+	switch cfg.Provider {
+	case triage.Anthropic:
+		model = anthropic.New(&cfg, key, triage.NewClient(nil))
+	default:
+		model = openai.New(&cfg, key, triage.NewClient(nil))
+	}
+	known := &surroundings{
+		engine: s.engine, store: s.store, plans: s.plans, devices: &directory{s.engine, &s.exporters, s.cfg.zone()}, zone: s.cfg.zone(),
+	}
+	c, err := triage.New(&cfg, model, &triage.Deps{
+		Surroundings: known, Archive: known, Deliver: s.engine.Assess, Zone: s.cfg.zone(), Ledger: spentFile(filepath.Join(s.cfg.DataDir, "triage-spent.json")),
+		Logger: s.log, Registerer: registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.engine.Also(c.Take)
+	s.log.Info("a model is asked about incidents", "model", model.Name(), "min_severity", cfg.MinSeverity, "pseudonyms", cfg.Pseudonyms)
+	return c, nil
+}
+
+// maxKey is more than any key has.
+const maxKey = 4096
+
+// triageKey is the configured key, or that of the file; empty when there is none. No
+// error repeats it.
+func triageKey(cfg *triage.Config) (string, error) {
+	if cfg.KeyFile == "" {
+		return cfg.Key, nil
+	}
+	f, err := os.OpenFile(cfg.KeyFile, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe must not hold us up
+	if err != nil {
+		return "", fmt.Errorf("triage.key_file: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was read
+	st, err := f.Stat()
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("triage.key_file: %w", err)
+	case !st.Mode().IsRegular():
+		return "", fmt.Errorf("triage.key_file: %s is no file", cfg.KeyFile)
+	case st.Mode().Perm()&0o077 != 0:
+		return "", fmt.Errorf("triage.key_file: others can read %s; run chmod 600 on it, and take another key if they may have", cfg.KeyFile)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxKey+1))
+	if err != nil {
+		return "", fmt.Errorf("triage.key_file: %w", err)
+	}
+	key := strings.TrimSpace(string(data))
+	if key == "" || len(key) > maxKey || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", fmt.Errorf("triage.key_file: %s must hold the key alone, in visible ASCII characters", cfg.KeyFile)
+	}
+	return key, nil
+}
+
+// spentFile keeps what was spent today.
+type spentFile string
+
+// Load implements triage.Ledger. What cannot be read counts as nothing spent: a file
+// cut by a crash must not keep the server from starting.
+func (f spentFile) Load() (s triage.Spent, err error) {
+	data, err := os.ReadFile(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	if json.Unmarshal(data, &s) != nil || s.Tokens < 0 || !(s.Cost >= 0) {
+		return triage.Spent{}, nil //nolint:nilerr // nothing spent
+	}
+	return s, nil
+}
+
+// Save implements triage.Ledger. The file is replaced as a whole.
+func (f spentFile) Save(s triage.Spent) error {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	next := string(f) + ".new"
+	if err := os.WriteFile(next, append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, string(f))
+}
