@@ -62,6 +62,10 @@ func theftRows() []theft {
 		{"printer-smtp", "protocol_tunnel", 1},
 		{"camera-ssh", "protocol_tunnel", 1},
 		{"printer-scans", "", 0},
+		{"printer-shell", "protocol_tunnel", 1},
+		{"server-push", "", 0},
+		{"web-chat", "", 0},
+		{"remote-desktop", "", 0},
 	}
 }
 
