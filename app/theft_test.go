@@ -75,6 +75,10 @@ func theftRows() []theft {
 		{"cloud-sync", "", 0},
 		{"newcomer", "", 0},
 		{"printer-scans", "", 0},
+		{"printer-shell", "protocol_tunnel", 1},
+		{"server-push", "", 0},
+		{"web-chat", "", 0},
+		{"remote-desktop", "", 0},
 	}
 }
 

@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [139]phrase {
+func phrases() [141]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -131,6 +131,8 @@ func phrases() [139]phrase {
 		{"question_ratio", "for each byte of answers %o bytes of questions were sent"},
 		{"stream_bytes", "%o went to the port of name servers over TCP in large segments; from %e on these are no questions"},
 		{"strange_service", "%o were exchanged with outside in the hour over %n, which the device never used before"},
+		{"typed_session", "%o go to and fro over a web port, small ones both ways, like what somebody types and gets to see, or a tunnel; from %e on it counts"},
+		{"uneven_pace", "their pace varies %o times as much as it would by chance; from %e on it is likely somebody's, and no machine's"},
 		{"few_services", "apart from that it uses %o; up to %e make a device of few habits"},
 		{"devices_like_it", "%o of %e of as few habits ever used it"},
 		{"usual_provider", "%o had to do with the same address before, so it is likely the site's own provider"},

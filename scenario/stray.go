@@ -18,6 +18,18 @@ func strays() []act {
 			buildStray(s, a, camera(), 22)
 		}},
 		{name: "printer-scans", hour: 9, who: 102, about: "a printer mails 20 MB of scans each working day through the same provider", build: buildScans},
+		{name: "printer-shell", hour: 10, who: 103, about: "somebody works in a shell on a printer for an hour, over port 443", build: func(s *Scenario, a *act) {
+			buildTyped(s, a, printer(2), "protocol_tunnel", typing)
+		}},
+		{name: "server-push", hour: 10, who: 104, about: "a database begins to exchange a message a second with a service, over port 443, for an hour", build: func(s *Scenario, a *act) {
+			buildTyped(s, a, database(), "", func(g *generator) (uint64, uint64, uint64) { return 118 + g.Uint64N(5), 110, 90 })
+		}},
+		{name: "web-chat", hour: 10, who: 56, about: "somebody chats over a web socket for an hour", build: func(s *Scenario, a *act) {
+			buildTyped(s, a, a.client(), "", typing)
+		}},
+		{name: "remote-desktop", hour: 10, who: 57, about: "somebody works on a remote desktop over port 443 for an hour", build: func(s *Scenario, a *act) {
+			buildTyped(s, a, a.client(), "", func(g *generator) (uint64, uint64, uint64) { return 200 + g.Uint64N(3000), 70, 700 })
+		}},
 	}
 }
 

@@ -44,6 +44,7 @@ type Pair struct {
 	open    [connections]connection
 	hours   [pairHours]uint16
 	calls   [startsKept]struct{ gap, size uint16 } // compact: seconds since the connection before, bytes sent
+	heard   heard
 }
 
 // connection is what is known of one connection of a pair.

@@ -171,6 +171,9 @@ func (t *Tracker) addBlock(b *flow.Batch, from, n int, owner func(hash uint64) b
 		}
 		if w.in[i] >= 0 {
 			t.book(In, w.in[i], p, p.mark&flow.SrcInternal != 0)
+			if p.small() {
+				t.hear(p)
+			}
 		}
 	}
 	for i := range w.nTalks {

@@ -3,7 +3,7 @@
 // Package character finds devices of few habits that begin to use a service which
 // is out of character for them: a printer that sends mail to strangers, a camera that
 // opens a shell somewhere, a web server that joins a VPN. It knows services by their
-// ports alone: what hides on a port that the device uses anyhow is not seen.
+// ports alone, but for one: what somebody types has a shape of its own, on whatever port.
 package character
 
 import (
@@ -68,6 +68,8 @@ type Detector struct {
 	census census
 	now    int64 // second of the newest tick
 	next   int   // place of the contacts to be looked at next
+	// nextPair is that of the pairs.
+	nextPair int
 }
 
 var _ detect.Detector = (*Detector)(nil)
@@ -124,7 +126,7 @@ func (d *Detector) Detect(w *window.Window, out []detect.Finding) []detect.Findi
 			out = d.look(w, c, since, out)
 		}
 	}
-	return out
+	return d.sessions(w, int(passed), since, out)
 }
 
 // look judges a device: of the classes that it began to use the one of which there is most.

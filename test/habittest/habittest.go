@@ -28,6 +28,7 @@ type Talk struct {
 	For            time.Duration
 	Daily          bool
 	Sent, Received uint64 // bytes a minute, as the client sees it
+	Packets        uint64 // a minute each way; 0: ten
 	Sampling       uint32 // 0: none
 }
 
@@ -48,7 +49,7 @@ func (x *Talk) records(b *flow.Batch, sec int64) {
 	from, to := netip.MustParseAddr(x.From), netip.MustParseAddr(x.To)
 	r := flow.Record{
 		Received: sec * 1e9, Start: (sec - 59) * 1e9, End: sec * 1e9, Proto: cmp.Or(x.Proto, flow.ProtoTCP), TCPFlags: flow.ACK | flow.PSH,
-		Src: flow.AddrFrom(from), Dst: flow.AddrFrom(to), SrcPort: 51_000, DstPort: x.Port, Bytes: x.Sent, Packets: 10, Sampling: max(1, x.Sampling),
+		Src: flow.AddrFrom(from), Dst: flow.AddrFrom(to), SrcPort: 51_000, DstPort: x.Port, Bytes: x.Sent, Packets: cmp.Or(x.Packets, 10), Sampling: max(1, x.Sampling),
 	}
 	if internal(from) {
 		r.Mark |= flow.SrcInternal
