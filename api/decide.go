@@ -60,6 +60,8 @@ func (h *handlers) decisions(a huma.API) {
 		changes("close-incident", "End an incident, with a verdict", missing, conflict))
 	huma.Post(a, "/api/v1/incidents/{id}/feedback", h.judge,
 		changes("judge-incident", "Say what an incident was; this moves thresholds", missing, conflict))
+	huma.Post(a, "/api/v1/incidents/{id}/comment", h.comment,
+		changes("comment-incident", "Add a note to the timeline of an incident", missing, conflict))
 	huma.Get(a, "/api/v1/feedback", h.feedback, about("list-feedback", "Verdicts that count, oldest first"))
 	huma.Delete(a, "/api/v1/feedback/{id}", h.undo, changes("undo-feedback", "Take a verdict back", missing))
 }
@@ -97,6 +99,20 @@ type JudgeInput struct {
 
 		Verdict string `json:"verdict" enum:"normal,attack"`
 	}
+}
+
+// CommentInput comments on an incident.
+type CommentInput struct {
+	GetInput
+
+	Body struct {
+		By   string `json:"by,omitempty" maxLength:"64" doc:"who; administrator when absent"`
+		Note string `json:"note" minLength:"1" maxLength:"1000" doc:"what there is to say, in one line"`
+	}
+}
+
+func (h *handlers) comment(ctx context.Context, in *CommentInput) (*GetOutput, error) {
+	return h.decide(ctx, in.ID, &Reason{By: in.Body.By, Note: in.Body.Note}, &incident.Decision{Action: incident.Comment})
 }
 
 func (h *handlers) acknowledge(ctx context.Context, in *AcknowledgeInput) (*GetOutput, error) {

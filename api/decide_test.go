@@ -119,6 +119,9 @@ func TestDecisions(t *testing.T) {
 		{theIncident + "/feedback", `{"verdict":"normal","note":"a\u001b[2J"}`, 422, "do not print"},
 		{theIncident + "/feedback", `{"verdict":"normal","factor":2}`, 422, "factor"},
 		{theIncident + "/feedback", "", 400, "body"},
+		{theIncident + "/comment", `{"note":"asked the provider","by":"anna"}`, 200, "comment by anna: asked the provider"},
+		{theIncident + "/comment", `{}`, 422, "note"},
+		{theIncident + "/comment", `{"note":"a\u001b[2J"}`, 422, "do not print"},
 		{theIncident + "/close", `{}`, 422, "verdict"},
 		{theIncident + "/close", `{"verdict":"attack","note":"` + strings.Repeat("a", 1001) + `"}`, 422, "body.note"},
 		{theIncident + "/close", `{"verdict":"attack","note":"` + strings.Repeat("a", 20_000) + `"}`, 413, "too large"},
@@ -131,7 +134,7 @@ func TestDecisions(t *testing.T) {
 			t.Errorf("%s %.60s: %d %s", tc.target, tc.body, status, body)
 		}
 	}
-	if len(d.said) != 3 || d.said[0].By != "administrator" || d.said[1].By != "anna" || d.said[1].Note != "load test" {
+	if len(d.said) != 4 || d.said[0].By != "administrator" || d.said[1].By != "anna" || d.said[1].Note != "load test" {
 		t.Errorf("%+v", d.said)
 	}
 	if status, body := send(t, s, "GET /api/v1/feedback", ""); status != 200 || !strings.Contains(body, `"factor":1.25`) || !strings.Contains(body, `"id":"fb-1"`) {

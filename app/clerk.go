@@ -95,7 +95,7 @@ func NewClerk(ctx context.Context, cfg *Config, change bool) (*Clerk, error) {
 	return c, err
 }
 
-// Decision is what to do about an incident: action is acknowledge, close or feedback.
+// Decision is what to do about an incident: action is acknowledge, close, feedback or comment.
 type Decision struct{ Action, Verdict, By, Note string }
 
 // Decide carries a decision out and returns the incident as it is then.

@@ -75,7 +75,7 @@ func (o *outlet) tell(e *incident.Event) {
 		if e.Incident.Severity.Rank() >= detect.High.Rank() {
 			level = slog.LevelWarn
 		}
-	case incident.ResolvedEvent, incident.AcknowledgedEvent, incident.ClosedEvent, incident.FeedbackEvent:
+	case incident.ResolvedEvent, incident.AcknowledgedEvent, incident.ClosedEvent, incident.FeedbackEvent, incident.CommentedEvent:
 	default:
 		level = slog.LevelDebug
 	}

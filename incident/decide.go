@@ -22,6 +22,7 @@ const (
 	Acknowledge Act = "acknowledge" // somebody looks after it
 	Close       Act = "close"       // a person ends it, with a verdict
 	Judge       Act = "feedback"    // a verdict alone
+	Comment     Act = "comment"     // a note alone, in any state
 )
 
 // Verdict is what a person says an incident was.
@@ -59,11 +60,13 @@ func (d *Decision) Validate() error {
 	switch {
 	case d.Action == Acknowledge && d.Verdict != "":
 		return fmt.Errorf("%w: acknowledging takes no verdict", ErrDecision)
+	case d.Action == Comment && (d.Verdict != "" || strings.TrimSpace(d.Note) == ""):
+		return fmt.Errorf("%w: a comment is a note, without a verdict", ErrDecision)
 	case d.Action == Close && d.Verdict != VerdictNormal && d.Verdict != VerdictAttack && d.Verdict != VerdictUncertain:
 		return fmt.Errorf("%w: the verdict is normal, attack or uncertain, not %q", ErrDecision, d.Verdict)
 	case d.Action == Judge && d.Verdict != VerdictNormal && d.Verdict != VerdictAttack:
 		return fmt.Errorf("%w: the verdict is normal or attack, not %q", ErrDecision, d.Verdict)
-	case d.Action != Acknowledge && d.Action != Close && d.Action != Judge:
+	case d.Action != Acknowledge && d.Action != Close && d.Action != Judge && d.Action != Comment:
 		return fmt.Errorf("%w: %q", ErrDecision, d.Action)
 	}
 	return errors.Join(CheckName(d.By), plain("the note", d.Note, maxNote))
@@ -116,6 +119,8 @@ func (i *Incident) Decide(at time.Time, d *Decision, maxTimeline int) (EventType
 	case Judge:
 		i.Verdict = d.Verdict
 		t, text = FeedbackEvent, "judged as "+string(d.Verdict)
+	case Comment:
+		t, text = CommentedEvent, "comment"
 	}
 	if d.By != "" {
 		text += " by " + d.By

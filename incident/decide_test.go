@@ -142,6 +142,30 @@ func TestClosedOverARestart(t *testing.T) {
 	}
 }
 
+// A comment is a line of the timeline and changes nothing else, whatever the state.
+func TestComment(t *testing.T) {
+	b, id := opened(t)
+	for i, state := range []State{Open, Acknowledged, Closed} {
+		switch state {
+		case Acknowledged:
+			decide(t, b, 20, id, ack())
+		case Closed:
+			decide(t, b, 30, id, closing(VerdictAttack))
+		default:
+		}
+		before := decide(t, b, 40, id, &Decision{Action: Comment, By: "anna", Note: "asked the provider"})
+		e := decide(t, b, 50, id, &Decision{Action: Comment, Note: "no answer yet"})
+		line := e.Incident.Timeline[len(e.Incident.Timeline)-1]
+		if e.Type != CommentedEvent || e.Incident.State != state || e.Incident.Verdict != before.Incident.Verdict ||
+			line.Event != CommentedEvent || line.Text != "comment: no answer yet" {
+			t.Errorf("%d: %s %+v", i, e.Type, line)
+		}
+		if by := e.Incident.Timeline[len(e.Incident.Timeline)-2].Text; by != "comment by anna: asked the provider" {
+			t.Errorf("%d: %q", i, by)
+		}
+	}
+}
+
 func TestDecideOnTheStored(t *testing.T) {
 	b, id := opened(t)
 	inc := decide(t, b, 11, id, ack()).Incident
@@ -168,6 +192,8 @@ func TestDecideOnTheStored(t *testing.T) {
 		"no action":             {},
 		"verdict of an ack":     {Action: Acknowledge, Verdict: VerdictNormal},
 		"no verdict":            {Action: Close},
+		"an empty comment":      {Action: Comment, Note: " "},
+		"verdict of a comment":  {Action: Comment, Verdict: VerdictNormal, Note: "fine"},
 		"uncertain feedback":    {Action: Judge, Verdict: VerdictUncertain},
 		"a long note":           {Action: Acknowledge, Note: strings.Repeat("ä", 1001)},
 		"a long name":           {Action: Acknowledge, By: strings.Repeat("a", 65)},

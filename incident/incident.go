@@ -137,12 +137,13 @@ const (
 	AcknowledgedEvent EventType = "acknowledged"
 	ClosedEvent       EventType = "closed"
 	FeedbackEvent     EventType = "feedback"
+	CommentedEvent    EventType = "commented"
 	Updated           EventType = "updated"
 )
 
 func (t EventType) rank() int {
 	order := [...]EventType{
-		FeedbackEvent, AcknowledgedEvent, ClosedEvent, Updated, Restored, Related, Deescalated, KindChanged, VectorChanged, Escalated,
+		CommentedEvent, FeedbackEvent, AcknowledgedEvent, ClosedEvent, Updated, Restored, Related, Deescalated, KindChanged, VectorChanged, Escalated,
 		ResolvedEvent, Reopened, Opened,
 	}
 	return slices.Index(order[:], t)

@@ -18,6 +18,7 @@ type incidentCmd struct {
 	Show     incidentShowCmd     `cmd:"" help:"Show one incident with its evidence and timeline."`
 	Ack      incidentAckCmd      `cmd:"" help:"Say that somebody looks after it. Example: tidewatch incident ack inc-mzxw6ytb --note 'calling the provider'"`
 	Close    incidentCloseCmd    `cmd:"" help:"End it, with a verdict. Example: tidewatch incident close inc-mzxw6ytb normal --note 'load test'"`
+	Comment  incidentCommentCmd  `cmd:"" help:"Add a note to its timeline. Example: tidewatch incident comment inc-mzxw6ytb 'the provider filters upstream now'"`
 	Feedback incidentFeedbackCmd `cmd:"" help:"Say what it was, which moves thresholds. Example: tidewatch incident feedback inc-mzxw6ytb normal; see also --list and --undo"`
 }
 
@@ -163,6 +164,17 @@ type incidentCloseCmd struct {
 
 func (c *incidentCloseCmd) Run(ctx context.Context, s streams) error {
 	return c.decide(ctx, s, c.ID, &app.Decision{Action: "close", Verdict: c.Verdict, By: c.who(), Note: c.Note})
+}
+
+type incidentCommentCmd struct {
+	printed
+	person
+	ID   string `arg:"" help:"Id of the incident."`
+	Text string `arg:"" help:"What there is to say, in one line."`
+}
+
+func (c *incidentCommentCmd) Run(ctx context.Context, s streams) error {
+	return c.decide(ctx, s, c.ID, &app.Decision{Action: "comment", By: c.who(), Note: c.Text})
 }
 
 type incidentFeedbackCmd struct {
