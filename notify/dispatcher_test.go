@@ -300,6 +300,13 @@ func TestPoison(t *testing.T) {
 		if s.story() != "inc-2 trigger, inc-3 trigger, inc-4 trigger, inc-5 trigger" {
 			t.Errorf("got %q", s.story())
 		}
+		for i := range 600 { // and a steady flow of others does not make it be tried more often
+			b.save(t, 100+i, 1)
+			time.Sleep(time.Second)
+		}
+		if n := len(s.at) - len(s.got); n > 12 || len(s.got) < 600 {
+			t.Errorf("tried %d times in ten minutes; %d others arrived", n, len(s.got))
+		}
 		time.Sleep(2 * time.Hour)
 		if b.value("lost_total", "reason=expired", "sink=s") != 1 || b.value("waiting", "sink=s") != 0 {
 			t.Error("it is not given up")
