@@ -114,11 +114,11 @@ func newStormy(tb testing.TB, dir string) *stormy {
 	return s
 }
 
-// TestAlertStorm: 100 000 findings in a minute (3 000 unless TIDEWATCH_ACCURACY is set)
+// TestAlertStorm: 100 000 findings in a minute (1 200 unless TIDEWATCH_ACCURACY is set)
 // become a bounded number of incidents and messages, and people hear of each incident, if
 // only as a number.
 func TestAlertStorm(t *testing.T) {
-	dir, total := t.TempDir(), 3_000
+	dir, total := t.TempDir(), 1_200
 	if os.Getenv("TIDEWATCH_ACCURACY") != "" {
 		total = 100_000
 	}

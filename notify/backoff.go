@@ -13,9 +13,19 @@ const (
 	tellEvery  = 30 * time.Minute // that a sink still fails
 )
 
-// failed counts a failure, tells it at times, and returns how long to wait: twice as
-// long after each, half of it by chance so that many senders do not come at once, and
-// no shorter than the sink asks for. reason is empty when the message was refused,
+// spread is how long to wait after so many failures: twice as long after each, half of
+// it by chance, so that many senders do not come at once.
+func (c *courier) spread(fails int) time.Duration {
+	pause := maxPause
+	if fails < 10 { // beyond it is longer, and would overflow some day
+		pause = min(maxPause, firstPause<<(fails-1))
+	}
+	return pause/2 + time.Duration(c.d.deps.Jitter()*float64(pause/2))
+}
+
+// failed counts a failure, tells it at times, and returns how long the sink is left in
+// peace: no shorter than it asks for. A message that fails while others do not has a
+// pause of its own. reason is empty when the message was refused,
 // which says nothing against the next one.
 func (c *courier) failed(q *Queued, err error, reason string) time.Duration {
 	if reason == "" {
@@ -32,12 +42,7 @@ func (c *courier) failed(q *Queued, err error, reason string) time.Duration {
 	}
 	fails, waiting := c.fails, c.backlog.Waiting
 	c.mu.Unlock()
-	pause := maxPause
-	if fails < 10 {
-		pause = min(maxPause, firstPause<<(fails-1))
-	}
-	pause = pause/2 + time.Duration(c.d.deps.Jitter()*float64(pause/2))
-	pause = max(pause, min(RetryAfter(err), maxAsked))
+	pause := max(c.spread(fails), min(RetryAfter(err), maxAsked))
 	if fails == 1 || now.Sub(c.toldAt) >= tellEvery {
 		c.toldAt = now
 		c.d.deps.Logger.Warn("a sink cannot be reached; its messages wait", "sink", c.name, "error", err, "next_try_in", pause.Round(time.Millisecond).String(), "waiting", waiting)

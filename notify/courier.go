@@ -23,12 +23,13 @@ type courier struct {
 	overfull *telemetry.Burst
 
 	// Owned by run.
-	after    int64          // place in the queue behind which to look: what failed waits its turn
-	tried    map[int64]bool // of what waits, what was tried before
-	attempts []time.Time    // of the last minute
-	used     Sink           // to be closed when another is there
-	usedAs   int            // its number
-	toldAt   time.Time      // when the log told last that it fails
+	after    int64           // place in the queue behind which to look: what failed waits its turn
+	tried    map[int64]tries // of what waits, what was tried before
+	soonest  time.Time       // when the first of what was passed over may be tried again
+	attempts []time.Time     // of the last minute
+	used     Sink            // to be closed when another is there
+	usedAs   int             // its number
+	toldAt   time.Time       // when the log told last that it fails
 
 	mu      sync.Mutex // guards what follows
 	outlet  Outlet
@@ -40,9 +41,15 @@ type courier struct {
 
 func newCourier(d *Dispatcher, o Outlet) *courier {
 	return &courier{
-		d: d, name: o.Name, outlet: o, tried: map[int64]bool{}, ended: make(chan struct{}),
+		d: d, name: o.Name, outlet: o, tried: map[int64]tries{}, ended: make(chan struct{}),
 		wake: make(chan struct{}, 1), changed: make(chan struct{}, 1), refused: telemetry.NewBurst(3, time.Minute, nil), overfull: telemetry.NewBurst(1, time.Minute, nil),
 	}
+}
+
+// tries are the attempts with one message.
+type tries struct {
+	n   int
+	due time.Time // of the next
 }
 
 func (c *courier) poke() { signal(c.wake) }
@@ -105,24 +112,30 @@ func (c *courier) isEnded() bool {
 	}
 }
 
-// idle is a wait that ends when something is queued.
+// idle is a wait that ends when something is queued, or at the soonest time.
 const idle = time.Duration(-1)
 
 func (c *courier) pause(ctx context.Context, wait time.Duration) {
 	var wake chan struct{}
 	var timer <-chan time.Time
-	if wait == idle {
-		wake = c.wake
-	} else {
+	switch {
+	case wait != idle:
 		timer = time.After(wait)
+	case c.soonest.IsZero():
+		wake = c.wake
+	default:
+		wake, timer = c.wake, time.After(time.Until(c.soonest))
 	}
 	select {
 	case <-ctx.Done():
 	case <-c.ended:
 	case <-c.changed:
+		c.after = 0
+		clear(c.tried)
 	case <-wake:
 	case <-timer:
 	}
+	c.soonest = time.Time{}
 }
 
 // step does one thing and returns how long to wait before the next.
@@ -135,13 +148,16 @@ func (c *courier) step(ctx context.Context, box Outbox) (time.Duration, error) {
 	c.backlog = backlog
 	outlet, number := c.outlet, c.number
 	c.mu.Unlock()
-	if q == nil {
-		if c.after == 0 {
-			clear(c.tried)
-			return idle, nil
+	switch {
+	case q == nil && c.after == 0:
+		clear(c.tried)
+		return idle, nil
+	case q == nil:
+		c.after = 0 // round again, at once unless all that is left has to wait
+		if c.soonest.IsZero() {
+			return 0, nil
 		}
-		c.after = 0 // round again
-		return 0, nil
+		return idle, nil
 	}
 	c.release(outlet.Sink, number)
 	now := time.Now()
@@ -151,6 +167,13 @@ func (c *courier) step(ctx context.Context, box Outbox) (time.Duration, error) {
 		return 0, c.drop(ctx, box, q, lostGone)
 	case now.Sub(q.At) > cfg.MaxAge:
 		return 0, c.drop(ctx, box, q, lostExpired)
+	}
+	if due := c.tried[q.Seq].due; now.Before(due) {
+		c.after = q.Seq
+		if c.soonest.IsZero() || due.Before(c.soonest) {
+			c.soonest = due
+		}
+		return 0, nil
 	}
 	if left, wait := c.allowance(outlet.Limits.PerMinute, now); left == 0 {
 		return wait, nil
@@ -208,7 +231,8 @@ func (c *courier) deliver(hard context.Context, box Outbox, q *Queued, outlet *O
 			m.Digest[i].Link = cfg.linkTo(m.Digest[i].ID)
 		}
 	}
-	if c.tried[q.Seq] {
+	before := c.tried[q.Seq]
+	if before.n > 0 {
 		c.d.metrics.retries.WithLabelValues(c.name).Inc()
 	}
 	began := time.Now()
@@ -237,8 +261,8 @@ func (c *courier) deliver(hard context.Context, box Outbox, q *Queued, outlet *O
 	if timedOut {
 		reason = failedTimeout
 	}
-	c.tried[q.Seq] = true
 	c.after = q.Seq
+	c.tried[q.Seq] = tries{before.n + 1, time.Now().Add(c.spread(before.n + 1))}
 	return c.failed(q, err, reason), nil
 }
 

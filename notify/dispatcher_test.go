@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +76,25 @@ func (f *fake) story() string {
 		out = append(out, m.Key+" "+string(m.Status))
 	}
 	return strings.Join(out, ", ")
+}
+
+func (f *fake) arrived() []Message {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.got)
+}
+
+// times are those of all attempts.
+func (f *fake) times() []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.at)
+}
+
+func (f *fake) receipts() []Receipt {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.before)
 }
 
 // bench is a Dispatcher on an outbox in memory.
@@ -164,6 +184,12 @@ func (b *bench) save(t *testing.T, from, n int, change ...func(*incident.Inciden
 	}
 }
 
+// settle lets time pass, and everybody come to rest.
+func settle(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 var quick = Limits{PerMinute: 1000, UpdateEvery: time.Minute}
 
 // A dead sink holds up nobody, loses nothing, and is tried ever less often; when it is
@@ -183,17 +209,17 @@ func TestDeadSink(t *testing.T) {
 		b.run(t)
 		defer b.end()
 		b.save(t, 1, 2)
-		time.Sleep(time.Second / 2)
+		settle(time.Second / 2)
 		if well.story() != "inc-1 trigger, inc-2 trigger" {
 			t.Errorf("the sink that is well got %q", well.story())
 		}
 		b.save(t, 1, 1, func(i *incident.Incident) { i.State, i.Reason = incident.Resolved, incident.ReasonQuiet })
-		time.Sleep(9 * time.Minute)
+		settle(9 * time.Minute)
 		if err := b.Health(t.Context()); err == nil || !strings.Contains(err.Error(), "sink dead has failed for 9m") ||
 			!strings.Contains(err.Error(), "3 messages wait") {
 			t.Errorf("health: %v", err)
 		}
-		if n := len(dead.at); n < 8 || n > 12 {
+		if n := len(dead.times()); n < 8 || n > 12 {
 			t.Errorf("%d attempts in 9 minutes", n)
 		}
 		if got := b.value("waiting", "sink=dead"); got != 3 {
@@ -202,13 +228,13 @@ func TestDeadSink(t *testing.T) {
 		if got := b.value("oldest_seconds", "sink=dead"); got < 500 {
 			t.Errorf("the oldest waits for %v s", got)
 		}
-		time.Sleep(8 * time.Minute)
+		settle(8 * time.Minute)
 		if got := dead.story(); !strings.Contains(got, "inc-1 trigger") || !strings.Contains(got, "inc-2 trigger") ||
 			!strings.HasSuffix(got, "inc-1 resolve") {
 			t.Errorf("the sink that came back got %q", got)
 		}
-		for i := range dead.got {
-			if dead.got[i].Key == "inc-1" && dead.got[i].Incident.State != incident.Resolved {
+		for i := range dead.arrived() {
+			if dead.arrived()[i].Key == "inc-1" && dead.arrived()[i].Incident.State != incident.Resolved {
 				t.Error("it was brought an old state")
 			}
 		}
@@ -242,10 +268,10 @@ func TestPauses(t *testing.T) {
 		b.run(t)
 		defer b.end()
 		b.save(t, 1, 1)
-		time.Sleep(2 * time.Hour)
+		settle(2 * time.Hour)
 		var got []string
-		for i := 1; i < len(s.at); i++ {
-			got = append(got, s.at[i].Sub(s.at[i-1]).String())
+		for i := 1; i < len(s.times()); i++ {
+			got = append(got, s.times()[i].Sub(s.times()[i-1]).String())
 		}
 		if want := "1s 2s 4s 8s 16s 32s 1m4s 2m8s 4m16s 5m0s 5m0s 17m0s"; strings.Join(got, " ") != want {
 			t.Errorf("pauses %v, want %s", got, want)
@@ -270,10 +296,10 @@ func TestRefused(t *testing.T) {
 		b.run(t)
 		defer b.end()
 		b.save(t, 1, 3)
-		time.Sleep(time.Second)
-		if s.story() != "inc-3 trigger" || len(s.at) != 3 || b.value("lost_total", "reason=refused", "sink=s") != 2 ||
+		settle(time.Second)
+		if s.story() != "inc-3 trigger" || len(s.times()) != 3 || b.value("lost_total", "reason=refused", "sink=s") != 2 ||
 			b.value("failed_total", "reason=refused", "sink=s") != 2 {
-			t.Errorf("got %q in %d attempts", s.story(), len(s.at))
+			t.Errorf("got %q in %d attempts", s.story(), len(s.times()))
 		}
 		if said := b.log.String(); strings.Count(said, "no such channel") != 1 || !strings.Contains(said, "about=inc-1") {
 			t.Errorf("said %s", said)
@@ -296,11 +322,18 @@ func TestPoison(t *testing.T) {
 		b.run(t)
 		defer b.end()
 		b.save(t, 1, 5)
-		time.Sleep(10 * time.Second)
+		settle(10 * time.Second)
 		if s.story() != "inc-2 trigger, inc-3 trigger, inc-4 trigger, inc-5 trigger" {
 			t.Errorf("got %q", s.story())
 		}
-		time.Sleep(2 * time.Hour)
+		for i := range 600 { // and a steady flow of others does not make it be tried more often
+			b.save(t, 100+i, 1)
+			settle(time.Second)
+		}
+		if n := len(s.times()) - len(s.arrived()); n > 12 || len(s.arrived()) < 600 {
+			t.Errorf("tried %d times in ten minutes; %d others arrived", n, len(s.arrived()))
+		}
+		settle(2 * time.Hour)
 		if b.value("lost_total", "reason=expired", "sink=s") != 1 || b.value("waiting", "sink=s") != 0 {
 			t.Error("it is not given up")
 		}
@@ -315,9 +348,9 @@ func TestSlowSink(t *testing.T) {
 		b.run(t)
 		defer b.end()
 		b.save(t, 1, 1)
-		time.Sleep(17 * time.Second)
-		if len(slow.at) != 2 || b.value("failed_total", "reason=timeout", "sink=slow") != 1 || len(well.got) != 1 {
-			t.Errorf("%d attempts in 17 s with a timeout of 15 s", len(slow.at))
+		settle(17 * time.Second)
+		if len(slow.times()) != 2 || b.value("failed_total", "reason=timeout", "sink=slow") != 1 || len(well.arrived()) != 1 {
+			t.Errorf("%d attempts in 17 s with a timeout of 15 s", len(slow.times()))
 		}
 	})
 }
@@ -334,11 +367,11 @@ func TestDigest(t *testing.T) {
 		b.save(t, 2500, 1, func(i *incident.Incident) { i.Severity = detect.Critical })
 		b.run(t)
 		defer b.end()
-		time.Sleep(30 * time.Second)
-		if len(s.got) != 10 || s.got[9].Status != Digest {
+		settle(30 * time.Second)
+		if len(s.arrived()) != 10 || s.arrived()[9].Status != Digest {
 			t.Fatalf("got %q", s.story())
 		}
-		d := &s.got[9]
+		d := s.arrived()[9]
 		if len(d.Digest) != MaxBriefs || len(d.Digest)+d.More != 2991 || d.Digest[0].ID != "inc-2500" || d.Key != d.ID {
 			t.Errorf("a digest of %d and %d, first %s", len(d.Digest), d.More, d.Digest[0].ID)
 		}
@@ -346,12 +379,12 @@ func TestDigest(t *testing.T) {
 			t.Errorf("%v folded", b.value("folded_total", "sink=s"))
 		}
 		b.save(t, 5000, 100)
-		time.Sleep(20 * time.Second)
-		if len(s.got) != 10 {
-			t.Errorf("%d messages in 50 s", len(s.got))
+		settle(20 * time.Second)
+		if len(s.arrived()) != 10 {
+			t.Errorf("%d messages in 50 s", len(s.arrived()))
 		}
-		time.Sleep(20 * time.Second)
-		if len(s.got) != 20 || s.got[19].More+len(s.got[19].Digest) != 91 {
+		settle(20 * time.Second)
+		if len(s.arrived()) != 20 || s.arrived()[19].More+len(s.arrived()[19].Digest) != 91 {
 			t.Errorf("then %q", s.story())
 		}
 	})
@@ -409,8 +442,8 @@ func TestShutdown(t *testing.T) {
 		if took := time.Since(begin); took != cfg.Drain {
 			t.Errorf("it took %v to stop", took)
 		}
-		if len(well.got) != 50 || len(b.box.queue) != 100 || !well.closed {
-			t.Errorf("%d arrived, %d wait", len(well.got), len(b.box.queue))
+		if len(well.arrived()) != 50 || len(b.box.queue) != 100 || !well.closed {
+			t.Errorf("%d arrived, %d wait", len(well.arrived()), len(b.box.queue))
 		}
 	})
 }
@@ -424,9 +457,9 @@ func TestReload(t *testing.T) {
 		b.run(t)
 		defer b.end()
 		b.save(t, 1, 1)
-		time.Sleep(time.Hour)
+		settle(time.Hour)
 		b.configure(t, map[string]Sink{"s": right, "new": &fake{}}, quick)
-		time.Sleep(time.Second)
+		settle(time.Second)
 		if right.story() != "inc-1 trigger" || !wrong.closed || !gone.closed || fmt.Sprint(b.Names()) != "[new s]" {
 			t.Errorf("the repaired sink got %q; sinks %v", right.story(), b.Names())
 		}
@@ -445,12 +478,12 @@ func TestReview(t *testing.T) {
 		b.run(t)
 		defer b.end()
 		b.save(t, 1, 1)
-		time.Sleep(time.Hour)
-		if len(s.got) != 2 || !s.got[1].Escalated || s.before[1] != Receipt("receipt of "+s.got[0].ID) ||
-			s.got[0].Link != "https://tidewatch.example.org/incidents/inc-1" {
-			t.Errorf("got %q, receipts %q", s.story(), s.before)
+		settle(time.Hour)
+		if len(s.arrived()) != 2 || !s.arrived()[1].Escalated || s.receipts()[1] != Receipt("receipt of "+s.arrived()[0].ID) ||
+			s.arrived()[0].Link != "https://tidewatch.example.org/incidents/inc-1" {
+			t.Errorf("got %q, receipts %q", s.story(), s.receipts())
 		}
-		if late := s.at[1].Sub(s.at[0]); late < 10*time.Minute || late > 10*time.Minute+2*reviewEvery {
+		if late := s.times()[1].Sub(s.times()[0]); late < 10*time.Minute || late > 10*time.Minute+2*reviewEvery {
 			t.Errorf("told again after %v", late)
 		}
 	})
