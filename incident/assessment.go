@@ -51,7 +51,7 @@ type Assessment struct {
 	DataType   string          `json:"likely_data_type,omitempty" doc:"what kind of data may have left, and what that rests on; flows never show it"`
 	Method     string          `json:"exfiltration_method,omitempty" doc:"how data leaves, as far as ports and shapes of flows tell it: https, ssh, dns_tunnel, ..."`
 	Insider    *bool           `json:"likely_insider,omitempty" doc:"whether it looks like somebody of the house and not like a foreign program; absent when it cannot be known"`
-	Stolen     uint64          `json:"estimated_bytes_stolen,omitempty" doc:"bytes that left; for a tunnel those of its packets, of which what they carry is a part"`
+	Stolen     uint64          `json:"estimated_bytes_stolen,omitempty" doc:"bytes that left, at most: of a rise what is beyond the usual, of a tunnel its packets without headers"`
 	Techniques []string        `json:"attack_techniques,omitempty" doc:"MITRE ATT&CK"`
 	Review     bool            `json:"review,omitempty" doc:"likely legitimate, review: a model calls it legitimate and the rules do not"`
 	Error      string          `json:"error,omitempty" doc:"why there is no better judgement"`
