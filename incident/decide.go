@@ -187,7 +187,7 @@ func (i *Incident) line(limit int, l Entry) {
 // what changed. The error is ErrNotFound for one that it does not hold, else that
 // of Incident.Decide. at is flow time.
 func (b *Book) Decide(at time.Time, id string, d *Decision) (Event, error) {
-	e := b.held(id)
+	e := b.find(id)
 	if e == nil {
 		return Event{}, ErrNotFound
 	}
@@ -208,7 +208,7 @@ func (b *Book) Decide(at time.Time, id string, d *Decision) (Event, error) {
 // Adopt is Incident.Adopt for an incident that the book holds; the error is ErrNotFound
 // for one that it does not hold.
 func (b *Book) Adopt(at time.Time, id, child, by string) (Event, error) {
-	e := b.held(id)
+	e := b.find(id)
 	if e == nil {
 		return Event{}, ErrNotFound
 	}
@@ -217,8 +217,8 @@ func (b *Book) Adopt(at time.Time, id, child, by string) (Event, error) {
 	return Event{At: e.inc.Updated, Type: t, Incident: e.inc.Clone()}, nil
 }
 
-// held is the entry of an incident, nil when the book does not hold it.
-func (b *Book) held(id string) *entry {
+// find returns the entry of an incident that the book holds, nil for another.
+func (b *Book) find(id string) *entry {
 	if n := slices.IndexFunc(b.entries, func(e *entry) bool { return e.inc.ID == id }); n >= 0 {
 		return b.entries[n]
 	}

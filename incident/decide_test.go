@@ -244,7 +244,7 @@ func TestDuplicate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := other.held(id).inc
+	got := other.find(id).inc
 	if last := got.Timeline[len(got.Timeline)-1].Text; len(got.Children) != maxChildren || last != "inc-15 was closed as a duplicate of this incident by anna" {
 		t.Errorf("%v, %q", got.Children, last)
 	}

@@ -30,7 +30,7 @@ var ErrStale = errors.New("the incident has changed materially meanwhile")
 // is back. at is flow time. The error is, or wraps, ErrNotFound, ErrStale, or ErrState
 // when a person has closed the incident or the rules say nothing of it.
 func (b *Book) Assess(at time.Time, id string, o *Opinion) (Event, error) {
-	e := b.held(id)
+	e := b.find(id)
 	if e == nil {
 		return Event{}, ErrNotFound
 	}
@@ -46,7 +46,9 @@ func (b *Book) Assess(at time.Time, id string, o *Opinion) (Event, error) {
 	if at = at.UTC(); at.Before(inc.Updated) {
 		at = inc.Updated
 	}
+	t := AssessedEvent
 	if o.Error != "" {
+		t = Updated // a failure is no news
 		if inc.Rules != nil {
 			return Event{}, fmt.Errorf("%w: %s has judged it", ErrState, inc.Assessment.By)
 		}
@@ -57,7 +59,7 @@ func (b *Book) Assess(at time.Time, id string, o *Opinion) (Event, error) {
 		inc.line(b.cfg.MaxTimeline, Entry{At: at, Event: AssessedEvent, Text: opinionText(inc.Assessment)})
 	}
 	inc.Judged, inc.Updated, e.written = &basis, at, at
-	return Event{At: at, Type: AssessedEvent, Incident: inc.Clone()}, nil
+	return Event{At: at, Type: t, Incident: inc.Clone()}, nil
 }
 
 // Unjudged reports whether no model was asked about the incident as it is now.

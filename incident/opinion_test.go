@@ -161,6 +161,9 @@ func TestFailedOpinion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if event.Type != Updated {
+		t.Errorf("a failure is told as %s", event.Type)
+	}
 	if a := event.Incident.Assessment; a.By != "rules" || a.Verdict != Threat || a.Error != "no answer within a minute [2J" || event.Incident.ByModel() {
 		t.Errorf("stands: %+v", a)
 	}
