@@ -39,8 +39,10 @@ func theftRows() []theft {
 		{"drip6", drip, 18},
 		{"rotating-drip", drip, 8},
 		{"rotating-drip6", drip, 8},
-		{"insider", drip, 8},
-		{"insider6", drip, 8},
+		// A rise is told of after seven working days of it in 19 of 20 cases (see
+		// TestRiseOfFewDays), which are nine days with a weekend.
+		{"insider", drip, 10},
+		{"insider6", drip, 10},
 		{"insider-new", large + " " + drip, 8},
 		{"insider-new6", large + " " + drip, 8},
 		{"dns-tunnel-slow", "dns_tunnel", 1},
