@@ -105,7 +105,7 @@ func delay(d time.Duration) string {
 func writeThefts(t *testing.T, page, table string) {
 	t.Helper()
 	const begin, end = "<!-- thefts: written by `make thefts`, do not edit -->\n", "<!-- thefts: end -->\n"
-	text, err := os.ReadFile(page) //nolint:gosec // the caller names the page
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func writeThefts(t *testing.T, page, table string) {
 	if !begins || !ends {
 		t.Fatalf("%s has no lines %q and %q", page, begin, end)
 	}
-	if err := os.WriteFile(page, []byte(head+begin+table+end+tail), 0o644); err != nil { //nolint:gosec // a page of the project, for everybody
+	if err := os.WriteFile(page, []byte(head+begin+table+end+tail), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

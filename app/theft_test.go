@@ -100,40 +100,40 @@ func TestThefts(t *testing.T) {
 		acts[i] = rows[i].act
 	}
 	tallies := make([]theftTally, len(rows))
-	var mu sync.Mutex // guards tallies
-	t.Run("seeds", func(t *testing.T) {
-		for _, seed := range seeds {
-			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-				t.Parallel()
-				got, truth, _ := play(t, "office", scenario.Config{
-					Seed: seed, Scale: 0.25, FlowsPerSecond: 0.6, AttackAt: 15 * day, Duration: lasts, Inject: acts,
-				}, 1)
-				mu.Lock()
-				defer mu.Unlock()
-				for i := range rows {
-					rows[i].check(t, seed, got, truth, &tallies[i])
-				}
-				for i := range got {
-					g := &got[i]
-					known := slices.ContainsFunc(truth, func(w scenario.Truth) bool { return w.Subject.String() == g.Subject })
-					if !known && g.Severity.Rank() > detect.Low.Rank() && g.Category != detect.BaselineAnomaly && g.Detected.After(truth[0].Start.Add(9*day)) {
-						t.Errorf("seed %d: not asked for: %s to %s, detected %v", seed, g.Headline(), heaviest(g), g.Detected)
-					}
-				}
-			})
+	var mu sync.Mutex  // guards tallies
+	t.Cleanup(func() { // when all are over
+		table := theftTable(rows, tallies, len(seeds))
+		t.Log("\n" + table)
+		if page := os.Getenv("TIDEWATCH_WRITE"); page != "" {
+			writeThefts(t, page, table)
 		}
 	})
-	table := theftTable(rows, tallies, len(seeds))
-	t.Log("\n" + table)
-	if page := os.Getenv("TIDEWATCH_WRITE"); page != "" {
-		writeThefts(t, page, table)
+	for _, seed := range seeds {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			got, truth, _ := play(t, "office", scenario.Config{
+				Seed: seed, Scale: 0.25, FlowsPerSecond: 0.6, AttackAt: 15 * day, Duration: lasts, Inject: acts,
+			}, 1)
+			mu.Lock()
+			defer mu.Unlock()
+			for i := range rows {
+				rows[i].check(t, seed, got, truth, &tallies[i])
+			}
+			for i := range got {
+				g := &got[i]
+				known := slices.ContainsFunc(truth, func(w scenario.Truth) bool { return w.Subject.String() == g.Subject })
+				if !known && g.Severity.Rank() > detect.Low.Rank() && g.Category != detect.BaselineAnomaly && g.Detected.After(truth[0].Start.Add(9*day)) {
+					t.Errorf("seed %d: not asked for: %s to %s, detected %v", seed, g.Headline(), heaviest(g), g.Detected)
+				}
+			}
+		})
 	}
 }
 
 // chosen reads numbers apart by spaces; without any, it is the usual ones.
 func chosen(t *testing.T, text string, usual []uint64) (seeds []uint64) {
 	t.Helper()
-	for _, x := range strings.Fields(text) {
+	for x := range strings.FieldsSeq(text) {
 		n, err := strconv.ParseUint(x, 10, 64)
 		if err != nil {
 			t.Fatal(err)
