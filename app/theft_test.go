@@ -137,7 +137,7 @@ func TestThefts(t *testing.T) {
 // chosen reads numbers apart by spaces; without any, it is the usual ones.
 func chosen(t *testing.T, text string, usual []uint64) (seeds []uint64) {
 	t.Helper()
-	for _, x := range strings.FieldsSeq(text) {
+	for x := range strings.FieldsSeq(text) {
 		n, err := strconv.ParseUint(x, 10, 64)
 		if err != nil {
 			t.Fatal(err)

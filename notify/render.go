@@ -62,6 +62,9 @@ func Render(m *Message) *Words {
 		for _, r := range a.Reasons[:min(len(a.Reasons), maxEvidence)] {
 			w.Reasons = append(w.Reasons, Line(r))
 		}
+		for _, r := range a.Actions[:min(len(a.Actions), maxEvidence)] {
+			w.Actions = append(w.Actions, Line(r))
+		}
 	}
 	return w
 }
