@@ -12,9 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 )
 
 const (
@@ -90,17 +88,9 @@ func bare(err error) error {
 
 // quote shows the printable beginning of an answer.
 func quote(answer []byte) string {
-	text := strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, string(bytes.ToValidUTF8(answer, nil)))), " ")
+	text := Cut(Line(string(answer)), maxQuoted)
 	if text == "" {
 		return ""
-	}
-	if runes := []rune(text); len(runes) > maxQuoted {
-		text = string(runes[:maxQuoted]) + "..."
 	}
 	return ": " + text
 }

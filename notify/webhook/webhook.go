@@ -9,17 +9,13 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"tidewatch/notify"
@@ -28,7 +24,6 @@ import (
 // Sink posts to one address.
 type Sink struct {
 	url    string
-	path   string // of the address: what may be secret in it
 	key    []byte
 	client *http.Client
 }
@@ -48,29 +43,18 @@ func New(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	trust := &tls.Config{MinVersion: tls.VersionTLS12}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read ca_file: %w", err)
-		}
-		trust.RootCAs = x509.NewCertPool()
-		if !trust.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read ca_file: %s holds no certificate", cfg.CAFile)
-		}
+	if _, err := notify.Trust(cfg.CAFile); err != nil {
+		return nil, err
 	}
 	u, err := url.Parse(cfg.URL)
 	if err != nil {
 		return nil, errAddress // its text would tell the address
 	}
-	return &Sink{url: cfg.URL, path: u.RequestURI(), key: key, client: &http.Client{
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust, ForceAttemptHTTP2: true,
-			TLSHandshakeTimeout: 10 * time.Second, MaxIdleConns: 1, IdleConnTimeout: 30 * time.Second,
-		},
-		// A redirect would take the message to where nobody has sent it.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	secrets := []string{cfg.Secret}
+	if path := u.RequestURI(); len(path) > 1 { // an answer may quote it: "/hooks/T0123 not found"
+		secrets = append(secrets, path)
+	}
+	return &Sink{url: cfg.URL, key: key, client: notify.Client(cfg.CAFile, secrets...)}, nil
 }
 
 // payload is the body: the envelope that the specification recommends.
@@ -99,7 +83,7 @@ func (s *Sink) Send(ctx context.Context, m *notify.Message, before notify.Receip
 		"Webhook-Timestamp": {at},
 		"Webhook-Signature": {"v1," + s.sign(m.ID, at, body)},
 	}, body)
-	return before, s.hide(err)
+	return before, err
 }
 
 // sign is the HMAC-SHA256 of id, time and body.
@@ -107,22 +91,6 @@ func (s *Sink) sign(id, at string, body []byte) string {
 	h := hmac.New(sha256.New, s.key)
 	_, _ = fmt.Fprintf(h, "%s.%s.%s", id, at, body) // a hash takes everything
 	return base64.StdEncoding.EncodeToString(h.Sum(nil))
-}
-
-// hide takes the path of the address out of an answer that quotes it, such as "404
-// /hooks/T0123 not found".
-func (s *Sink) hide(err error) error {
-	if err == nil || len(s.path) < 2 || !strings.Contains(err.Error(), s.path) {
-		return err
-	}
-	hidden := errors.New(strings.ReplaceAll(err.Error(), s.path, "[address]"))
-	if notify.IsPermanent(err) {
-		return notify.Permanent(hidden)
-	}
-	if wait := notify.RetryAfter(err); wait > 0 {
-		return notify.After(hidden, wait)
-	}
-	return hidden
 }
 
 // Close gives the connection back.

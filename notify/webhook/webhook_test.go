@@ -143,7 +143,7 @@ func TestTrouble(t *testing.T) {
 	}{
 		"down":              {url: closed.URL, says: "refused"},
 		"reset":             {url: "http://" + reset.Addr().String(), says: "reach 127.0.0.1"},
-		"not found":         {handler: answer(404), permanent: true, says: "404 Not Found: no luck with [address]"},
+		"not found":         {handler: answer(404), permanent: true, says: "404 Not Found: no luck with [secret]"},
 		"gone":              {handler: answer(410), permanent: true, says: "410"},
 		"wrong signature":   {handler: answer(401), permanent: true, says: "401"},
 		"a redirect":        {handler: answer(302, "Location", "https://example.org/"), permanent: true, says: "302"},
