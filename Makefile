@@ -158,7 +158,7 @@ DATA ?= ../shared/data
 ACCURACYARGS ?=
 
 .PHONY: accuracy
-accuracy: ## what labelled captures and scenarios are taken for and judged to be, some minutes; writes docs/detectors.md, fails when a row became worse; ACCURACYARGS=-accept writes it all the same; DATA= judges another folder and prints
+accuracy: ## what labelled captures and scenarios are taken for and judged to be, some minutes; writes docs/detectors.md, fails when a row became worse; ACCURACYARGS=-accept writes it all the same, "-config FILE" asks the model of a configuration, too, and prints its verdicts; DATA= judges another folder and prints
 	@go run ./test/accuracy -data $(DATA) $(ACCURACYARGS) $(if $(filter ../shared/data,$(DATA)),-write docs/detectors.md)
 
 .PHONY: thefts

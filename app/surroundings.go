@@ -16,7 +16,6 @@ import (
 	"tidewatch/flow"
 	"tidewatch/incident"
 	"tidewatch/schedule"
-	"tidewatch/store"
 	"tidewatch/triage"
 )
 
@@ -24,10 +23,15 @@ import (
 // device, what is planned, and what became of incidents like it.
 type surroundings struct {
 	engine  *Engine
-	store   *store.Store
+	store   lister
 	plans   *planner
 	devices *directory
 	zone    *time.Location
+}
+
+// lister is what surroundings read of the incidents that are kept.
+type lister interface {
+	List(ctx context.Context, f *incident.Filter) (incident.Page, error)
 }
 
 // Internal implements triage.Surroundings.

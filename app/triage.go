@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 
+	"tidewatch/incident"
 	"tidewatch/triage"
 	"tidewatch/triage/anthropic"
 	"tidewatch/triage/openai"
@@ -28,30 +29,55 @@ func newCounsel(s *Server, registry prometheus.Registerer) (*triage.Counsel, err
 	if !cfg.On() {
 		return nil, nil //nolint:nilnil // nobody is asked
 	}
-	key, err := triageKey(&cfg)
+	known := &surroundings{
+		engine: s.engine, store: s.store, plans: s.plans, devices: &directory{s.engine, &s.exporters, s.cfg.zone()}, zone: s.cfg.zone(),
+	}
+	c, err := known.counsel(&cfg, &triage.Deps{
+		Deliver: s.engine.Assess, Ledger: spentFile(filepath.Join(s.cfg.DataDir, "triage-spent.json")), Logger: s.log, Registerer: registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.engine.Also(c.Take)
+	s.log.Info("a model is asked about incidents", "model", c.Model(), "min_severity", cfg.MinSeverity, "pseudonyms", cfg.Pseudonyms)
+	return c, nil
+}
+
+// NewCounsel makes the configured model be asked about incidents without a server, to
+// measure it. Of what is known around them it is told what the engine has learned and
+// the incidents of past; nothing is planned. deps say the rest. A configuration that
+// names no model is an error.
+func NewCounsel(cfg *Config, e *Engine, past *incident.Memory, deps *triage.Deps) (*triage.Counsel, error) {
+	if !cfg.Triage.On() {
+		return nil, errors.New("triage.provider names no model")
+	}
+	plans, err := newSchedule(cfg)
+	if err != nil {
+		return nil, err
+	}
+	asked := cfg.Triage
+	known := &surroundings{
+		engine: e, store: past, plans: &planner{both: plans}, devices: &directory{e, &exporterNames{}, cfg.zone()}, zone: cfg.zone(),
+	}
+	return known.counsel(&asked, deps)
+}
+
+// counsel has a model asked that is told what is known here.
+func (s *surroundings) counsel(cfg *triage.Config, deps *triage.Deps) (*triage.Counsel, error) {
+	key, err := triageKey(cfg)
 	if err != nil {
 		return nil, err
 	}
 	var model triage.Model
 	switch cfg.Provider {
 	case triage.Anthropic:
-		model = anthropic.New(&cfg, key, triage.NewClient(nil))
+		model = anthropic.New(cfg, key, triage.NewClient(nil))
 	default:
-		model = openai.New(&cfg, key, triage.NewClient(nil))
+		model = openai.New(cfg, key, triage.NewClient(nil))
 	}
-	known := &surroundings{
-		engine: s.engine, store: s.store, plans: s.plans, devices: &directory{s.engine, &s.exporters, s.cfg.zone()}, zone: s.cfg.zone(),
-	}
-	c, err := triage.New(&cfg, model, &triage.Deps{
-		Surroundings: known, Archive: known, Deliver: s.engine.Assess, Zone: s.cfg.zone(), Ledger: spentFile(filepath.Join(s.cfg.DataDir, "triage-spent.json")),
-		Logger: s.log, Registerer: registry,
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.engine.Also(c.Take)
-	s.log.Info("a model is asked about incidents", "model", model.Name(), "min_severity", cfg.MinSeverity, "pseudonyms", cfg.Pseudonyms)
-	return c, nil
+	all := *deps
+	all.Surroundings, all.Archive, all.Zone = s, s, s.zone
+	return triage.New(cfg, model, &all)
 }
 
 // maxKey is more than any key has.

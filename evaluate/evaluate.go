@@ -49,6 +49,8 @@ type Capture struct {
 	// Verdicts counts what was judged of the incidents: of an attack those about it, of
 	// quiet captures all.
 	Verdicts map[incident.Judgement]int `json:"verdicts,omitempty"`
+	// Judged are those incidents.
+	Judged []incident.Incident `json:"-"`
 
 	DeviceWeeks float64                 `json:"device_weeks,omitempty"` // quiet only
 	Alerts      map[detect.Severity]int `json:"alerts,omitempty"`       // quiet only: incidents by severity
@@ -166,6 +168,7 @@ func (c *Capture) judged(inc *incident.Incident) {
 		c.Verdicts = map[incident.Judgement]int{}
 	}
 	c.Verdicts[inc.Assessment.Verdict]++
+	c.Judged = append(c.Judged, *inc)
 }
 
 // subject reports whether the incident is about one of the label's addresses.

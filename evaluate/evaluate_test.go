@@ -142,7 +142,7 @@ func TestScore(t *testing.T) {
 			if !strings.Contains(got.Reason, tc.want.Reason) || !got.Ran {
 				t.Errorf("reason %q, want %q", got.Reason, tc.want.Reason)
 			}
-			ignore := cmpopts.IgnoreFields(Capture{}, "Path", "Class", "Subtype", "Expect", "Ran", "Reason", "Incident", "Vector", "VectorExpected")
+			ignore := cmpopts.IgnoreFields(Capture{}, "Path", "Class", "Subtype", "Expect", "Ran", "Reason", "Incident", "Vector", "VectorExpected", "Judged")
 			if diff := cmp.Diff(tc.want, got, ignore); diff != "" {
 				t.Error(diff)
 			}

@@ -64,9 +64,22 @@ func New(cfg *Config, m Model, deps *Deps) (*Counsel, error) {
 	return c, nil
 }
 
+// Model is the name of the model that is asked.
+func (c *Counsel) Model() string { return c.model.Name() }
+
 // Take looks at changes of incidents. It keeps what it needs of them, takes little time
 // and calls nobody.
 func (c *Counsel) Take(events []incident.Event) { c.queue.take(events, time.Now()) }
+
+// Ask asks about one incident at once, without waiting for Run, and reports whether it is
+// one to ask about. What came of it has gone to Deliver by then.
+func (c *Counsel) Ask(ctx context.Context, inc *incident.Incident) bool {
+	if !c.queue.wants(inc, time.Now()) {
+		return false
+	}
+	c.handle(ctx, inc)
+	return true
+}
 
 // Run asks until ctx ends. What is under way then is given up, and asked anew after a
 // restart.

@@ -14,6 +14,17 @@ import (
 
 const accuracy = "accuracy"
 
+// judge fills all tables.
+func (m *matrix) judge(data string, seeds []uint64) error {
+	if err := m.captures(context.Background(), data); err != nil {
+		return err
+	}
+	if err := m.scenarios(seeds); err != nil {
+		return err
+	}
+	return m.verdicts.longer(seeds)
+}
+
 // confusion judges the captures of a folder and the scenarios, and prints the matrix
 // or writes it into a page. It is an error when a row became worse than the page says.
 func confusion(out io.Writer, o *options, data, page string, accept bool) error {
@@ -21,14 +32,12 @@ func confusion(out io.Writer, o *options, data, page string, accept bool) error 
 	for seed := o.first; seed < o.first+uint64(o.seeds); seed++ {
 		seeds = append(seeds, seed)
 	}
-	var m matrix
-	if err := m.captures(context.Background(), data); err != nil {
-		return err
+	m := matrix{verdicts: verdicts{model: o.model}}
+	err := m.judge(data, seeds)
+	if told := o.model.tell(out, o.writeModel); err == nil { // it was paid for
+		err = told
 	}
-	if err := m.scenarios(seeds); err != nil {
-		return err
-	}
-	if err := m.verdicts.longer(seeds); err != nil {
+	if err != nil {
 		return err
 	}
 	text := fmt.Sprintf("Scenarios with seeds %d to %d. Repeated captures: %s.\n\n%s", seeds[0], seeds[len(seeds)-1], repeat.Mix, m.text()) + "\n" + m.verdicts.text()

@@ -26,6 +26,8 @@ type options struct {
 	devices, seeds, train, days int
 	first                       uint64
 	inject                      []string
+	model                       *asker // nil: none is asked
+	writeModel                  string // file that gets its table, too
 }
 
 func main() {
@@ -41,7 +43,13 @@ func main() {
 	real := flag.Bool("recorded", false, "instead: judge the real series in the CSV files named as arguments, each as one device")
 	data := flag.String("data", "", "instead: a confusion matrix of the labelled captures in this folder and of all scenarios")
 	accept := flag.Bool("accept", false, "with -data: write the page although something became worse")
+	config := flag.String("config", "", "with -data: a configuration whose section triage names a model; it is asked about the same incidents, which costs what it costs, and a table of its verdicts is printed")
+	flag.StringVar(&o.writeModel, "write-model", "", "with -config: put that table into this file, too")
 	flag.Parse()
+	if err := o.configure(*config, *data != ""); err != nil {
+		fmt.Fprintln(os.Stderr, "accuracy:", err)
+		os.Exit(1)
+	}
 	if *data != "" {
 		if err := confusion(os.Stdout, &o, *data, *write, *accept); err != nil {
 			fmt.Fprintln(os.Stderr, "accuracy:", err)

@@ -29,14 +29,6 @@ const short = 10 * time.Second
 // too short for that repeated over ordinary traffic.
 func (m *matrix) captures(ctx context.Context, dir string) error {
 	path := filepath.Join(dir, "labels.tsv")
-	r, err := app.Evaluate(ctx, path, nil, func(internal []string) (*app.Config, *app.AnalyzeOptions, error) {
-		cfg, err := configFor(internal)
-		return cfg, &app.AnalyzeOptions{KeepInternal: len(internal) > 0}, err
-	})
-	if err != nil {
-		return err
-	}
-	m.scored("capture alone", r)
 	f, err := os.Open(path) //nolint:gosec // the caller names the folder
 	if err != nil {
 		return err
@@ -45,6 +37,16 @@ func (m *matrix) captures(ctx context.Context, dir string) error {
 	_ = f.Close()
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	r, err := app.Evaluate(ctx, path, nil, func(internal []string) (*app.Config, *app.AnalyzeOptions, error) {
+		cfg, err := configFor(internal)
+		return cfg, &app.AnalyzeOptions{KeepInternal: len(internal) > 0}, err
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.scored("capture alone", r, labels); err != nil {
+		return err
 	}
 	var floods []evaluate.Label
 	var results []evaluate.Result
@@ -60,8 +62,7 @@ func (m *matrix) captures(ctx context.Context, dir string) error {
 	if r, err = evaluate.Score(results, floods); err != nil {
 		return err
 	}
-	m.scored("capture repeated", r)
-	return nil
+	return m.scored("capture repeated", r, floods)
 }
 
 // configFor is the default configuration for these own networks.
@@ -110,12 +111,20 @@ func repeated(path string, l *evaluate.Label) (*evaluate.Result, error) {
 	return &evaluate.Result{Path: l.Path, Incidents: e.Incidents(), Devices: 1, Attack: time.Unix(0, start)}, nil
 }
 
-// scored takes the scores of captures.
-func (m *matrix) scored(source string, r *evaluate.Report) {
+// scored takes the scores of captures that have these labels.
+func (m *matrix) scored(source string, r *evaluate.Report, labels []evaluate.Label) error {
+	internal := map[string][]string{}
+	for i := range labels {
+		for _, p := range labels[i].Internal {
+			internal[labels[i].Path] = append(internal[labels[i].Path], p.String())
+		}
+	}
 	for i := range r.Captures {
 		c := &r.Captures[i]
 		if c.Ran && c.Expect != evaluate.ExpectNone {
-			m.verdicts.capture(source, c.Class+": "+c.Subtype, c.Expect == evaluate.ExpectAttack, c.Verdicts)
+			if err := m.verdicts.capture(source, c, internal[c.Path]); err != nil {
+				return err
+			}
 		}
 		switch {
 		case !c.Ran:
@@ -142,4 +151,5 @@ func (m *matrix) scored(source string, r *evaluate.Report) {
 			m.quiet(source, c.Class+": "+c.Subtype, rank, nil)
 		}
 	}
+	return nil
 }

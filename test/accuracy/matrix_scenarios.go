@@ -51,7 +51,9 @@ func (m *matrix) scenarios(seeds []uint64) error {
 				return err
 			}
 			m.compare(info.Name, s, told.incidents)
-			m.verdicts.scenario(info.Name, s, told)
+			if err := m.verdicts.scenario(info.Name, s, told); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -72,6 +74,7 @@ func judgedFrom(s *scenario.Scenario, until time.Time) (*book, error) {
 	if err != nil {
 		return nil, err
 	}
+	told.engine, told.cfg = e, cfg
 	c := s.Config()
 	if until.After(c.Start) {
 		e.Lesson(true)

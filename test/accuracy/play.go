@@ -62,6 +62,9 @@ type book struct {
 	incidents []incident.Incident
 	at        map[string]int
 	excused   map[string]bool // those that were called legitimate, if only for a while
+
+	engine *app.Engine // that told of them, and its configuration
+	cfg    app.Config
 }
 
 func (b *book) keep(events []incident.Event) {

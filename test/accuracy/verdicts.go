@@ -13,7 +13,10 @@ import (
 )
 
 // verdicts is what incidents were judged to be beside what they were.
-type verdicts struct{ rows []verdictRow }
+type verdicts struct {
+	rows  []verdictRow
+	model *asker // nil: none is asked
+}
 
 // verdictRow is all cases of one kind.
 type verdictRow struct {

@@ -3,10 +3,13 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"time"
 
+	"tidewatch/app"
 	"tidewatch/detect"
+	"tidewatch/evaluate"
 	"tidewatch/incident"
 	"tidewatch/scenario"
 )
@@ -63,17 +66,26 @@ func later(a, b time.Time) time.Time {
 }
 
 // scenario judges what was said of the events of a scenario.
-func (v *verdicts) scenario(name string, s *scenario.Scenario, told *book) {
+func (v *verdicts) scenario(name string, s *scenario.Scenario, told *book) error {
 	cases := casesOf(name, s)
+	if v.model != nil {
+		err := v.model.ask(&told.cfg, told.engine, told.incidents, func(inc *incident.Incident) bool {
+			return slices.ContainsFunc(cases, func(c verdictCase) bool { return concernsCase(inc, &c) })
+		})
+		if err != nil {
+			return err
+		}
+	}
 	for i := range cases {
 		c := &cases[i]
-		of, briefly := map[incident.Judgement]int{}, false
+		of, briefly, ids := map[incident.Judgement]int{}, false, []string(nil)
 		for k := range told.incidents {
 			inc := &told.incidents[k]
 			if inc.Assessment == nil || !concernsCase(inc, c) {
 				continue
 			}
 			of[inc.Assessment.Verdict]++
+			ids = append(ids, inc.ID)
 			briefly = briefly || told.excused[inc.ID]
 		}
 		source := "scenario " + name
@@ -83,7 +95,9 @@ func (v *verdicts) scenario(name string, s *scenario.Scenario, told *book) {
 			}
 		}
 		v.add(source, c.what, c.attack, of, briefly)
+		v.model.add(source, c.what, c.attack, ids)
 	}
+	return nil
 }
 
 // crowdRates are the additional customers per second of the crowds that come after ten
@@ -149,12 +163,31 @@ func (v *verdicts) play(name, source string, of *scenario.Config) error {
 	if err != nil {
 		return err
 	}
-	v.scenario(source, s, told)
-	return nil
+	return v.scenario(source, s, told)
 }
 
-// capture takes what was judged of labelled captures.
-func (v *verdicts) capture(source, what string, attack bool, of map[incident.Judgement]int) {
-	what, _, _ = strings.Cut(what, ":")
-	v.add(source, what, attack, of, false)
+// capture takes what was judged of a labelled capture with these own networks.
+func (v *verdicts) capture(source string, c *evaluate.Capture, internal []string) error {
+	attack := c.Expect == evaluate.ExpectAttack
+	v.add(source, c.Class, attack, c.Verdicts, false)
+	if v.model == nil || len(c.Judged) == 0 {
+		return nil
+	}
+	cfg, err := configFor(internal)
+	if err != nil {
+		return err
+	}
+	e, err := app.NewEngine(cfg, nil) // a capture has no past
+	if err != nil {
+		return err
+	}
+	if err := v.model.ask(cfg, e, c.Judged, nil); err != nil {
+		return err
+	}
+	ids := make([]string, len(c.Judged))
+	for i := range c.Judged {
+		ids[i] = c.Judged[i].ID
+	}
+	v.model.add(source, c.Class, attack, ids)
+	return nil
 }
