@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tidewatch/incident"
@@ -110,6 +111,9 @@ func (o *Outbox) Fold(ctx context.Context, sink string, now time.Time) (n int, e
 	return n, err
 }
 
+// A row that cannot be read is left out everywhere here: it must not keep others, or the
+// saving of incidents, from going on.
+
 // fold puts a digest in the place of the oldest messages for a sink, most of them, or
 // all when most is negative.
 func fold(ctx context.Context, tx *sql.Tx, sink string, most int, now time.Time) (n int, err error) {
@@ -126,19 +130,21 @@ func fold(ctx context.Context, tx *sql.Tx, sink string, most int, now time.Time)
 		incidents, without = updated, notify.Digest.Rank()
 	}
 	worst, err := rows(ctx, tx, func(body string) (b notify.Brief, err error) {
-		var inc incident.Incident
-		if err := json.Unmarshal([]byte(body), &inc); err != nil {
-			return b, err
+		if inc := readable("", body); inc != nil {
+			b = notify.BriefOf(inc)
 		}
-		return notify.BriefOf(&inc), nil
+		return b, nil
 	}, `SELECT body FROM incidents WHERE id IN (SELECT key FROM outbox WHERE sink = ? AND seq <= ? AND rank <> ?)
 		ORDER BY severity DESC, detected DESC, id LIMIT ?`, sink, last, without, notify.MaxBriefs)
 	if err != nil {
 		return 0, err
 	}
-	earlier, err := rows(ctx, tx, func(body string) (m notify.Message, err error) {
-		err = json.Unmarshal([]byte(body), &m)
-		return m, err
+	worst = slices.DeleteFunc(worst, func(b notify.Brief) bool { return b.ID == "" })
+	earlier, err := rows(ctx, tx, func(body string) (m notify.Message, _ error) {
+		if json.Unmarshal([]byte(body), &m) != nil {
+			m = notify.Message{} // damaged: its incidents are not counted again
+		}
+		return m, nil
 	}, "SELECT body FROM outbox WHERE sink = ? AND seq <= ? AND rank = ? ORDER BY seq", sink, last, notify.Digest.Rank())
 	if err != nil {
 		return 0, err
@@ -193,19 +199,19 @@ func (o *Outbox) Review(ctx context.Context, now time.Time) (more bool, err erro
 		if _, err := tx.ExecContext(ctx, "DELETE FROM heard WHERE due <= ? AND incident NOT IN (SELECT id FROM incidents)", now.UnixNano()); err != nil {
 			return err
 		}
-		due, err := rows(ctx, tx, func(body string) (inc incident.Incident, err error) {
-			err = json.Unmarshal([]byte(body), &inc)
-			return inc, err
-		}, `SELECT i.body FROM heard h JOIN incidents i ON i.id = h.incident WHERE h.due <= ? ORDER BY h.due, h.incident LIMIT ?`, now.UnixNano(), reviewed)
+		due, err := rows(ctx, tx, func(body string) (*incident.Incident, error) { return readable("", body), nil }, `SELECT i.body FROM heard h JOIN incidents i ON i.id = h.incident WHERE h.due <= ? ORDER BY h.due, h.incident LIMIT ?`, now.UnixNano(), reviewed)
 		if err != nil {
 			return err
 		}
-		for i := range due {
-			if err := t.take(ctx, "", &due[i]); err != nil {
+		for _, inc := range due {
+			if inc == nil {
+				continue
+			}
+			if err := t.take(ctx, "", inc); err != nil {
 				return err
 			}
+			more = len(due) == reviewed // and some of them are due no longer
 		}
-		more = len(due) == reviewed
 		return t.bound(ctx)
 	})
 	if err == nil && t.planner != nil {

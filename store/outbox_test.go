@@ -220,3 +220,35 @@ func BenchmarkSaveAndTell(b *testing.B) {
 		})
 	}
 }
+
+// A row that was damaged on the disk costs what it told, and nothing else.
+func TestDamagedRowsOfTheOutbox(t *testing.T) {
+	s := open(t, t.TempDir())
+	s.Tell(newTeller(t, nil, "a"))
+	for _, id := range []string{"inc-1", "inc-2", "inc-3"} {
+		saved(t, s, alarm(id), incident.Opened)
+	}
+	damage := func(text string) {
+		t.Helper()
+		if _, err := s.write.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	damage("UPDATE incidents SET body = '{' WHERE id = 'inc-2'")
+	damage("UPDATE heard SET due = 1")
+	if _, err := s.Outbox().Review(t.Context(), time.Now()); err != nil {
+		t.Errorf("review: %v", err)
+	}
+	if n, err := s.Outbox().Fold(t.Context(), "a", time.Now()); err != nil || n != 3 {
+		t.Errorf("%d folded, %v", n, err)
+	}
+	q, _, err := s.Outbox().Next(t.Context(), "a", 0)
+	if err != nil || q == nil || len(q.Message.Digest) != 2 {
+		t.Fatalf("%+v %v", q, err)
+	}
+	damage("UPDATE outbox SET body = '{'")
+	saved(t, s, alarm("inc-4"), incident.Opened)
+	if n, err := s.Outbox().Fold(t.Context(), "a", time.Now()); err != nil || n != 2 {
+		t.Errorf("%d folded, %v", n, err)
+	}
+}
