@@ -6,16 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sys/unix"
 
 	"tidewatch/incident"
+	"tidewatch/store"
 	"tidewatch/triage"
 	"tidewatch/triage/anthropic"
 	"tidewatch/triage/openai"
@@ -33,7 +33,7 @@ func newCounsel(s *Server, registry prometheus.Registerer) (*triage.Counsel, err
 		engine: s.engine, store: s.store, plans: s.plans, devices: &directory{s.engine, &s.exporters, s.cfg.zone()}, zone: s.cfg.zone(),
 	}
 	c, err := known.counsel(&cfg, &triage.Deps{
-		Deliver: s.engine.Assess, Ledger: spentFile(filepath.Join(s.cfg.DataDir, "triage-spent.json")), Logger: s.log, Registerer: registry,
+		Deliver: s.engine.Assess, Ledger: &spentFile{filepath.Join(s.cfg.DataDir, "triage-spent.json"), s.log}, Logger: s.log, Registerer: registry,
 	})
 	if err != nil {
 		return nil, err
@@ -80,47 +80,32 @@ func (s *surroundings) counsel(cfg *triage.Config, deps *triage.Deps) (*triage.C
 	return triage.New(cfg, model, &all)
 }
 
-// maxKey is more than any key has.
-const maxKey = 4096
-
 // triageKey is the configured key, or that of the file; empty when there is none. No
 // error repeats it.
 func triageKey(cfg *triage.Config) (string, error) {
 	if cfg.KeyFile == "" {
 		return cfg.Key, nil
 	}
-	f, err := os.OpenFile(cfg.KeyFile, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe must not hold us up
+	key, err := store.ReadSecret(cfg.KeyFile)
 	if err != nil {
 		return "", fmt.Errorf("triage.key_file: %w", err)
 	}
-	defer func() { _ = f.Close() }() // it was read
-	st, err := f.Stat()
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("triage.key_file: %w", err)
-	case !st.Mode().IsRegular():
-		return "", fmt.Errorf("triage.key_file: %s is no file", cfg.KeyFile)
-	case st.Mode().Perm()&0o077 != 0:
-		return "", fmt.Errorf("triage.key_file: others can read %s; run chmod 600 on it, and take another key if they may have", cfg.KeyFile)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxKey+1))
-	if err != nil {
-		return "", fmt.Errorf("triage.key_file: %w", err)
-	}
-	key := strings.TrimSpace(string(data))
-	if key == "" || len(key) > maxKey || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return "", fmt.Errorf("triage.key_file: %s must hold the key alone, in visible ASCII characters", cfg.KeyFile)
 	}
 	return key, nil
 }
 
 // spentFile keeps what was spent today.
-type spentFile string
+type spentFile struct {
+	path string
+	log  *slog.Logger
+}
 
-// Load implements triage.Ledger. What cannot be read counts as nothing spent: a file
-// cut by a crash must not keep the server from starting.
-func (f spentFile) Load() (s triage.Spent, err error) {
-	data, err := os.ReadFile(string(f))
+// Load implements triage.Ledger. What is damaged counts as nothing spent, and the log
+// says so: a file cut by a crash must not keep the server from starting.
+func (f *spentFile) Load() (s triage.Spent, err error) {
+	data, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -128,20 +113,21 @@ func (f spentFile) Load() (s triage.Spent, err error) {
 		return s, err
 	}
 	if json.Unmarshal(data, &s) != nil || s.Tokens < 0 || !(s.Cost >= 0) {
-		return triage.Spent{}, nil //nolint:nilerr // nothing spent
+		f.log.Warn("what was spent on models today cannot be read; the budgets of the day begin anew", "file", f.path)
+		return triage.Spent{}, nil //nolint:nilerr // told above
 	}
 	return s, nil
 }
 
 // Save implements triage.Ledger. The file is replaced as a whole.
-func (f spentFile) Save(s triage.Spent) error {
+func (f *spentFile) Save(s triage.Spent) error {
 	data, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	next := string(f) + ".new"
+	next := f.path + ".new"
 	if err := os.WriteFile(next, append(data, '\n'), 0o600); err != nil {
 		return err
 	}
-	return os.Rename(next, string(f))
+	return os.Rename(next, f.path)
 }

@@ -5,6 +5,7 @@ package app
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -87,7 +88,7 @@ func TestModelAtAServer(t *testing.T) {
 	if n := len(service.Requests()); n != asked {
 		t.Errorf("asked %d times more after the restart", n-asked)
 	}
-	spent, err := spentFile(filepath.Join(dir, "triage-spent.json")).Load()
+	spent, err := (&spentFile{filepath.Join(dir, "triage-spent.json"), slog.New(slog.DiscardHandler)}).Load()
 	if err != nil || spent.Tokens < 3000 || spent.Cost <= 0 || spent.Day != time.Now().UTC().Format(time.DateOnly) {
 		t.Errorf("spent %+v, %v", spent, err)
 	}
@@ -149,8 +150,9 @@ func TestTriageKeyFile(t *testing.T) {
 	for name, tc := range map[string]struct{ path, want string }{
 		"good":          {write(llm.Key+"\n", 0o600), ""},
 		"others read":   {write(llm.Key, 0o644), "chmod 600"},
-		"empty":         {write("\n", 0o600), "must hold the key alone"},
-		"two lines":     {write(llm.Key+"\n"+llm.Key, 0o600), "must hold the key alone"},
+		"empty":         {write("\n", 0o600), "does not hold one line"},
+		"two lines":     {write(llm.Key+"\n"+llm.Key, 0o600), "does not hold one line"},
+		"two words":     {write(llm.Key+" "+llm.Key, 0o600), "must hold the key alone"},
 		"not there":     {filepath.Join(t.TempDir(), "no"), "no such file"},
 		"another thing": {t.TempDir(), "is no file"},
 	} {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"tidewatch/flow"
-	"tidewatch/window"
 )
 
 // An exporter that does not wait tells of flows of half a second to one and a half as
@@ -48,15 +47,7 @@ func TestDelay(t *testing.T) {
 // at a point of a second is found.
 func delay(t *testing.T, sources int, times float64, phase int64, v6 bool) time.Duration {
 	t.Helper()
-	tr, err := window.New(new(window.DefaultConfig()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := New(new(DefaultConfig()), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.Jump(t0)
+	tr, d := fresh(t)
 	random := rand.New(rand.NewPCG(uint64(phase), 1))
 	length := func() int64 { return 5e8 + random.Int64N(1e9) }
 	var records []flow.Record

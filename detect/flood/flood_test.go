@@ -70,8 +70,8 @@ func turned(r *flow.Record) flow.Record {
 	return o
 }
 
-// ticks plays so many seconds of traffic and calls f with the findings of each.
-func ticks(t *testing.T, seconds int64, f func(sec int64, found []detect.Finding), all ...traffic) {
+// fresh is a window at t0 and a detector without a past.
+func fresh(t *testing.T) (*window.Tracker, *Detector) {
 	t.Helper()
 	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
@@ -82,6 +82,13 @@ func ticks(t *testing.T, seconds int64, f func(sec int64, found []detect.Finding
 		t.Fatal(err)
 	}
 	tr.Jump(t0)
+	return tr, d
+}
+
+// ticks plays so many seconds of traffic and calls f with the findings of each.
+func ticks(t *testing.T, seconds int64, f func(sec int64, found []detect.Finding), all ...traffic) {
+	t.Helper()
+	tr, d := fresh(t)
 	b := flow.NewBatch(1024)
 	for sec := range seconds {
 		b.Reset()
@@ -161,15 +168,7 @@ func TestDetect(t *testing.T) {
 
 // A tick in which nothing is wrong allocates nothing.
 func TestQuietAllocatesNothing(t *testing.T) {
-	tr, err := window.New(new(window.DefaultConfig()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := New(new(DefaultConfig()), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.Jump(t0)
+	tr, d := fresh(t)
 	r := flow.Record{Received: t0 * 1e9, Start: t0 * 1e9, End: t0 * 1e9, Dst: victim, Src: flow.Addr{1}, Proto: 6, TCPFlags: 0x1b, Packets: 20_000, Bytes: 1e6, Sampling: 1, Mark: flow.DstInternal}
 	b := flow.NewBatch(1)
 	b.Append(&r)

@@ -7,21 +7,12 @@ import (
 
 	"tidewatch/detect"
 	"tidewatch/flow"
-	"tidewatch/window"
 )
 
 // surgePlay plays two minutes of a shop and returns the first finding and the second of it.
 func surgePlay(t *testing.T, all ...traffic) (f detect.Finding, at int) {
 	t.Helper()
-	tr, err := window.New(new(window.DefaultConfig()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := New(new(DefaultConfig()), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.Jump(t0)
+	tr, d := fresh(t)
 	b := flow.NewBatch(4096)
 	for sec := range 120 {
 		b.Reset()

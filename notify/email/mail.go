@@ -12,7 +12,6 @@ import (
 	"github.com/wneessen/go-mail"
 
 	"tidewatch/detect"
-	"tidewatch/incident"
 	"tidewatch/notify"
 )
 
@@ -44,7 +43,7 @@ func (s *Sink) compose(m *notify.Message) (*mail.Msg, error) {
 	}
 	msg.SetBodyString(mail.TypeTextPlain, plain(w))
 	var page bytes.Buffer
-	if err := s.page.Execute(&page, look{Words: w, Colour: colour(m, w)}); err != nil {
+	if err := s.page.Execute(&page, look{Words: w, Colour: notify.Colour(m, w)}); err != nil {
 		return nil, fmt.Errorf("write HTML: %w", err)
 	}
 	msg.AddAlternativeString(mail.TypeTextHTML, page.String())
@@ -111,28 +110,6 @@ type look struct {
 	*notify.Words
 
 	Colour string
-}
-
-// colour tells at a glance how things stand.
-func colour(m *notify.Message, w *notify.Words) string {
-	if i := m.Incident; i != nil && m.Status != notify.Test {
-		switch {
-		case !i.State.Active():
-			return "#15803d" // green: it is over
-		case i.State == incident.Acknowledged:
-			return "#1d4ed8" // blue: somebody has it
-		}
-	}
-	switch w.Severity {
-	case detect.Critical:
-		return "#b91c1c"
-	case detect.High:
-		return "#c2410c"
-	case detect.Medium:
-		return "#a16207"
-	default:
-		return "#475569"
-	}
 }
 
 // parse makes the template of the HTML part. Mail programs know tables and styles of

@@ -8,8 +8,6 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"tidewatch/detect"
-	"tidewatch/incident"
 	"tidewatch/notify"
 )
 
@@ -46,7 +44,7 @@ func layout(m *notify.Message, w *notify.Words) slack.Attachment {
 	if w.Link != "" {
 		blocks = append(blocks, slack.NewContextBlock("", markdown(anchor(w.Link, "Open in tidewatch"))))
 	}
-	return slack.Attachment{Color: colour(m, w), Fallback: escape(w.Title, maxText), Blocks: slack.Blocks{BlockSet: blocks}}
+	return slack.Attachment{Color: notify.Colour(m, w), Fallback: escape(w.Title, maxText), Blocks: slack.Blocks{BlockSet: blocks}}
 }
 
 func markdown(text string) *slack.TextBlockObject {
@@ -101,27 +99,5 @@ func escape(text string, most int) string {
 		if out := replace.Replace(notify.Cut(text, n)); utf8.RuneCountInString(out) <= most {
 			return out
 		}
-	}
-}
-
-// colour tells at a glance how things stand.
-func colour(m *notify.Message, w *notify.Words) string {
-	if i := m.Incident; i != nil && m.Status != notify.Test {
-		switch {
-		case !i.State.Active():
-			return "#16a34a" // green: it is over
-		case i.State == incident.Acknowledged:
-			return "#2563eb" // blue: somebody has it
-		}
-	}
-	switch w.Severity {
-	case detect.Critical:
-		return "#b91c1c"
-	case detect.High:
-		return "#ea580c"
-	case detect.Medium:
-		return "#ca8a04"
-	default:
-		return "#64748b"
 	}
 }

@@ -204,11 +204,11 @@ func TestLifeOfAMessage(t *testing.T) {
 		{notify.Acknowledge, incident.AcknowledgedEvent, []call{
 			{method: "chat.update", text: "*acknowledged: " + attack + "*"},
 			{method: "chat.postMessage", text: "*acknowledged: " + attack + "*\nIt is now acknowledged."},
-		}, "#2563eb"},
+		}, "#1d4ed8"},
 		{notify.Resolve, incident.ResolvedEvent, []call{
 			{method: "chat.update", text: "*resolved: " + attack + "*"},
 			{method: "chat.postMessage", text: "*resolved: " + attack + "*\nResolved: quiet for 2 min; it lasted 5 min."},
-		}, "#16a34a"},
+		}, "#15803d"},
 	} {
 		a.calls = nil
 		after, err := s.Send(t.Context(), notifytest.Flood(step.status, step.event), receipt)
