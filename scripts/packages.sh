@@ -13,6 +13,11 @@ nfdump     nfdump
 nfcapd     nfdump
 softflowd  softflowd
 rsyslogd   rsyslog rsyslog-gnutls
+bird       bird2
+vtysh      frr
+gobgpd     gobgpd
+nft        nftables
+ip         iproute2
 "
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -33,7 +38,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 	exit 1
 fi
 
-# The packages of nfdump, softflowd and rsyslog start daemons, and nfcapd would then hold
+# The packages of nfdump, softflowd, rsyslog, bird2, frr and gobgpd start daemons, and nfcapd would then hold
 # the port that `tidewatch serve` listens on. Only the programs are wanted.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
