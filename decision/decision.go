@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,14 +41,7 @@ func Actions() []Action {
 }
 
 // Known reports whether there is such an action.
-func (a Action) Known() bool {
-	for _, k := range Actions() {
-		if a == k {
-			return true
-		}
-	}
-	return false
-}
+func (a Action) Known() bool { return slices.Contains(Actions(), a) }
 
 // Limits reports whether the action lets a rate through.
 func (a Action) Limits() bool { return a == FlowSpecRateLimit || a == RateLimit }
@@ -93,14 +87,7 @@ func (s State) next() []State {
 }
 
 // May reports whether a decision in state s may become n.
-func (s State) May(n State) bool {
-	for _, k := range s.next() {
-		if k == n {
-			return true
-		}
-	}
-	return false
-}
+func (s State) May(n State) bool { return slices.Contains(s.next(), n) }
 
 // The reasons why a decision is in its state, in the field of that name.
 const (

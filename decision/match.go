@@ -5,6 +5,7 @@ package decision
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,9 +30,6 @@ type Range struct {
 	To   uint16 `json:"to"`
 }
 
-// flagNames are the flags of a match by their bits (RFC 9293), from bit 0.
-var flagNames = [...]string{"FIN", "SYN", "RST", "PSH", "ACK", "URG"}
-
 // Proto is the protocol's number; ok is false when none is set or nobody knows the name.
 func (m *Match) Proto() (number uint8, ok bool) {
 	if m.Protocol == "" {
@@ -55,16 +53,13 @@ func (m *Match) FlagBits() (bits uint8, ok bool) {
 	if m.Flags == "none" {
 		return 0, true
 	}
+	names := [...]string{"FIN", "SYN", "RST", "PSH", "ACK", "URG"} // from bit 0 (RFC 9293)
 	for name := range strings.SplitSeq(m.Flags, "+") {
-		found := false
-		for i, have := range flagNames {
-			if have == name {
-				bits, found = bits|1<<i, true
-			}
-		}
-		if !found {
+		i := slices.Index(names[:], name)
+		if i < 0 {
 			return 0, false
 		}
+		bits |= 1 << i
 	}
 	return bits, true
 }
