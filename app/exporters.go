@@ -4,6 +4,7 @@ package app
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 
 	"tidewatch/detect/outage"
@@ -33,6 +34,13 @@ func (n *exporterNames) of(i uint32) netip.Addr {
 		return netip.Addr{}
 	}
 	return n.addrs[i]
+}
+
+// all are the addresses known so far.
+func (n *exporterNames) all() []netip.Addr {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return slices.DeleteFunc(slices.Clone(n.addrs), func(a netip.Addr) bool { return !a.IsValid() })
 }
 
 // fileExporters numbers the exporters of several files as one run: each file

@@ -154,6 +154,7 @@ type Decision struct {
 	Effect          Effect   `json:"effect" enum:"unknown,helps,no_help,harms"`
 
 	Created   time.Time `json:"created"`
+	Approved  time.Time `json:"approved,omitzero" doc:"when it was approved, by the policy or a person"`
 	Activated time.Time `json:"activated,omitzero" doc:"first time in force"`
 	Until     time.Time `json:"until,omitzero" doc:"when it ends by itself; every wanted rule has it"`
 	Ended     time.Time `json:"ended,omitzero"`
