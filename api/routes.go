@@ -7,12 +7,14 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"tidewatch/decision"
 	"tidewatch/detect"
 	"tidewatch/incident"
 )
@@ -28,6 +30,7 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
   /api/v1/devices        own addresses, and what is usual for each
   /api/v1/events         what is planned
   /api/v1/exclusions     what is known and harmless
+  /api/v1/mitigations    what was decided against attacks
   /api/v1/audit          what people decided
   /api/v1/exporters      who sends flows
   /api/v1/summary        the last 24 hours in numbers
@@ -63,6 +66,7 @@ func routes(d *Deps) *http.ServeMux {
 	cfg.DocsPath, cfg.SchemasPath = "", "" // the documentation page would load scripts from elsewhere
 	cfg.CreateHooks = nil                  // no $schema in answers
 	cfg.RejectUnknownQueryParameters = true
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {
 		Type: "http", Scheme: "bearer", Description: "The administrator's token: TIDEWATCH_API_TOKEN, or the token file of the data directory.",
 	}}
@@ -87,10 +91,21 @@ func routes(d *Deps) *http.ServeMux {
 	if d.Devices != nil {
 		h.devices(a)
 	}
+	if d.Mitigations != nil {
+		h.mitigations(a)
+	}
 	if d.Audit != nil {
 		h.audit(a)
 	}
 	return mux
+}
+
+// schemaName is the type's name. Of the two ranges, those of a rule tell of packets.
+func schemaName(t reflect.Type, hint string) string {
+	if t == reflect.TypeFor[decision.Range]() || t == reflect.TypeFor[*decision.Range]() {
+		return "PacketRange"
+	}
+	return huma.DefaultSchemaNamer(t, hint)
 }
 
 func about(id, summary string, also ...int) func(*huma.Operation) {

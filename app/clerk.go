@@ -50,8 +50,13 @@ func openOffice(ctx context.Context, cfg *Config, change bool, f func(*store.Sto
 	return o, nil
 }
 
+// kept is the store's part of the configuration; lock is the caller's, if it has it.
+func (c *Config) kept(lock *store.Lock) *store.Config {
+	return &store.Config{Dir: c.DataDir, MaxIncidents: c.MaxIncidents, MaxDecisions: c.MaxDecisions, KeepDecisions: c.KeepDecisions, Lock: lock}
+}
+
 func (o *office) open(ctx context.Context, cfg *Config, change bool) error {
-	s, err := store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents, Lock: o.lock})
+	s, err := store.New(cfg.kept(o.lock))
 	switch {
 	case err != nil:
 		return err
@@ -201,7 +206,7 @@ func ShowIncident(ctx context.Context, cfg *Config, id string) (*Case, error) {
 }
 
 func look(ctx context.Context, cfg *Config, f func(*store.Store) error) error {
-	s, err := store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents})
+	s, err := store.New(cfg.kept(nil))
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,9 @@ type Config struct {
 	Triage       triage.Config     `yaml:"triage"`
 	API          api.Config        `yaml:"api"`
 	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
+
+	MaxDecisions  int           `yaml:"max_decisions"`  // decisions against traffic kept in the ledger, about 10 KiB each; the oldest that are over go first, whole
+	KeepDecisions time.Duration `yaml:"keep_decisions"` // for how long, by when they were made; those that are not over are kept
 }
 
 // SamplingRule is the sampling rate of the exporters in a prefix.
@@ -111,6 +114,7 @@ func DefaultConfig() Config {
 		Slow:     slow.DefaultConfig(),
 		Threat:   threat.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		MaxDecisions: store.DefaultConfig().MaxDecisions, KeepDecisions: store.DefaultConfig().KeepDecisions,
 	}
 }
 
@@ -155,6 +159,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Shards < 1 || c.Shards > 256 {
 		return errors.New("shards: must lie between 1 and 256")
+	}
+	if c.MaxDecisions < 1 || c.KeepDecisions <= 0 {
+		return errors.New("max_decisions, keep_decisions: must be positive")
 	}
 	for i, r := range c.Sampling {
 		if !r.Exporter.IsValid() || r.Rate == 0 {

@@ -88,7 +88,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 			s.close()
 		}
 	}()
-	if s.store, err = store.New(&store.Config{Dir: cfg.DataDir, MaxIncidents: cfg.MaxIncidents, Lock: s.lock}); err != nil {
+	if s.store, err = store.New(cfg.kept(s.lock)); err != nil {
 		return nil, err
 	}
 	if err := s.store.Open(ctx); err != nil {

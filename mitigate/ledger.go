@@ -28,17 +28,18 @@ type Ledger interface {
 	Append(ctx context.Context, changes []Entry) error
 	// Unfinished returns the decisions that are not over, oldest first.
 	Unfinished(ctx context.Context) ([]decision.Decision, error)
-	// Halt keeps that somebody pressed the panic button, or, with nil, that it was
-	// released; Halted returns it, nil when nothing is halted.
+	// Halt keeps that somebody pressed the panic button, or that somebody released it;
+	// nil releases it, too, by nobody. Halted returns it, nil when nothing is halted.
 	Halt(ctx context.Context, h *Halt) error
 	Halted(ctx context.Context) (*Halt, error)
 }
 
 // Halt says that nothing is to be done by itself until somebody resumes.
 type Halt struct {
-	At   time.Time `json:"at"`
-	By   string    `json:"by,omitempty"`
-	Note string    `json:"note,omitempty"`
+	At       time.Time `json:"at"`
+	By       string    `json:"by,omitempty"`
+	Note     string    `json:"note,omitempty"`
+	Released bool      `json:"-"` // somebody resumes: the halt is over
 }
 
 // ErrNotFound says that there is no decision of that id.

@@ -63,15 +63,7 @@ func (s *Store) record(ctx context.Context, c *Change) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	a := &c.Audit
-	line, err := tx.ExecContext(ctx, "INSERT INTO audit (at, who, what, target, detail) VALUES (?, ?, ?, ?, ?)",
-		a.At.UnixNano(), a.Who, a.What, a.Target, a.Detail)
-	if err != nil {
-		return err
-	}
-	if seq, err := line.LastInsertId(); err != nil {
-		return err
-	} else if _, err := tx.ExecContext(ctx, "DELETE FROM audit WHERE seq <= ?", seq-keepAudit); err != nil {
+	if err := writeAudit(ctx, tx, &c.Audit); err != nil {
 		return err
 	}
 	t := s.telling(tx)
@@ -108,6 +100,21 @@ func (s *Store) record(ctx context.Context, c *Change) error {
 	}
 	t.done()
 	return nil
+}
+
+// writeAudit adds a line, and forgets the one that is too old then.
+func writeAudit(ctx context.Context, tx *sql.Tx, a *Audit) error {
+	line, err := tx.ExecContext(ctx, "INSERT INTO audit (at, who, what, target, detail) VALUES (?, ?, ?, ?, ?)",
+		a.At.UnixNano(), a.Who, a.What, a.Target, a.Detail)
+	if err != nil {
+		return err
+	}
+	seq, err := line.LastInsertId()
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM audit WHERE seq <= ?", seq-keepAudit)
+	return err
 }
 
 // lastEvent is what a decision did to an incident.

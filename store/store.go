@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package store keeps incidents, verdicts, added events and the audit over restarts, in one SQLite file in the data
-// directory (write-ahead log, every commit synced to disk), without cgo. It
-// implements the reader that api declares.
+// Package store keeps incidents, verdicts, added events, the ledger of decisions and the audit over restarts, in one
+// SQLite file in the data directory (write-ahead log, every commit synced to disk), without cgo. It
+// implements the reader that api declares, and the ledger of mitigate.
 //
 // One process owns a data directory: it has the Lock.
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -35,13 +36,18 @@ const (
 
 // Config says where incidents are kept and how many.
 type Config struct {
-	Dir          string `yaml:"dir"`           // data directory; made when it is missing
-	MaxIncidents int    `yaml:"max_incidents"` // about 5 KiB each; the oldest that are over are forgotten
-	Lock         *Lock  `yaml:"-"`             // the directory's, when the caller has it; nil: Open takes it and Close releases it
+	Dir           string        `yaml:"dir"`            // data directory; made when it is missing
+	MaxIncidents  int           `yaml:"max_incidents"`  // about 5 KiB each; the oldest that are over are forgotten
+	MaxDecisions  int           `yaml:"max_decisions"`  // of the ledger, about 10 KiB each with all lines; likewise; 0: the default
+	KeepDecisions time.Duration `yaml:"keep_decisions"` // those that are over are forgotten then; 0: the default
+	Lock          *Lock         `yaml:"-"`              // the directory's, when the caller has it; nil: Open takes it and Close releases it
 }
 
-// DefaultConfig keeps 100 000 incidents in ./data, which is about 500 MiB at most.
-func DefaultConfig() Config { return Config{Dir: "data", MaxIncidents: 100_000} }
+// DefaultConfig keeps 100 000 incidents in ./data, which is about 500 MiB at most, and
+// decisions for two years: no more than 50 000, which is one in 20 minutes.
+func DefaultConfig() Config {
+	return Config{Dir: "data", MaxIncidents: 100_000, MaxDecisions: 50_000, KeepDecisions: 2 * 365 * 24 * time.Hour}
+}
 
 // Validate reports the first value that makes no sense.
 func (c *Config) Validate() error {
@@ -50,6 +56,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxIncidents < 1 {
 		return errors.New("max_incidents must be at least 1")
+	}
+	if c.MaxDecisions < 0 || c.KeepDecisions < 0 {
+		return errors.New("max_decisions and keep_decisions must be positive")
 	}
 	return nil
 }
@@ -60,7 +69,8 @@ type Store struct {
 	lock  *Lock   // nil when the caller has it
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB
-	saves int // guarded by the single write connection
+	saves int          // guarded by the single write connection
+	lines atomic.Int64 // of the ledger until it is bounded again
 
 	planner atomic.Pointer[notify.Planner] // nil: nobody is told of anything
 }
@@ -70,7 +80,10 @@ func New(cfg *Config) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return &Store{cfg: *cfg}, nil
+	s := &Store{cfg: *cfg}
+	s.cfg.MaxDecisions = cmp.Or(s.cfg.MaxDecisions, DefaultConfig().MaxDecisions)
+	s.cfg.KeepDecisions = cmp.Or(s.cfg.KeepDecisions, DefaultConfig().KeepDecisions)
+	return s, nil
 }
 
 // Open makes the directory, takes its lock, and opens and migrates the database.

@@ -129,6 +129,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	if dir := os.Getenv("STORE_TEST_SCRIBBLER"); dir != "" {
+		if err := scribble(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	os.Exit(m.Run())
 }
 
@@ -258,7 +264,7 @@ func TestTrouble(t *testing.T) {
 				t.Fatal(err)
 			}
 			return dir
-		}, "written by a newer tidewatch: its schema is version 99, this program knows 5; upgrade"},
+		}, "written by a newer tidewatch: its schema is version 99, this program knows 6; upgrade"},
 		"another process": {func(t *testing.T) string {
 			t.Helper()
 			dir := t.TempDir()
