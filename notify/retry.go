@@ -3,39 +3,20 @@
 package notify
 
 import (
-	"errors"
 	"time"
+
+	"tidewatch/outbound"
 )
 
 // Permanent marks an error that trying again cannot mend: a wrong key, a message that
 // the other side refuses. The message is dropped and counted.
-func Permanent(err error) error { return &permanent{err} }
-
-type permanent struct{ error }
-
-func (p *permanent) Unwrap() error { return p.error }
+func Permanent(err error) error { return outbound.Permanent(err) }
 
 // IsPermanent reports whether trying again cannot help.
-func IsPermanent(err error) bool {
-	var p *permanent
-	return errors.As(err, &p)
-}
+func IsPermanent(err error) bool { return outbound.IsPermanent(err) }
 
 // After marks an error of a sink that said when to try again.
-func After(err error, wait time.Duration) error { return &after{err, wait} }
-
-type after struct {
-	error
-
-	wait time.Duration
-}
-
-func (a *after) Unwrap() error { return a.error }
+func After(err error, wait time.Duration) error { return outbound.After(err, wait) }
 
 // RetryAfter is how long the sink asked to wait, 0 when it did not say.
-func RetryAfter(err error) time.Duration {
-	if a, ok := errors.AsType[*after](err); ok {
-		return max(0, a.wait)
-	}
-	return 0
-}
+func RetryAfter(err error) time.Duration { return outbound.RetryAfter(err) }

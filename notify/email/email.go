@@ -22,6 +22,7 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 
 	"tidewatch/notify"
+	"tidewatch/outbound"
 )
 
 // Sink logs in anew for each message: there are few, and servers hang up on the idle.
@@ -177,7 +178,7 @@ func (s *Sink) write(c *smtp.Client, msg *gomail.Msg) error {
 // begin greets, switches to TLS and logs in.
 func (s *Sink) begin(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
 	security := s.cfg.security()
-	trust, err := notify.Trust(s.cfg.CAFile)
+	trust, err := outbound.Trust(s.cfg.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +266,7 @@ func (s *Sink) judge(what string, err error) error {
 func (s *Sink) hide(text string) string {
 	if p := s.cfg.Password; p != "" {
 		wire := base64.StdEncoding.EncodeToString
-		text = notify.Hide(text, p, wire([]byte(p)), wire([]byte("\x00"+s.cfg.Username+"\x00"+p)))
+		text = outbound.Hide(text, p, wire([]byte(p)), wire([]byte("\x00"+s.cfg.Username+"\x00"+p)))
 	}
 	return notify.Cut(notify.Line(text), 160)
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"tidewatch/notify"
+	"tidewatch/outbound"
 )
 
 // Config is one service of PagerDuty. An empty value is that of DefaultConfig.
@@ -49,7 +49,7 @@ func (c *Config) Validate() error {
 		return errors.New("routing_key must hold visible ASCII characters alone")
 	}
 	full := c.withDefaults()
-	if !notify.Sealed(full.URL) || strings.ContainsAny(full.URL, "?# ") {
+	if !outbound.Sealed(full.URL) || strings.ContainsAny(full.URL, "?# ") {
 		return fmt.Errorf("url must be like %s", DefaultConfig().URL)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"tidewatch/notify"
+	"tidewatch/outbound"
 )
 
 // Sink posts events. It keeps nothing between messages, and no receipts.
@@ -36,7 +37,7 @@ func New(cfg Config) (*Sink, error) {
 	cfg = cfg.withDefaults()
 	return &Sink{
 		cfg: cfg, url: strings.TrimSuffix(cfg.URL, "/") + "/v2/enqueue",
-		client: notify.Client(cfg.CAFile, cfg.RoutingKey),
+		client: outbound.Client(cfg.CAFile, cfg.RoutingKey),
 	}, nil
 }
 
@@ -50,7 +51,7 @@ func (s *Sink) Send(ctx context.Context, m *notify.Message, before notify.Receip
 	if err != nil {
 		return before, notify.Permanent(fmt.Errorf("write the event: %w", err))
 	}
-	answer, err := notify.Post(ctx, s.client, s.url, http.Header{"Content-Type": {"application/json"}}, body)
+	answer, err := outbound.Post(ctx, s.client, s.url, http.Header{"Content-Type": {"application/json"}}, body)
 	if err != nil {
 		return before, err
 	}

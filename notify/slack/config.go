@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"tidewatch/notify"
+	"tidewatch/outbound"
 )
 
 // Config is one channel of Slack: by a bot's token, which updates its messages and
@@ -46,10 +46,10 @@ func (c *Config) Validate() error {
 	case strings.ContainsFunc(c.Token+c.WebhookURL+c.Channel, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return errors.New("token, webhook_url and channel hold no blanks")
 	}
-	if c.WebhookURL != "" && !notify.Sealed(c.WebhookURL) {
+	if c.WebhookURL != "" && !outbound.Sealed(c.WebhookURL) {
 		return errors.New("webhook_url must be an address that begins with https")
 	}
-	if c.URL != "" && !notify.Sealed(c.URL) {
+	if c.URL != "" && !outbound.Sealed(c.URL) {
 		return fmt.Errorf("url must be an address like %s", DefaultConfig().URL)
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 
 	"tidewatch/incident"
 	"tidewatch/notify"
+	"tidewatch/outbound"
 )
 
 // Sink writes to one channel. Its receipt is the channel's id and the time stamp of an
@@ -39,7 +40,7 @@ func New(cfg Config) (*Sink, error) {
 	if cfg.Token == "" && cfg.WebhookURL == "" {
 		return nil, errors.New("token_file or webhook_url_file was not read")
 	}
-	s := &Sink{cfg: cfg, client: notify.Client(cfg.CAFile, append(pathSecrets(cfg.WebhookURL), cfg.Token)...)}
+	s := &Sink{cfg: cfg, client: outbound.Client(cfg.CAFile, append(pathSecrets(cfg.WebhookURL), cfg.Token)...)}
 	if cfg.Token != "" {
 		base := cfg.URL
 		if base == "" {
@@ -116,7 +117,7 @@ func (s *Sink) hook(ctx context.Context, m *notify.Message, w *notify.Words) err
 	if err != nil {
 		return notify.Permanent(fmt.Errorf("write the message: %w", err))
 	}
-	answer, err := notify.Post(ctx, s.client, s.cfg.WebhookURL, http.Header{"Content-Type": {"application/json"}}, body)
+	answer, err := outbound.Post(ctx, s.client, s.cfg.WebhookURL, http.Header{"Content-Type": {"application/json"}}, body)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tidewatch/notify"
+	"tidewatch/outbound"
 )
 
 const (
@@ -142,7 +142,7 @@ func (w *wire) dial(ctx context.Context) error {
 // secure speaks TLS over the connection. Its files are read each time, so that a new
 // certificate needs no restart.
 func (w *wire) secure(ctx context.Context) error {
-	trust, err := notify.Trust(w.cfg.CAFile)
+	trust, err := outbound.Trust(w.cfg.CAFile)
 	if err != nil {
 		return err
 	}

@@ -1,60 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package webhook posts messages as JSON to a program of somebody's own. Each is signed
-// as the Standard Webhooks specification 1.0.0 says (https://www.standardwebhooks.com),
-// so that the receiver can tell ours from a stranger's and an old one from a new one.
+// Package webhook posts messages as signed JSON to a program of somebody's own.
 package webhook
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"tidewatch/notify"
+	"tidewatch/outbound"
 )
 
+// Config says where messages go.
+type Config = outbound.WebhookConfig
+
 // Sink posts to one address.
-type Sink struct {
-	url    string
-	key    []byte
-	client *http.Client
-}
+type Sink struct{ to *outbound.Webhook }
 
 var _ notify.Sink = (*Sink)(nil)
 
 // New takes a configuration whose URL and Secret are filled: who calls it reads the
 // files.
 func New(cfg Config) (*Sink, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
-	if cfg.URL == "" || cfg.Secret == "" {
-		return nil, errors.New("url_file or secret_file was not read")
-	}
-	key, err := keyOf(cfg.Secret)
+	to, err := outbound.NewWebhook(&cfg)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := notify.Trust(cfg.CAFile); err != nil {
-		return nil, err
-	}
-	u, err := url.Parse(cfg.URL)
-	if err != nil {
-		return nil, errAddress // its text would tell the address
-	}
-	secrets := []string{cfg.Secret}
-	if path := u.RequestURI(); len(path) > 1 { // an answer may quote it: "/hooks/T0123 not found"
-		secrets = append(secrets, path)
-	}
-	return &Sink{url: cfg.URL, key: key, client: notify.Client(cfg.CAFile, secrets...)}, nil
+	return &Sink{to}, nil
 }
 
 // payload is the body: the envelope that the specification recommends.
@@ -64,8 +38,7 @@ type payload struct {
 	Data      *notify.Message `json:"data"`
 }
 
-// Send posts one message. The time stamp of the signature is that of the attempt, for
-// receivers refuse old ones.
+// Send posts one message.
 func (s *Sink) Send(ctx context.Context, m *notify.Message, before notify.Receipt) (notify.Receipt, error) {
 	kind := "incident." + string(m.Status)
 	if m.Status == notify.Test {
@@ -75,26 +48,8 @@ func (s *Sink) Send(ctx context.Context, m *notify.Message, before notify.Receip
 	if err != nil {
 		return before, notify.Permanent(fmt.Errorf("write the message as JSON: %w", err))
 	}
-	at := strconv.FormatInt(time.Now().Unix(), 10)
-	_, err = notify.Post(ctx, s.client, s.url, http.Header{
-		"Content-Type":      {"application/json"},
-		"User-Agent":        {"tidewatch"},
-		"Webhook-Id":        {m.ID},
-		"Webhook-Timestamp": {at},
-		"Webhook-Signature": {"v1," + s.sign(m.ID, at, body)},
-	}, body)
-	return before, err
-}
-
-// sign is the HMAC-SHA256 of id, time and body.
-func (s *Sink) sign(id, at string, body []byte) string {
-	h := hmac.New(sha256.New, s.key)
-	_, _ = fmt.Fprintf(h, "%s.%s.%s", id, at, body) // a hash takes everything
-	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+	return before, s.to.Post(ctx, m.ID, body)
 }
 
 // Close gives the connection back.
-func (s *Sink) Close() error {
-	s.client.CloseIdleConnections()
-	return nil
-}
+func (s *Sink) Close() error { return s.to.Close() }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package notify
+// Package outbound speaks to other people's servers and programs: HTTP that tells no
+// secret and follows no redirect, signed webhooks, errors that say whether trying again
+// can help, and what they answered as text that is safe to quote.
+package outbound
 
 import (
 	"bytes"

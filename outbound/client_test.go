@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package notify_test
+package outbound_test
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"tidewatch/notify"
 	"tidewatch/notify/notifytest"
+	"tidewatch/outbound"
 )
 
 // TestClientOverTLS shows whom a client trusts.
@@ -40,11 +40,11 @@ func TestClientOverTLS(t *testing.T) {
 		"no such file":      {good, ca.File + ".gone", "read ca_file"},
 		"no certificate":    {good, empty, "holds no certificate"},
 	} {
-		_, err := notify.Post(t.Context(), notify.Client(tc.ca), tc.url, nil, nil)
+		_, err := outbound.Post(t.Context(), outbound.Client(tc.ca), tc.url, nil, nil)
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if notify.IsPermanent(err) {
+		if outbound.IsPermanent(err) {
 			t.Errorf("%s: certificates are mended, so it is no permanent error", name)
 		}
 	}
@@ -60,11 +60,11 @@ func TestClientTellsNoSecret(t *testing.T) {
 	}))
 	t.Cleanup(s.Close)
 	for _, code = range []int{200, 307, 400, 403, 500} {
-		answer, err := notify.Post(t.Context(), notify.Client("", notifytest.Canary), s.URL+"/"+notifytest.Canary, nil, nil)
+		answer, err := outbound.Post(t.Context(), outbound.Client("", notifytest.Canary), s.URL+"/"+notifytest.Canary, nil, nil)
 		if strings.Contains(string(answer), notifytest.Canary) || err != nil && strings.Contains(err.Error(), notifytest.Canary[:8]) {
 			t.Errorf("%d: the secret is in %q or %v", code, answer, err)
 		}
-		if permanent := code == 307 || code == 400 || code == 403; (err != nil) != (code != 200) || notify.IsPermanent(err) != permanent {
+		if permanent := code == 307 || code == 400 || code == 403; (err != nil) != (code != 200) || outbound.IsPermanent(err) != permanent {
 			t.Errorf("%d: %v", code, err)
 		}
 	}
@@ -75,7 +75,7 @@ func TestSealed(t *testing.T) {
 		"https://example.org": true, "https://192.0.2.1:8443/x": true, "http://127.0.0.1:9/x": true, "http://[::1]:9": true, "http://localhost": true,
 		"http://example.org": false, "http://localhost.example.org": false, "https://u:p@example.org": false, "ftp://localhost": false, "example.org": false, "": false,
 	} {
-		if got := notify.Sealed(address); got != want {
+		if got := outbound.Sealed(address); got != want {
 			t.Errorf("%q: %v", address, got)
 		}
 	}
@@ -97,9 +97,9 @@ func TestClientGivesUp(t *testing.T) {
 	t.Cleanup(drip.Close)
 	for _, url := range []string{"http://" + l.Addr().String(), drip.URL} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		_, err := notify.Post(ctx, notify.Client(""), url, nil, nil)
+		_, err := outbound.Post(ctx, outbound.Client(""), url, nil, nil)
 		cancel()
-		if !errors.Is(err, context.DeadlineExceeded) || notify.IsPermanent(err) {
+		if !errors.Is(err, context.DeadlineExceeded) || outbound.IsPermanent(err) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
