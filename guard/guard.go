@@ -4,6 +4,9 @@
 // decision passes it before it is carried out, and again whenever the configuration
 // changes, the program starts, or the rule is renewed.
 //
+// Each guard is one entry of the list in rails.go. What it cannot know it takes for the
+// worse: an unknown share of usual traffic is held for a person, a missing end refused.
+//
 // The package is pure: time and all that is known come with the call.
 package guard
 
@@ -35,9 +38,13 @@ type Protected struct {
 
 // Standing is what else holds at the moment.
 type Standing struct {
-	Active    []decision.Decision // wanted or being taken back, this one left out
-	Begun     []time.Time         // when rules were brought in force lately, of the last hour
-	Protected []Protected         // beside the configured ones
+	Active []decision.Decision // wanted or being taken back, this one left out
+	// Begun is when rules were brought in force lately, of the last hour, those that
+	// ended since included. When a rule came in force first it is the very time of its
+	// Activated, so that nothing is counted twice. What is approved and was never in
+	// force is not here: the guards count it in Active.
+	Begun     []time.Time
+	Protected []Protected // beside the configured ones
 }
 
 // Ruling is the answer. Nothing is done when Refused holds anything; when Held does, a
@@ -45,5 +52,5 @@ type Standing struct {
 type Ruling struct {
 	Refused []string
 	Held    []string
-	Lease   time.Duration // longest time that the rule may have now
+	Lease   time.Duration // longest time from now that the rule may have; 0 when it is refused
 }
