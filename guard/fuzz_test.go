@@ -50,7 +50,7 @@ func TestNothingHarmfulPasses(t *testing.T) {
 // FuzzSequences is the same with bytes that the fuzzer chooses.
 func FuzzSequences(f *testing.F) {
 	for seed := range 20 {
-		f.Add(sequence(uint64(seed)))
+		f.Add(sequence(uint64(seed))[:200]) // short ones are soon made shorter
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		w := newWorld(data, New)
