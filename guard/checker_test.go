@@ -201,12 +201,12 @@ func (w *world) inspectMatch(d *decision.Decision) {
 func (w *world) inspectDoubts(h *held) {
 	d, g, c := &h.Decision, &h.ground, &w.cfg
 	filter := slices.Contains([]decision.Action{decision.FlowSpecDrop, decision.FlowSpecRateLimit, decision.Block, decision.RateLimit}, d.Action)
-	ask, most := c.AskCollateral.FlowSpec, c.MaxCollateral.FlowSpec
+	ask, most := c.AskCollateralDrop, c.MaxCollateralDrop
 	if d.Action == decision.Block {
-		ask, most = c.AskCollateral.Block, c.MaxCollateral.Block
+		ask, most = c.AskCollateralBlock, c.MaxCollateralBlock
 	}
 	if strings.HasSuffix(string(d.Action), "rate_limit") {
-		ask, most = c.AskCollateral.Limit, c.MaxCollateral.Limit
+		ask, most = c.AskCollateralLimit, c.MaxCollateralLimit
 	}
 	known := d.Collateral != nil && *d.Collateral == *d.Collateral
 	if filter && d.Collateral != nil && (!known || min(1, *d.Collateral+max(0, d.CollateralError)) > most) {

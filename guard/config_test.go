@@ -37,7 +37,7 @@ func TestValidate(t *testing.T) {
 		"any number of rules":     {func(c *Config) { c.MaxFlowSpec = 1001 }, "max_flowspec is 1001, must lie between 0 and 1000"},
 		"fewer than none":         {func(c *Config) { c.MaxPerMinute = -1 }, "max_per_minute is -1, must lie between 0 and 1000"},
 		"more than all":           {func(c *Config) { c.MaxCutOffShare = 1.1 }, "max_cut_off_share is 1.1, must lie between 0 and 1"},
-		"no number":               {func(c *Config) { c.MaxCollateral.Limit = math.NaN() }, "max_collateral.limit is NaN, must lie between 0 and 1"},
+		"no number":               {func(c *Config) { c.MaxCollateralLimit = math.NaN() }, "max_collateral_limit is NaN, must lie between 0 and 1"},
 		"fewer than no devices":   {func(c *Config) { c.MaxPrevalence = -1 }, "max_prevalence is a number of devices"},
 		"limits that drop":        {func(c *Config) { c.MinRate = 0 }, "min_rate is 0"},
 		"no such action":          {func(c *Config) { c.Automatic = []string{"nuke"} }, `automatic: there is no action "nuke", there are [hook`},

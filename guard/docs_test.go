@@ -28,34 +28,30 @@ func TestTableOfDefaults(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\| ([^|]+) \\|").FindAllStringSubmatch(table, -1) {
 		said[row[1]] = row[2]
 	}
-	if diff := cmp.Diff(flat("", reflect.ValueOf(DefaultConfig())), said); diff != "" {
+	if diff := cmp.Diff(values(reflect.ValueOf(DefaultConfig())), said); diff != "" {
 		t.Errorf("docs/explanation/when-we-act.md is not what the code says:\n%s", diff)
 	}
 }
 
-// flat writes each value beside its key.
-func flat(at string, v reflect.Value) map[string]string {
+// values writes each value beside its key.
+func values(v reflect.Value) map[string]string {
 	out := map[string]string{}
 	for f, value := range v.Fields() {
-		key := strings.TrimPrefix(at+"."+f.Tag.Get("yaml"), ".")
+		text := fmt.Sprint(value.Interface())
 		switch x := value.Interface().(type) {
-		case Collateral:
-			for k, text := range flat(key, value) {
-				out[k] = text
-			}
 		case []string:
-			out[key] = strings.Join(x, ", ")
+			text = strings.Join(x, ", ")
 		case []netip.Prefix:
-			out[key] = strings.Trim(fmt.Sprint(x), "[]")
+			text = strings.Trim(text, "[]")
 		case time.Duration:
-			out[key] = strings.TrimSuffix(x.String(), "0m0s")
-		default:
-			out[key] = fmt.Sprint(x)
+			text = strings.TrimSuffix(text, "0m0s")
 		}
-		if out[key] == "" && f.Type.Kind() == reflect.Slice {
-			out[key] = "none"
+		if text == "" {
+			text = "none"
+		}
+		if key := f.Tag.Get("yaml"); key != "-" {
+			out[key] = text
 		}
 	}
-	delete(out, "-")
 	return out
 }

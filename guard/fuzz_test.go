@@ -30,7 +30,7 @@ func TestNothingHarmfulPasses(t *testing.T) {
 	t.Parallel()
 	sequences := 300
 	if os.Getenv("TIDEWATCH_ACCURACY") != "" {
-		sequences = 100_000
+		sequences = 20_000
 	}
 	proposed, accepted := 0, 0
 	for seed := range sequences {
@@ -93,8 +93,8 @@ func TestCheckerBites(t *testing.T) {
 		"end: longer without":             func(c *Config) { c.MaxLeaseAutomatic *= 1000 },
 		"verdict: not so sure":            func(c *Config) { c.MinConfidence = 0 },
 		"outer end: made up":              func(c *Config) { c.MaxSpoofed = 1 },
-		"collateral: more without asking": func(c *Config) { c.AskCollateral = Collateral{1, 1, 1} },
-		"collateral: more":                func(c *Config) { c.MaxCollateral = Collateral{1, 1, 1} },
+		"collateral: more without asking": func(c *Config) { c.AskCollateralDrop, c.AskCollateralBlock, c.AskCollateralLimit = 1, 1, 1 },
+		"collateral: more":                func(c *Config) { c.MaxCollateralDrop, c.MaxCollateralBlock = 1, 1 },
 		"rate: less":                      func(c *Config) { c.MinRate = 1 },
 	} {
 		mutants[name] = func(r *Rails) { change(&r.cfg) }

@@ -138,6 +138,9 @@ func (w *world) propose() {
 	}
 	w.accepted++
 	d.State = decision.Approved
+	if again := w.rails.Recheck(w.now, &d, &g, w.standing(d.ID)); len(again.Refused) > 0 || len(again.Held) > 0 && !g.Person {
+		w.broken = append(w.broken, fmt.Sprintf("stable: what was just let through is not any more: %+v", again))
+	}
 	w.changed = true
 	w.router = append(w.router, held{d, g})
 	w.began(&w.router[len(w.router)-1])
@@ -234,7 +237,7 @@ func (w *world) reconfigure() {
 		case 12:
 			c.MinConfidence, c.MaxSpoofed = pick(w, 0.8, 0, 1, -1), pick(w, 0.1, 0, 1)
 		case 13:
-			c.AskCollateral.FlowSpec, c.MaxCollateral.FlowSpec = pick(w, 0.1, 0, 1), pick(w, 0.5, 1, 0.01)
+			c.AskCollateralDrop, c.MaxCollateralDrop = pick(w, 0.1, 0, 1), pick(w, 0.5, 1, 0.01)
 		case 14:
 			c.AutomaticPrefixes = true
 		case 15:
