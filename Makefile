@@ -89,7 +89,7 @@ law: ## check the house rules: import law, package docs, licence lines, links, p
 
 # These start no goroutine, so the race detector finds nothing in them and takes ten
 # times as long. What runs them side by side is in app, and tested with it.
-PURE := ^tidewatch/(detect|window|baseline|scenario)(/|$$)
+PURE := ^tidewatch/(detect|window|baseline|scenario|guard)(/|$$)
 
 # Long traffic through one line of its own shares nothing either.
 LONG := ^(TestMonth|TestIdentity|TestNoiseIsOneIncident|TestHabits|TestRamp|TestNetwork.*|TestSpoiltHoursOfNetworks|TestScenarios|TestShopAttack|TestBeaconInTheOffice|TestAttacks|TestLookAlikes.*|TestThefts|TestPulsingFlood|TestCarpetIsOneIncident|TestActiveTimeouts|TestRealFloods.*|TestRealScans|TestRealCommandAndControl|TestRealTunnels|TestNoTunnels|TestBenignCaptures|TestSpoofed.*)$$

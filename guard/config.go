@@ -11,7 +11,7 @@ import (
 	"tidewatch/decision"
 )
 
-// Config holds the guards. Raising a number lets more be done to traffic.
+// Config holds the guards. A max that rises lets more be done to traffic, a min less.
 type Config struct {
 	// Own are the prefixes that may be announced to routers: blackholes, FlowSpec,
 	// diversions. Firewalls and hooks may act on devices in networks.internal, too.
@@ -43,8 +43,12 @@ type Config struct {
 	MaxLease          time.Duration `yaml:"max_lease"`           // longest time that a rule may be given at once, when a person stands behind it; 24h is the limit: somebody looks at it every day
 	MaxLeaseAutomatic time.Duration `yaml:"max_lease_automatic"` // the same when none does: twice the longest pause between two probes
 
-	AskCollateral Collateral `yaml:"ask_collateral"` // share of usual traffic, the error included, beyond which a person must approve a rule; what is not known is beyond it
-	MaxCollateral Collateral `yaml:"max_collateral"` // share beyond which nobody can: then a blackhole is the honest rule
+	AskCollateralDrop  float64 `yaml:"ask_collateral_drop"`  // share of usual traffic, its error included, beyond which a person must approve a FlowSpec rule that drops; what is not known is beyond it. The detectors call a filter harmless up to 0.05
+	AskCollateralBlock float64 `yaml:"ask_collateral_block"` // the same for a firewall that drops
+	AskCollateralLimit float64 `yaml:"ask_collateral_limit"` // the same for limits of both, where slower is not lost
+	MaxCollateralDrop  float64 `yaml:"max_collateral_drop"`  // share beyond which nobody can approve a FlowSpec rule that drops: more than half is a blackhole, and should be called one
+	MaxCollateralBlock float64 `yaml:"max_collateral_block"` // the same for a firewall that drops
+	MaxCollateralLimit float64 `yaml:"max_collateral_limit"` // the same for limits of both; all traffic of a host may be limited
 
 	MinCovers     float64 `yaml:"min_covers"`     // share of the attack that a rule must hit to be done without a person, the error taken off: less leaves the host down all the same
 	MaxSpoofed    float64 `yaml:"max_spoofed"`    // share of sources that may be made up when a rule without a person names a source: the attacker chooses whom it hits
@@ -54,13 +58,6 @@ type Config struct {
 
 	Automatic         []string `yaml:"automatic"`          // actions that may be done without a person: all but cutting off a device of ours
 	AutomaticPrefixes bool     `yaml:"automatic_prefixes"` // whether a blackhole of more than one address may be done without a person
-}
-
-// Collateral are shares of usual traffic, by what happens to it.
-type Collateral struct {
-	FlowSpec float64 `yaml:"flowspec_drop"` // dropped by routers
-	Block    float64 `yaml:"block"`         // dropped by a firewall
-	Limit    float64 `yaml:"limit"`         // slowed down by either
 }
 
 // The limits of the limits: no configuration goes beyond.
@@ -79,10 +76,9 @@ func DefaultConfig() Config {
 		MaxPerMinute: 20, MaxPerIncident: 5,
 		MaxCutOff: 16, MaxCutOffShare: 0.25,
 		MaxLease: dayLong, MaxLeaseAutomatic: time.Hour,
-		// The detectors call a filter harmless up to 0.05; its error comes on top.
-		AskCollateral: Collateral{FlowSpec: 0.1, Block: 0.1, Limit: 0.3},
-		MaxCollateral: Collateral{FlowSpec: 0.5, Block: 0.5, Limit: 1},
-		MinCovers:     0.5, MaxSpoofed: 0.1, MaxPrevalence: 1, MinConfidence: 0.8, MinRate: 12_500,
+		AskCollateralDrop: 0.1, AskCollateralBlock: 0.1, AskCollateralLimit: 0.3,
+		MaxCollateralDrop: 0.5, MaxCollateralBlock: 0.5, MaxCollateralLimit: 1,
+		MinCovers: 0.5, MaxSpoofed: 0.1, MaxPrevalence: 1, MinConfidence: 0.8, MinRate: 12_500,
 		Automatic: []string{
 			string(decision.Hook), string(decision.FlowSpecRateLimit), string(decision.RateLimit),
 			string(decision.FlowSpecDrop), string(decision.Block), string(decision.Divert), string(decision.Blackhole),
@@ -156,12 +152,12 @@ func (c *Config) validShares() error {
 		share float64
 	}{
 		{"max_cut_off_share", c.MaxCutOffShare},
-		{"ask_collateral.flowspec_drop", c.AskCollateral.FlowSpec},
-		{"max_collateral.flowspec_drop", c.MaxCollateral.FlowSpec},
-		{"ask_collateral.block", c.AskCollateral.Block},
-		{"max_collateral.block", c.MaxCollateral.Block},
-		{"ask_collateral.limit", c.AskCollateral.Limit},
-		{"max_collateral.limit", c.MaxCollateral.Limit},
+		{"ask_collateral_drop", c.AskCollateralDrop},
+		{"max_collateral_drop", c.MaxCollateralDrop},
+		{"ask_collateral_block", c.AskCollateralBlock},
+		{"max_collateral_block", c.MaxCollateralBlock},
+		{"ask_collateral_limit", c.AskCollateralLimit},
+		{"max_collateral_limit", c.MaxCollateralLimit},
 		{"min_covers", c.MinCovers},
 		{"max_spoofed", c.MaxSpoofed},
 		{"min_confidence", c.MinConfidence},

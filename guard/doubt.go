@@ -57,19 +57,19 @@ func (q *question) collateral() {
 		return
 	}
 	c := &q.r.cfg
-	key, ask, most := "flowspec_drop", c.AskCollateral.FlowSpec, c.MaxCollateral.FlowSpec
+	key, ask, most := "drop", c.AskCollateralDrop, c.MaxCollateralDrop
 	switch {
 	case d.Action.Limits():
-		key, ask, most = "limit", c.AskCollateral.Limit, c.MaxCollateral.Limit
+		key, ask, most = "limit", c.AskCollateralLimit, c.MaxCollateralLimit
 	case d.Action == decision.Block:
-		key, ask, most = "block", c.AskCollateral.Block, c.MaxCollateral.Block
+		key, ask, most = "block", c.AskCollateralBlock, c.MaxCollateralBlock
 	}
 	worst := min(*d.Collateral+max(d.CollateralError, 0), 1) // a share; its error may reach beyond
 	switch {
 	case !(worst <= most):
-		q.refuse("it would hit up to %.0f %% of usual traffic, and at most %.0f %% may be (max_collateral.%s)", 100*worst, 100*most, key)
+		q.refuse("it would hit up to %.0f %% of usual traffic, and at most %.0f %% may be (max_collateral_%s)", 100*worst, 100*most, key)
 	case !(worst <= ask):
-		q.hold("it would hit up to %.0f %% of usual traffic, and beyond %.0f %% a person decides (ask_collateral.%s)", 100*worst, 100*ask, key)
+		q.hold("it would hit up to %.0f %% of usual traffic, and beyond %.0f %% a person decides (ask_collateral_%s)", 100*worst, 100*ask, key)
 	}
 }
 

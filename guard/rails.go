@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"tidewatch/decision"
@@ -55,6 +56,7 @@ func New(cfg *Config) (*Rails, error) {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
 	r := &Rails{cfg: *cfg, own: outermost(cfg.Own), never: wellKnown(), special: special(), rails: rails()}
+	r.cfg.Automatic = slices.Clone(cfg.Automatic)
 	r.inside = outermost(append(append([]netip.Prefix(nil), cfg.Own...), routed(cfg.Internal)...))
 	for _, text := range cfg.Never {
 		p, err := network(text)
