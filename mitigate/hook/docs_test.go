@@ -103,12 +103,14 @@ func TestDocsFirewall(t *testing.T) {
 	if got := s.read(t, "nft"); got != "" {
 		t.Errorf("a test does %s", got)
 	}
-	from4, to6 := theft(time.Now().Add(time.Minute)), theft(time.Now().Add(time.Minute))
-	to6.ID, to6.Match = "mit-6", decision.Match{Destination: netip.MustParsePrefix("2001:db8::/32")}
+	pair4, to6, from4 := theft(time.Now().Add(time.Minute)), theft(time.Now().Add(time.Minute)), theft(time.Now().Add(time.Minute))
+	pair4.Match.Destination = netip.MustParsePrefix("203.0.113.5/32")
+	to6.ID, to6.Match = "mit-6", decision.Match{Destination: netip.MustParsePrefix("2001:db8::5/128")}
+	from4.ID, from4.Match = "mit-4", decision.Match{Source: pair4.Match.Source}
 	for _, tc := range []struct {
 		d    *decision.Decision
 		want string
-	}{{from4, "block4 { 10.0.20.7 . 203.0.113.0/24 "}, {to6, "block6 { ::/0 . 2001:db8::/32 "}} {
+	}{{pair4, "pair4 { 10.0.20.7 . 203.0.113.5 "}, {to6, "to6 { 2001:db8::5 "}, {from4, "from4 { 10.0.20.7 "}} {
 		must(t, h.Apply(ctx, tc.d))
 		got := strings.ReplaceAll(s.read(t, "nft"), "timeout 59s", "timeout 60s") // a slow machine
 		if !strings.HasSuffix(got, "add element inet tidewatch_hook "+tc.want+"timeout 60s }\n") {
@@ -119,10 +121,12 @@ func TestDocsFirewall(t *testing.T) {
 			t.Errorf("withdraw: %s", got)
 		}
 	}
-	everything := theft(time.Now().Add(time.Minute))
-	everything.ID, everything.Match = "mit-all", decision.Match{}
-	if err := h.Apply(ctx, everything); !outbound.IsPermanent(err) || s.read(t, "nft") != "" {
-		t.Errorf("a block of everything: %v", err)
+	for id, m := range map[string]decision.Match{"mit-all": {}, "mit-net": {Source: netip.MustParsePrefix("10.0.20.0/24")}} {
+		much := theft(time.Now().Add(time.Minute))
+		much.ID, much.Match = id, m
+		if err := h.Apply(ctx, much); !outbound.IsPermanent(err) || s.read(t, "nft") != "" {
+			t.Errorf("a block of %v: %v", m, err)
+		}
 	}
 }
 
@@ -140,9 +144,10 @@ func TestDocsFirewallReally(t *testing.T) {
 	out, err := inside(`nft add table inet theirs
 act=` + filepath.Join(s.hooks, "nft-block") + `
 export TIDEWATCH_SECONDS=60
-four() { TIDEWATCH_SOURCE=10.0.20.7 TIDEWATCH_DESTINATION=203.0.113.0/24 "$act" "$1" mit-4; }
-six() { TIDEWATCH_DESTINATION=2001:db8::/32 "$act" "$1" mit-6; }
-four apply; four apply; four renew; six renew
+four() { TIDEWATCH_SOURCE=10.0.20.7 TIDEWATCH_DESTINATION=203.0.113.5 "$act" "$1" mit-4; }
+six() { TIDEWATCH_DESTINATION=2001:db8::5 "$act" "$1" mit-6; }
+from() { TIDEWATCH_SOURCE=10.0.20.7 "$act" "$1" mit-from; }
+four apply; four apply; four renew; six renew; from apply
 nft list table inet tidewatch_hook
 echo ==
 four withdraw; four withdraw; six withdraw
@@ -153,10 +158,12 @@ nft list table inet theirs >/dev/null
 		t.Fatalf("%v: %s", err, out)
 	}
 	before, after, _ := strings.Cut(out, "==\n")
-	if strings.Count(before, "10.0.20.7 . 203.0.113.0/24 timeout 1m") != 1 || strings.Count(before, "::/0 . 2001:db8::/32 timeout 1m") != 1 || strings.Count(before, "drop") != 2 {
-		t.Errorf("in force: %s", before)
+	for _, there := range []string{"10.0.20.7 . 203.0.113.5 timeout 1m", "{ 2001:db8::5 timeout 1m", "{ 10.0.20.7 timeout 1m"} {
+		if strings.Count(before, there) != 1 {
+			t.Errorf("%s is not in force: %s", there, before)
+		}
 	}
-	if strings.Contains(after, "10.0.20.7") || strings.Contains(after, "2001:db8") || strings.Count(after, "drop") != 2 {
+	if strings.Count(after, "timeout 1m") != 1 || !strings.Contains(after, "{ 10.0.20.7 timeout 1m") || strings.Count(before, "drop") != 6 || strings.Count(after, "drop") != 6 {
 		t.Errorf("taken back: %s", after)
 	}
 }
