@@ -18,6 +18,8 @@ vtysh      frr
 gobgpd     gobgpd
 nft        nftables
 ip         iproute2
+python3    python3
+curl       curl
 "
 
 PATH=$PATH:/usr/sbin:/sbin

@@ -98,6 +98,14 @@ func (h *Hook) Name() string { return h.cfg.Name }
 // does not, a rule stays in force while the program is dead, until it is started again.
 func (h *Hook) Expires() bool { return h.cfg.Expires }
 
+// Longest is how long one call takes at most. A context that ends sooner cuts it short.
+func (h *Hook) Longest() time.Duration {
+	if h.cfg.Script != nil {
+		return h.cfg.Timeout + grace
+	}
+	return h.cfg.Timeout
+}
+
 // Can implements mitigate.Actuator.
 func (h *Hook) Can(d *decision.Decision) error {
 	if d.Via != "" && d.Via != h.cfg.Name {

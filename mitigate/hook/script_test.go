@@ -337,6 +337,14 @@ func TestScriptOfAnybody(t *testing.T) {
 	}
 }
 
+// Who gives a call that long cuts no script short.
+func TestLongest(t *testing.T) {
+	h := scripted(t, Deps{}, time.Minute, program(t, "exit 0"))
+	if w := web(t, "http://127.0.0.1:9/", "", Deps{}); h.Longest() != 62*time.Second || w.Longest() != time.Second {
+		t.Errorf("%v, %v", h.Longest(), w.Longest())
+	}
+}
+
 // No secret of the command, which other users see anyway, is told any further.
 func TestScriptTellsNoArguments(t *testing.T) {
 	log, wrote := logger()
