@@ -131,7 +131,7 @@ func (b *book) decide(c *story, r *Rule, d *decision.Decision, lease time.Durati
 	if _, _, total := r.Ladder[d.Step-1].leases(c.inc.Category == detect.DDoSAttack); !c.since.IsZero() && b.now.Sub(c.since) > total {
 		d.Held = append(d.Held, "rules were in force for "+total.String()+", the longest time that the policy allows")
 	}
-	if len(d.Held) == 0 && !r.alone(d.Step-1) {
+	if len(d.Held) == 0 && !r.Alone(d.Step-1) {
 		d.Held = append(d.Held, "the policy "+r.Name+" asks a person first")
 	}
 	if len(d.Held) > 0 {

@@ -215,9 +215,9 @@ func (s *Step) after() time.Duration {
 	return s.After
 }
 
-// rate is what a limit lets through: 8 Mbit/s keeps a busy server's answers coming and is
+// Limit is what a limit lets through: 8 Mbit/s keeps a busy server's answers coming and is
 // no load for any uplink that carries one.
-func (s *Step) rate() uint64 {
+func (s *Step) Limit() uint64 {
 	switch {
 	case !s.Action.Limits():
 		return 0
@@ -227,8 +227,13 @@ func (s *Step) rate() uint64 {
 	return s.Rate
 }
 
-// alone reports whether a step needs no person.
-func (r *Rule) alone(step int) bool {
+// Leases are the times that a step of a rule gives: first, longest, and in all.
+func (s *Step) Leases(r *Rule) (first, longest, total time.Duration) {
+	return s.leases(r.Category == "" || r.Category == "ddos_attack")
+}
+
+// Alone reports whether a step needs no person.
+func (r *Rule) Alone(step int) bool {
 	if how := r.Ladder[step].Approve; how != "" {
 		return how == automatic
 	}
@@ -241,7 +246,7 @@ func (c *Config) ShortestLease() time.Duration {
 	for i := range c.Policy {
 		r := &c.Policy[i]
 		for n := range r.Ladder {
-			first, _, _ := r.Ladder[n].leases(r.Category == "" || r.Category == "ddos_attack")
+			first, _, _ := r.Ladder[n].Leases(r)
 			least = min(least, first)
 		}
 	}

@@ -90,7 +90,7 @@ func (b *book) effect(c *story, d *decision.Decision) bool {
 	if got.Collateral != nil {
 		n.Collateral, n.CollateralError = got.Collateral, got.CollateralError
 	}
-	limit := hurting(&b.cfg.Guard.MaxCollateral, d.Action)
+	limit := hurting(&b.cfg.Guard, d.Action)
 	switch {
 	case n.Collateral != nil && *n.Collateral-n.CollateralError > limit:
 		n.Effect = decision.EffectHarms
@@ -118,15 +118,15 @@ func (b *book) effect(c *story, d *decision.Decision) bool {
 }
 
 // hurting is the share of usual traffic beyond which a rule does harm.
-func hurting(c *guard.Collateral, a decision.Action) float64 {
+func hurting(c *guard.Config, a decision.Action) float64 {
 	switch a {
 	case decision.FlowSpecDrop:
-		return c.FlowSpec
+		return c.MaxCollateralDrop
 	case decision.FlowSpecRateLimit, decision.RateLimit:
-		return c.Limit
+		return c.MaxCollateralLimit
 	case decision.Block, decision.Blackhole, decision.Divert, decision.Quarantine, decision.Hook:
 	}
-	return c.Block
+	return c.MaxCollateralBlock
 }
 
 // stronger takes the next step when an attack goes on although a rule is in force. Only

@@ -104,7 +104,7 @@ func lottery(c chance) Config {
 	g.MaxBlackhole, g.MaxFlowSpec = 1+c.IntN(4), 1+c.IntN(4)
 	g.AutomaticPrefixes = c.IntN(2) == 0
 	g.Automatic = append(g.Automatic, string(decision.Quarantine))
-	g.MaxCollateral.FlowSpec, g.AskCollateral.FlowSpec = 1, 1
+	g.MaxCollateralDrop, g.AskCollateralDrop = 1, 1
 	return cfg
 }
 

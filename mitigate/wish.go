@@ -30,7 +30,7 @@ func wish(i *incident.Incident, r *Rule, step int, now time.Time) (*decision.Dec
 	}
 	d := &decision.Decision{
 		Incident: i.ID, Category: string(i.Category), Kind: i.Kind, Vector: i.Vector, Severity: string(i.CurrentSeverity),
-		Action: s.Action, Scope: "host", Target: subject, Rate: s.rate(), Via: s.Via,
+		Action: s.Action, Scope: "host", Target: subject, Rate: s.Limit(), Via: s.Via,
 		Policy: r.Name, Step: step + 1, Effect: decision.EffectUnknown, Created: now, Updated: now,
 	}
 	if !subject.IsSingleIP() {
