@@ -84,6 +84,7 @@ type Config struct {
 	Feedback     feedback.Config   `yaml:"feedback"`
 	Notify       NotifyConfig      `yaml:"notify"`
 	Triage       triage.Config     `yaml:"triage"`
+	Mitigation   MitigationConfig  `yaml:"mitigation"`
 	API          api.Config        `yaml:"api"`
 	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 
@@ -113,7 +114,7 @@ func DefaultConfig() Config {
 		Tunnel: tunnel.DefaultConfig(), Character: character.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
 		Threat:   threat.DefaultConfig(),
-		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 		MaxDecisions: store.DefaultConfig().MaxDecisions, KeepDecisions: store.DefaultConfig().KeepDecisions,
 	}
 }
@@ -201,6 +202,7 @@ func (c *Config) Validate() error {
 		{"feedback", c.Feedback.Validate()},
 		{"notify", c.Notify.Validate()},
 		{"triage", c.Triage.Validate()},
+		{"mitigation", c.Mitigation.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},
 	} {

@@ -49,6 +49,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Schedule, out.Identity = next.Schedule, next.Identity
 	out.Exclusions = next.Exclusions
 	out.Notify = next.Notify
+	out.Mitigation.Config = next.Mitigation.Config
 	return &out
 }
 
@@ -230,6 +231,11 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 	}
 	if err := s.engine.Reconfigure(now); err != nil {
 		return err
+	}
+	if s.defence != nil {
+		if err := s.defence.Configure(context.Background(), &now.mitigation().Config, now.groups()); err != nil {
+			return err
+		}
 	}
 	if err := tell(context.Background()); err != nil {
 		return err

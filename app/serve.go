@@ -54,6 +54,8 @@ type Server struct {
 	plans     *planner
 	excluded  *excluder
 	counsel   *triage.Counsel // nil: no model is asked
+	people    *desk
+	defence   *defence
 	api       *api.Server
 	exporters exporterNames
 	tiers     string // the promotion rule
@@ -141,8 +143,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err := recall(ctx, cfg, s.store, s.engine); err != nil {
 		return nil, err
 	}
-	people, err := newDesk(ctx, cfg, s.store, s.engine, s.outlet)
-	if err != nil {
+	if s.people, err = newDesk(ctx, cfg, s.store, s.engine, s.outlet); err != nil {
 		return nil, err
 	}
 	if s.plans, err = newPlanner(ctx, cfg, s.store, s.engine); err != nil {
@@ -152,6 +153,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	if s.counsel, err = newCounsel(s, registry); err != nil {
+		return nil, err
+	}
+	if s.defence, err = newDefence(s, registry, health); err != nil {
 		return nil, err
 	}
 	for i := range s.plans.unfit {
@@ -184,7 +188,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	}
 	acfg.TokenFile = ""
 	s.api, err = api.New(&acfg, &api.Deps{
-		Incidents: s.store, Desk: people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Audit: auditor{s.store},
+		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store, Commander: s.defence, Panic: s.defence}, Audit: auditor{s.store},
 		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList,
 		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
 	})
@@ -244,6 +248,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	g, source := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.collector.Run(source) })
 	g.Go(func() error { return s.tick(source) })
+	g.Go(func() error { return s.defence.run(source) })
 	g.Go(func() error { return s.reloads(source, o) })
 	told := s.alerts.start(ctx)
 	if s.counsel != nil { // what it asks about when we stop is asked anew after the start

@@ -21,7 +21,7 @@ type checkCmd struct {
 }
 
 // Run validates, reads the files that are named, and prints every key with its value and where that comes from,
-// when the scheduled events are on next, what the threat lists hold, and who hears of incidents; or it explains the
+// when the scheduled events are on next, what the threat lists hold, who hears of incidents, and what is done about them; or it explains the
 // limits of devices, or tries a sink.
 func (c *checkCmd) Run(ctx context.Context, s streams) error {
 	cfg, origins, err := app.LoadConfig(c.Config)
@@ -62,7 +62,10 @@ func (c *checkCmd) Run(ctx context.Context, s streams) error {
 	if err := cfg.WriteThreats(s.out); err != nil {
 		return err
 	}
-	return cfg.WriteAlerts(s.out)
+	if err := cfg.WriteAlerts(s.out); err != nil {
+		return err
+	}
+	return cfg.WriteMitigation(s.out)
 }
 
 // explain tells the limits of devices.
