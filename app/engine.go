@@ -300,10 +300,10 @@ func (e *Engine) describe(f *detect.Finding) {
 	case f.Category != detect.DDoSAttack:
 	case f.Subject.IsSingleIP():
 		a := flow.AddrFrom(f.Subject.Addr())
-		e.owner(a).windows.Suspect(a, f.Started.Unix())
+		e.owner(a).windows.Suspect(a, f.Started.Unix(), uint32(f.Classes))
 	default:
 		for _, s := range e.shards {
-			s.windows.SuspectPrefix(f.Subject, f.Started.Unix())
+			s.windows.SuspectPrefix(f.Subject, f.Started.Unix(), uint32(f.Classes))
 		}
 	}
 	place(e.geo, &f.Top)
