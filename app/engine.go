@@ -54,6 +54,7 @@ type Engine struct {
 	planned  *schedule.View      // what the schedule says of findings
 	hurt     map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
 	attacked attackedNets        // likewise of devices in it
+	kept     int64               // second in which what is mitigated was kept under suspicion last
 	scratch  struct {
 		findings []detect.Finding
 		events   []incident.Event
@@ -274,6 +275,7 @@ func (e *Engine) fold(at time.Time, found []detect.Finding) {
 		}
 		e.describe(f)
 	}
+	e.keep()
 	events := e.book.Apply(at, found, e.scratch.events[:0])
 	e.scratch.events = events
 	if len(events) > 0 && e.sink != nil {
