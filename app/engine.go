@@ -54,6 +54,7 @@ type Engine struct {
 	planned  *schedule.View      // what the schedule says of findings
 	hurt     map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
 	attacked attackedNets        // likewise of devices in it
+	kept     int64               // second in which what is mitigated was kept under suspicion last
 	scratch  struct {
 		findings []detect.Finding
 		events   []incident.Event
@@ -274,6 +275,7 @@ func (e *Engine) fold(at time.Time, found []detect.Finding) {
 		}
 		e.describe(f)
 	}
+	e.keep()
 	events := e.book.Apply(at, found, e.scratch.events[:0])
 	e.scratch.events = events
 	if len(events) > 0 && e.sink != nil {
@@ -300,10 +302,10 @@ func (e *Engine) describe(f *detect.Finding) {
 	case f.Category != detect.DDoSAttack:
 	case f.Subject.IsSingleIP():
 		a := flow.AddrFrom(f.Subject.Addr())
-		e.owner(a).windows.Suspect(a, f.Started.Unix())
+		e.owner(a).windows.Suspect(a, f.Started.Unix(), uint32(f.Classes))
 	default:
 		for _, s := range e.shards {
-			s.windows.SuspectPrefix(f.Subject, f.Started.Unix())
+			s.windows.SuspectPrefix(f.Subject, f.Started.Unix(), uint32(f.Classes))
 		}
 	}
 	place(e.geo, &f.Top)

@@ -128,6 +128,7 @@ type Metrics struct {
 	TopDestinationShare  float64 `json:"top_destination_share,omitempty"`
 	UploadRatio          float64 `json:"upload_ratio,omitempty"`
 	Sigma                float64 `json:"sigma,omitempty"`
+	SamplingRate         uint32  `json:"sampling_rate,omitempty"` // of each so many packets one was seen; absent: each, or not known
 }
 
 // Share is one entry of a top list.
@@ -178,6 +179,7 @@ type Finding struct {
 	About      int     // of Top.Destinations the first so many are what it is about; 0: all that was measured
 	Evidence   []Flow  // some of the flows; at most 20
 	Filter     *Filter // what would drop them; nil: not known
+	Classes    Classes // of the inbound traffic that it is about; 0: not known
 }
 
 // HostSubject is the subject of a finding about one address.

@@ -53,6 +53,10 @@ func (f *Finding) ExamineOnly(h *window.Host, classes Classes, of func(*window.S
 			during = append(during, *s)
 		}
 	}
+	f.Classes = classes
+	if rate := h.Rate(); rate > 1 {
+		f.Metrics.SamplingRate = rate
+	}
 	f.Evidence = evidence(during)
 	f.Filter = filterOf(during, before)
 }

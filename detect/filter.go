@@ -4,7 +4,6 @@ package detect
 
 import (
 	"cmp"
-	"math"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -250,7 +249,7 @@ func (v *values) filter(c *choice, attack, usual *match) *Filter {
 		f.SrcPort = v.srcPort
 	}
 	if has(byFlags) {
-		f.Flags = flagWords(v.flags)
+		f.Flags = FlagWords(v.flags)
 	}
 	if has(byPacketBytes) {
 		size := v.size
@@ -263,8 +262,8 @@ func (v *values) filter(c *choice, attack, usual *match) *Filter {
 	return f
 }
 
-// flagWords writes flags as people say them.
-func flagWords(flags uint8) string {
+// FlagWords writes flags as people say them: SYN+ACK, or none.
+func FlagWords(flags uint8) string {
 	var out []string
 	for i, name := range [...]string{"FIN", "SYN", "RST", "PSH", "ACK", "URG"} {
 		if flags&(1<<i) != 0 {
@@ -277,10 +276,7 @@ func flagWords(flags uint8) string {
 	return strings.Join(out, "+")
 }
 
-// err is half the width of the 95 % interval of a share (Agresti and Coull 1998),
-// for as many samples as weigh the same (Kish 1965).
+// err is the error of a share, from as many samples as weigh the same (Kish 1965).
 func (m *match) err(share float64) float64 {
-	n := m.total * m.total / max(m.squares, 1e-9)
-	p := (share*n + 2) / (n + 4)
-	return round(1.96 * math.Sqrt(p*(1-p)/(n+4)))
+	return shareError(share, m.total*m.total/max(m.squares, 1e-9))
 }

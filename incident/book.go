@@ -73,6 +73,10 @@ type entry struct {
 	gone    bool      // to be removed
 	filed   bool      // it is in the chronicle
 	inner   bool      // told that parts of it are over limits of their own
+	eased   bool      // an action has ended lately
+	doubt   []string  // actions that an earlier run left in force and nobody has spoken for
+	// doubtEnds is when they are taken for over.
+	doubtEnds time.Time
 }
 
 // New returns an empty book, or an error when the configuration makes no sense.
@@ -164,6 +168,8 @@ func (b *Book) Restore(incidents []Incident) error {
 		e.totals.add(inc.LastSeen, &inc.Metrics)
 		e.born.second = inc.LastSeen.Unix() // the true second is not kept, and this is no earlier
 		e.restoreVectors()
+		e.inc.settle()
+		e.remember()
 		if closed {
 			b.entries, b.byKey[k] = append(b.entries, e), e
 			continue
@@ -179,6 +185,18 @@ func (b *Book) All() iter.Seq[Incident] {
 	return func(yield func(Incident) bool) {
 		for _, e := range b.entries {
 			if !yield(e.inc.Clone()) {
+				return
+			}
+		}
+	}
+}
+
+// Ongoing yields a copy of every incident that goes on and that is one of those asked
+// for, in the order they were opened.
+func (b *Book) Ongoing(of func(*Incident) bool) iter.Seq[Incident] {
+	return func(yield func(Incident) bool) {
+		for _, e := range b.entries {
+			if e.inc.State.Active() && of(&e.inc) && !yield(e.inc.Clone()) {
 				return
 			}
 		}
@@ -203,6 +221,7 @@ func (b *Book) advance(at time.Time) {
 				continue
 			}
 			e.levels[max(e.inc.CurrentSeverity.Rank(), 0)] = b.now
+			e.doubtEnds = b.now.Add(restoredHold)
 			e.note(b, Restored, "taken over from an earlier run", nil)
 		}
 	}

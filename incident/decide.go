@@ -117,10 +117,14 @@ func (i *Incident) Decide(at time.Time, d *Decision, maxTimeline int) (EventType
 	var text string
 	switch d.Action {
 	case Acknowledge:
-		if i.State != Open {
-			return "", fmt.Errorf("%w: the incident is %s; one that is open can be acknowledged", ErrState, i.State)
+		switch {
+		case i.State == Mitigated && !i.Acknowledged:
+			i.Acknowledged = true
+		case i.State == Open:
+			i.State = Acknowledged
+		default:
+			return "", fmt.Errorf("%w: the incident is %s; one that nobody has taken and that goes on can be acknowledged", ErrState, i.State)
 		}
-		i.State = Acknowledged
 		t, text = AcknowledgedEvent, "acknowledged"
 	case Close:
 		if i.State == Closed {
@@ -129,7 +133,7 @@ func (i *Incident) Decide(at time.Time, d *Decision, maxTimeline int) (EventType
 		if d.Of == i.ID {
 			return "", fmt.Errorf("%w: an incident is no duplicate of itself", ErrDecision)
 		}
-		i.State, i.Verdict = Closed, d.Verdict
+		i.State, i.Acknowledged, i.Verdict = Closed, false, d.Verdict
 		if i.Ended.IsZero() {
 			i.Ended = i.LastSeen
 		}
@@ -191,7 +195,7 @@ func (b *Book) Decide(at time.Time, id string, d *Decision) (Event, error) {
 	if e == nil {
 		return Event{}, ErrNotFound
 	}
-	active := e.inc.State.Active()
+	active, was := e.inc.State.Active(), e.inc.State
 	t, err := e.inc.Decide(at, d, b.cfg.MaxTimeline)
 	if err != nil {
 		return Event{}, err
@@ -200,6 +204,9 @@ func (b *Book) Decide(at time.Time, id string, d *Decision) (Event, error) {
 		b.activate(e, -1)
 		e.unseen = false
 		b.stats.Closed++
+		if was == Mitigated { // it may go on unseen; only when it has been quiet since, it is over
+			e.seen = b.now
+		}
 	}
 	e.written = e.inc.Updated
 	return Event{At: e.inc.Updated, Type: t, Incident: e.inc.Clone()}, nil

@@ -197,6 +197,7 @@ func (e *entry) merge(f *detect.Finding) (fades bool) {
 	m.Sources, m.Destinations = max(m.Sources, n.Sources), max(m.Destinations, n.Destinations)
 	m.Ports = max(m.Ports, n.Ports)
 	m.Sigma = largest(m.Sigma, n.Sigma)
+	m.SamplingRate = max(m.SamplingRate, n.SamplingRate)
 	m.DurationSeconds = e.inc.LastSeen.Sub(e.inc.Started).Seconds()
 	for _, p := range [...][2]*float64{
 		{&m.BitsPerSecond, &n.BitsPerSecond},
@@ -358,6 +359,7 @@ func (b *Book) reopen(e *entry, f *detect.Finding) {
 	e.quiet = min(2*e.quiet, max(e.quiet, time.Hour))
 	e.levels = [4]time.Time{}
 	e.inc.CurrentSeverity = f.Severity
+	e.inc.settle()
 	b.activate(e, 1)
 	b.stats.Reopened++
 	e.note(b, Reopened, strings.TrimSpace("began again after a pause of "+duration(max(paused.Seconds(), 0))), nil)

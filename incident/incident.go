@@ -22,8 +22,8 @@ import (
 // State is where an incident stands in its life.
 type State string
 
-// The states of the contract. A Book sets Open and Resolved; the others are set
-// by people and by actions.
+// The states of the contract. A Book sets Open and Resolved; Mitigated holds while an
+// action keeps the traffic away, see Incident.Act; the others are set by people.
 const (
 	Open         State = "open"
 	Acknowledged State = "acknowledged"
@@ -68,6 +68,7 @@ type Incident struct {
 	Score           float64         `json:"score" minimum:"0" maximum:"1" doc:"highest so far"`
 	State           State           `json:"state" enum:"open,acknowledged,mitigated,resolved,closed"`
 	Reason          string          `json:"reason,omitempty" doc:"why it was resolved"`
+	Acknowledged    bool            `json:"acknowledged,omitempty" doc:"a person looks after it; said while the state is mitigated, which does not tell"`
 	Verdict         Verdict         `json:"verdict,omitempty" enum:"normal,attack,uncertain,duplicate" doc:"what a person says it was"`
 
 	Started  time.Time `json:"started" doc:"first abnormal moment"`
@@ -85,7 +86,7 @@ type Incident struct {
 	Assessment *Assessment     `json:"assessment,omitempty" doc:"what it is judged to be; never changes score and severity"`
 	Rules      *Assessment     `json:"rules_assessment,omitempty" doc:"what the rules say while a model's assessment stands"`
 	Judged     *Basis          `json:"judged,omitempty" doc:"what the incident was when a model was asked; when that changes materially the rules' assessment is back until the model has answered anew"`
-	Actions    []Action        `json:"actions" nullable:"false"`
+	Actions    []Action        `json:"actions" nullable:"false" doc:"what is done about it, or proposed, oldest first, at most 16"`
 
 	Previous string   `json:"previous,omitempty" doc:"id of the last incident of the same cause and subject before this one, as far as it is known"`
 	Parent   string   `json:"parent,omitempty" doc:"id of the incident that absorbed this one, or of which a person says that this is a duplicate"`
@@ -93,6 +94,8 @@ type Incident struct {
 
 	Earlier []Chapter `json:"earlier,omitempty" doc:"what happened to this device before: of each earlier stage the newest incident, in the order of stages"`
 	Later   []Chapter `json:"later,omitempty" doc:"what happened to this device afterwards: of each later stage the newest incident"`
+
+	ActionsDropped int `json:"actions_dropped,omitempty" doc:"actions that gave way to newer ones"`
 
 	Timeline        []Entry `json:"timeline" nullable:"false"`
 	TimelineDropped int     `json:"timeline_dropped,omitempty" doc:"entries that gave way to newer ones"`
@@ -103,13 +106,6 @@ type Incident struct {
 type Indicator struct {
 	detect.Indicator
 	Text string `json:"text"`
-}
-
-// Action is a decision taken or proposed about an incident.
-type Action struct {
-	At    time.Time `json:"at"`
-	Name  string    `json:"name"`
-	State string    `json:"state"`
 }
 
 // Entry is one line of an incident's timeline.
@@ -132,6 +128,7 @@ const (
 	Escalated     EventType = "escalated"
 	VectorChanged EventType = "vector_changed"
 	KindChanged   EventType = "kind_changed"
+	ActedEvent    EventType = "acted" // something is done about it, or no longer, or proposed; mostly between ticks
 	Deescalated   EventType = "deescalated"
 	Related       EventType = "related"  // another finding or incident has the same cause
 	Restored      EventType = "restored" // taken over from an earlier run
@@ -146,7 +143,7 @@ const (
 
 func (t EventType) rank() int {
 	order := [...]EventType{
-		AssessedEvent, CommentedEvent, FeedbackEvent, AcknowledgedEvent, ClosedEvent, Updated, Restored, Related, Deescalated, KindChanged, VectorChanged, Escalated,
+		AssessedEvent, CommentedEvent, FeedbackEvent, AcknowledgedEvent, ClosedEvent, Updated, Restored, Related, Deescalated, ActedEvent, KindChanged, VectorChanged, Escalated,
 		ResolvedEvent, Reopened, Opened,
 	}
 	return slices.Index(order[:], t)
@@ -187,12 +184,15 @@ func (i *Incident) Clone() Incident {
 	c.Kinds, c.Vectors = slices.Clone(i.Kinds), slices.Clone(i.Vectors)
 	c.Peaks = slices.Clone(i.Peaks)
 	c.Indicators = append([]Indicator{}, i.Indicators...)
-	c.Actions = append([]Action{}, i.Actions...)
+	c.Actions = make([]Action, len(i.Actions))
+	for n := range i.Actions {
+		c.Actions[n] = i.Actions[n].clone()
+	}
 	c.Timeline = append([]Entry{}, i.Timeline...)
 	c.Children = slices.Clone(i.Children)
 	c.Earlier, c.Later = slices.Clone(i.Earlier), slices.Clone(i.Later)
 	c.Top = cloneTop(&i.Top)
-	c.Evidence, c.Assessment = slices.Clone(i.Evidence), i.Assessment.clone()
+	c.Evidence, c.Filter, c.Assessment = slices.Clone(i.Evidence), i.Filter.clone(), i.Assessment.clone()
 	c.Rules, c.Judged = i.Rules.clone(), i.Judged.clone()
 	return c
 }

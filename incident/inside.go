@@ -37,7 +37,7 @@ func (e *entry) covers(s detect.Severity, packets float64, name string, names []
 }
 
 // gather closes the attacks inside a prefix that turned out to be parts of the attack
-// on it.
+// on it. One about which something is done goes on by itself, or its actions would end.
 func (b *Book) gather(p *entry) {
 	if p.key.category != detect.DDoSAttack || p.key.group != "" || p.key.subject.IsSingleIP() {
 		return
@@ -46,7 +46,7 @@ func (b *Book) gather(p *entry) {
 		in := &e.inc
 		if e.key.category != p.key.category || e.key.group != "" || !in.State.Active() || !inside(e.key.subject, p.key.subject) ||
 			in.Started.Before(p.inc.Started.Add(-b.cfg.FoldWithin)) || in.LastSeen.Before(p.inc.Started) ||
-			!p.covers(in.Severity, in.Metrics.PeakPacketsPerSecond, in.Vector, in.Vectors) {
+			in.handled() || !p.covers(in.Severity, in.Metrics.PeakPacketsPerSecond, in.Vector, in.Vectors) {
 			continue
 		}
 		b.adopt(p, e)

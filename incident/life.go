@@ -32,9 +32,10 @@ func (b *Book) live() {
 			e.grew(b)
 			e.assess(b)
 		}
+		e.forsake(b)
 		e.calm(b)
 		switch {
-		case b.now.Sub(e.seen) >= e.quiet:
+		case e.inc.State != Mitigated && b.now.Sub(e.seen) >= e.quiet:
 			b.resolve(e)
 		case e.pending == "" && e.seen.After(e.written) && b.now.Sub(e.written) >= b.cfg.UpdateEvery:
 			e.mark(Updated)
@@ -102,7 +103,7 @@ func (e *entry) calm(b *Book) {
 // resolve ends an incident of which nothing new was seen for its quiet time.
 func (b *Book) resolve(e *entry) {
 	reason, text := ReasonQuiet, "nothing abnormal for "+duration(b.now.Sub(e.seen).Seconds())
-	if e.unseen {
+	if e.unseen && !e.eased {
 		reason, text = ReasonRestart, "not seen since the restart "+duration(b.now.Sub(e.seen).Seconds())+" ago"
 	}
 	b.end(e, reason, text)
@@ -118,6 +119,9 @@ func (b *Book) recover(e *entry, f *detect.Finding) {
 		e.inc.LastSeen = f.Last // ticks may have reported it a little longer than it lasted
 	}
 	e.inc.Metrics.DurationSeconds = e.inc.LastSeen.Sub(e.inc.Started).Seconds()
+	if e.inc.State == Mitigated {
+		return // nobody knows while it is kept away
+	}
 	text := "what was missing is back"
 	switch e.inc.Kind {
 	case "exporter_down":
@@ -133,7 +137,7 @@ func (b *Book) end(e *entry, reason, text string) {
 	inc := &e.inc
 	inc.State, inc.Reason, inc.Ended, inc.Updated = Resolved, reason, inc.LastSeen, b.now
 	e.over = b.now
-	e.unseen = false
+	e.unseen, e.eased, e.doubt = false, false, nil
 	b.activate(e, -1)
 	b.stats.Resolved++
 	e.note(b, ResolvedEvent, "resolved: "+text+"; it lasted "+duration(inc.LastSeen.Sub(inc.Started).Seconds()),

@@ -16,13 +16,14 @@ const kindOverflow = "incident_overflow"
 
 // evict resolves the incident that matters least to make room for a more severe
 // one, and reports whether there was one: the least severe, and of those the one
-// longest unseen. Nothing gives way to its equal, so a storm cannot push out
+// longest unseen. What is mitigated gives way to nothing: its actions would end, of which
+// the guard rails allow few. Nothing gives way to its equal, so a storm cannot push out
 // what came before it.
 func (b *Book) evict(s detect.Severity) bool {
 	if !b.planned {
 		b.planned = true
 		for _, e := range b.entries {
-			if e.inc.State.Active() && e.key.category != detect.Operational {
+			if e.inc.State.Active() && e.inc.State != Mitigated && e.key.category != detect.Operational {
 				b.victims = append(b.victims, e)
 			}
 		}

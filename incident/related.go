@@ -79,7 +79,7 @@ func (b *Book) absorb() {
 		b.gather(p)
 		for _, group := range [...]string{"", "silence"} {
 			child := b.byKey[key{detect.BaselineAnomaly, group, p.key.subject}]
-			if child == nil || !child.inc.State.Active() || child.inc.Severity.Rank() > p.inc.Severity.Rank() ||
+			if child == nil || !child.inc.State.Active() || child.inc.handled() || child.inc.Severity.Rank() > p.inc.Severity.Rank() ||
 				child.inc.Started.Before(p.inc.Started.Add(-b.cfg.FoldWithin)) {
 				continue
 			}

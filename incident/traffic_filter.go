@@ -15,6 +15,13 @@ type TrafficFilter struct {
 	Text string `json:"text"`
 }
 
+func (f *TrafficFilter) clone() *TrafficFilter {
+	if f == nil {
+		return nil
+	}
+	return &TrafficFilter{f.Clone(), f.Text}
+}
+
 // filterText says what a filter matches and what that would cost.
 func filterText(f *detect.Filter) string {
 	var fields []string

@@ -26,7 +26,9 @@ type closeup struct {
 	since              int64           // second in which what is suspected began
 	largest            [2]uint32       // no source with a larger key enters the running picture
 	now, before, usual uint8           // places of the pictures
-	_                  [13]byte
+	_                  [1]byte
+	classes            uint32   // that it is suspected for
+	recent             *recents // nil: it is not suspected, or nobody knows for what
 
 	pictures [3]picture
 	known    known
@@ -51,6 +53,9 @@ type Ordinary struct {
 type closeups struct {
 	pool pages.Pool[closeup]
 	free []*closeup
+
+	recent     pages.Pool[recents]
+	freeRecent []*recents
 }
 
 func (x *closeups) take(now int64) (c *closeup) {
@@ -70,6 +75,7 @@ func (x *closeups) take(now int64) (c *closeup) {
 // give takes the close-up of a device back, if it has one.
 func (x *closeups) give(h *Host) {
 	if h.near != nil {
+		x.clear(h.near)
 		x.free = append(x.free, h.near)
 		h.near = nil
 	}
@@ -85,8 +91,12 @@ func (c *closeup) add(p *piece, now int64) {
 		c.known.learn(p.srcHash)
 	}
 	u, s := p.chance(), stratumOf(p.class)
-	if w := float64(max(p.bytes, 1)); w > c.least[s]*u {
+	w := float64(max(p.bytes, 1))
+	if w > c.least[s]*u {
 		c.least[s] = n.flows[s].add(p, w/u)
+	}
+	if c.classes&(1<<p.class) != 0 {
+		c.recent.add(p, w, u, now)
 	}
 }
 
@@ -120,37 +130,34 @@ func (c *closeup) turn(h *Host, minute int64) {
 	free := c.before
 	if quiet {
 		free, c.usual = c.usual, c.before
+		h.nears.clear(c)
 	}
 	c.before, c.now = c.now, free
 	c.pictures[free] = picture{minute: minute + 1}
 	c.least, c.largest = [strata]float64{}, [2]uint32{math.MaxUint32, math.MaxUint32}
 }
 
-// Suspect tells that a device is under attack, as of now and since a Unix second:
-// what is learned of it is not to be taken for usual, and what was before is kept. It
-// does nothing for addresses of which there is no close-up.
-func (t *Tracker) Suspect(a flow.Addr, since int64) {
-	i := t.dev.find(t.cfg.Seed.Hash(&a), &a)
-	if i < 0 {
-		return
-	}
-	if hot := t.dev.at(i).hot; hot >= 0 {
-		t.hot[hot].Suspect(t.now, since)
+// Suspect tells that a device is under attack, as of now and since a Unix second, by
+// inbound traffic of a set of classes, empty when that is not known: what is learned of
+// it is not to be taken for usual, what was before is kept, and what comes now is sampled.
+// It does nothing for addresses of which there is no close-up.
+func (t *Tracker) Suspect(a flow.Addr, since int64, classes uint32) {
+	if h := t.Host(a); h != nil {
+		h.Suspect(t.now, since, classes)
 	}
 }
 
 // SuspectPrefix is Suspect of a prefix that is followed.
-func (t *Tracker) SuspectPrefix(net netip.Prefix, since int64) {
-	for _, x := range t.prefixes.followed {
-		if x.used && x.Net == net {
-			x.Suspect(t.now, since)
-		}
+func (t *Tracker) SuspectPrefix(net netip.Prefix, since int64, classes uint32) {
+	if x := t.Followed(net); x != nil {
+		x.Suspect(t.now, since, classes)
 	}
 }
 
 // Suspect is Tracker.Suspect of this device.
-func (h *Host) Suspect(now, since int64) {
+func (h *Host) Suspect(now, since int64, classes uint32) {
 	if c := h.near; c != nil {
+		c.blame(h.nears, classes)
 		if !c.suspicious() || since < c.since {
 			c.since = since
 		}

@@ -106,7 +106,7 @@ func TestKnown(t *testing.T) {
 		seconds(tr, 240, func() {
 			come()
 			if tc.suspect {
-				only(t, tr).Suspect(tr.now, tr.now)
+				only(t, tr).Suspect(tr.now, tr.now, 0)
 			}
 		})
 		come()
@@ -163,8 +163,8 @@ func TestUnsuspected(t *testing.T) {
 	began := tr.now
 	seconds(tr, 90, func() {
 		come()
-		tr.Suspect(only(t, tr).Addr, tr.now) // a detector knows the begin better later on
-		tr.Suspect(only(t, tr).Addr, began)
+		tr.Suspect(only(t, tr).Addr, tr.now, 0) // a detector knows the begin better later on
+		tr.Suspect(only(t, tr).Addr, began, 0)
 	})
 	if got := only(t, tr).Unsuspected(tr.now); got != began {
 		t.Errorf("usual until %d s after the attack began", got-began)
@@ -189,7 +189,7 @@ func TestUsualIsKept(t *testing.T) {
 	from := tr.now
 	seconds(tr, 600, func() {
 		visit(tr, false, 1000, 1500, func(r *flow.Record, _ int) { r.TCPFlags = flow.SYN })
-		tr.Suspect(only(t, tr).Addr, tr.now)
+		tr.Suspect(only(t, tr).Addr, tr.now, 0)
 	})
 	h := only(t, tr)
 	o, ok := h.Ordinary(from)

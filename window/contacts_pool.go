@@ -79,6 +79,19 @@ func (d Device) Contacts() *Contacts {
 	return d.w.t.contacts[d.dev.met]
 }
 
+// Contacts are those of a device since the hour closed last, nil when there were none.
+func (t *Tracker) Contacts(a flow.Addr) *Contacts {
+	i := t.dev.find(t.cfg.Seed.Hash(&a), &a)
+	if i < 0 || t.dev.at(i).met < 0 {
+		return nil
+	}
+	return t.contacts[t.dev.at(i).met]
+}
+
+// Grain is of how many bytes one flow is noted, of the coarser of the two grains: what
+// lies between is not told apart.
+func (c *Contacts) Grain() uint64 { return uint64(max(c.grain[0], c.grain[1], 1)) }
+
 // Common is about how many devices of this shard ask anything of an address
 // outside. Two addresses that share a place in the table push each other out
 // and look rarer than they are; two devices that take turns make it look more

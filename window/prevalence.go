@@ -2,6 +2,8 @@
 
 package window
 
+import "tidewatch/flow"
+
 const prevalenceSize = 1 << 15
 
 // prevalence estimates how many devices send to a destination: a direct-mapped
@@ -36,4 +38,26 @@ func (p *prevalence) of(dest uint64) int {
 		return int(at.count)
 	}
 	return 0
+}
+
+// holds reports whether another destination has the place of one, so that nothing is
+// known of it.
+func (p *prevalence) holds(dest uint64) (other bool) {
+	at := &p.places[dest%prevalenceSize]
+	return at.count > 0 && at.dest != uint32(dest>>32)
+}
+
+// usualSeconds is how long devices must have been watched for an address that none of
+// them was seen to talk to to count as one that none talks to: people and programs have
+// days.
+const usualSeconds = 86400
+
+// Prevalence is about how many devices of this shard send to an address outside, or ask
+// anything of it, since the start. known is false when none is known to and that says
+// nothing: too little time has passed, or another address has its place in the tables.
+func (t *Tracker) Prevalence(a flow.Addr) (devices int, known bool) {
+	hash := t.cfg.Seed.Hash(&a)
+	devices = max(t.rare.of(hash), t.common.of(hash))
+	seen := t.begun != 0 && t.now-t.begun >= usualSeconds
+	return devices, devices > 0 || seen && !t.common.holds(hash) && !t.rare.holds(hash)
 }
