@@ -161,9 +161,9 @@ func newDefence(s *Server, registry prometheus.Registerer, health *telemetry.Hea
 	if err != nil {
 		return nil, err
 	}
-	d := &defence{actuators: a, log: s.log, told: newTeller(s)}
+	d := &defence{actuators: a, log: s.log, told: &teller{s.people, s.log}}
 	d.Desk, err = mitigate.NewDesk(&cfg.Config, &mitigate.Deps{
-		Ledger: s.store, Reader: s.store, Scene: newScene(s, cfg), Actuators: a.named, Groups: s.cfg.groups(),
+		Ledger: s.store.Ledger(), Reader: s.store.Ledger(), Scene: newScene(s, cfg), Actuators: a.named, Groups: s.cfg.groups(),
 		Tell: d.told.tell, State: a.status, Logger: s.log, Registerer: registry,
 	})
 	if err != nil {
@@ -206,6 +206,9 @@ func (c *Config) groups() map[string][]netip.Prefix {
 // run decides and acts until ctx ends; the actuators go on until what they hold was
 // taken back.
 func (d *defence) run(ctx context.Context) error {
+	if err := d.Open(ctx); err != nil {
+		return err
+	}
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ended := make(chan error, len(d.actuators.run))
@@ -237,9 +240,8 @@ func (d *defence) run(ctx context.Context) error {
 
 // teller has incidents show what was decided about them.
 type teller struct {
-	engine *Engine
-	desk   *desk
-	log    *slog.Logger
+	desk *desk
+	log  *slog.Logger
 }
 
 func (t *teller) tell(d *decision.Decision, text string) {

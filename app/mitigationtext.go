@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 
 	"tidewatch/decision"
@@ -37,7 +38,7 @@ func (c *Config) WriteMitigation(w io.Writer) error {
 	case len(c.Mitigation.Guard.Own) == 0:
 		b.WriteString("#   as if networks.internal were yours to announce; mitigation.guard.own must say so before anything is done\n")
 	default:
-		fmt.Fprintf(&b, "#   within %s alone\n", prefixes(m.Guard.Own))
+		fmt.Fprintf(&b, "#   within %s alone\n", strings.Join(texts(m.Guard.Own), ", "))
 	}
 	if m.Sees == mitigate.NobodyKnows {
 		b.WriteString("#   effects are unknown, and a person decides about each stronger step, until mitigation.sees says where the exporters stand\n")
@@ -83,14 +84,10 @@ func policyText(r *mitigate.Rule) string {
 			clauses = append(clauses, what+" "+strings.Join(items, " or "))
 		}
 	}
-	about := make([]string, 0, len(r.Prefixes)+len(r.Groups))
-	for _, p := range r.Prefixes {
-		about = append(about, p.String())
-	}
 	list("of category", r.Category)
 	list("of kind", r.Kinds...)
 	list("by", r.Vectors...)
-	list("about", append(about, r.Groups...)...)
+	list("about", append(texts(r.Prefixes), r.Groups...)...)
 	list("from severity", r.MinSeverity)
 	if r.MinBitsPerSecond > 0 {
 		clauses = append(clauses, fmt.Sprintf("from %d bit/s", r.MinBitsPerSecond))
@@ -121,4 +118,12 @@ func stepText(r *mitigate.Rule, n int) string {
 		text += ", after a person approved it"
 	}
 	return text + fmt.Sprintf(", for %v first and %v at most at a time", first, longest)
+}
+
+func texts(networks []netip.Prefix) []string {
+	out := make([]string, 0, len(networks))
+	for _, p := range networks {
+		out = append(out, p.String())
+	}
+	return out
 }

@@ -42,6 +42,7 @@ func ground(s Scene, d *decision.Decision, i *incident.Incident) *guard.Ground {
 			g.Verdict, g.Confidence = string(a.Verdict), a.Confidence
 		}
 		g.Severity = string(i.CurrentSeverity)
+		g.Spoofed, g.Sampled = incident.Spoofed(i), incident.Sampled(i)
 	}
 	if a := outerEnd(d); a.IsValid() {
 		if n, known := s.Prevalence(a); known {
