@@ -227,6 +227,9 @@ func (w *world) inspectDoubts(h *held) {
 	if filter && !anyOf([]netip.Prefix{d.Target}, orTarget(d.Match.Source, d)) && (g.Sampled || g.Spoofed == nil || !(*g.Spoofed <= c.MaxSpoofed) || g.Prevalence == nil || *g.Prevalence > c.MaxPrevalence) {
 		w.wrong("outer end", "from %v with %+v", d.Match.Source, g)
 	}
+	if filter && d.Match.Source.IsValid() && d.Match.Destination.IsValid() && anyOf(w.cfg.Own, d.Match.Source) && anyOf(w.cfg.Own, d.Match.Destination) {
+		w.wrong("outer end", "between two of our own: %v", &d.Match)
+	}
 	if filter && !anyOf([]netip.Prefix{d.Target}, orTarget(d.Match.Destination, d)) && (g.Prevalence == nil || *g.Prevalence > c.MaxPrevalence) {
 		w.wrong("outer end", "to %v with %+v", d.Match.Destination, g)
 	}

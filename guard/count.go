@@ -11,12 +11,13 @@ import (
 	"tidewatch/decision"
 )
 
-// longest is the time that a rule may have at once.
-func (q *question) longest() time.Duration {
-	if q.g.Person {
-		return q.r.cfg.MaxLease
+// Longest is the time that a rule may be given at once, with a person behind it or
+// without.
+func (r *Rails) Longest(person bool) time.Duration {
+	if person {
+		return r.cfg.MaxLease
 	}
-	return q.r.cfg.MaxLeaseAutomatic
+	return r.cfg.MaxLeaseAutomatic
 }
 
 // end asks when the rule ends by itself.
@@ -27,8 +28,8 @@ func (q *question) end() {
 		q.refuse("it has no end, and every rule must end by itself")
 	case left <= 0:
 		q.refuse("its end, %s, is over", q.d.Until.UTC().Format(time.RFC3339))
-	case left > q.longest():
-		q.refuse("it would end after %v, and at most %v may be given at once", left.Round(time.Second), q.longest())
+	case left > q.r.Longest(q.g.Person):
+		q.refuse("it would end after %v, and at most %v may be given at once", left.Round(time.Second), q.r.Longest(q.g.Person))
 	}
 }
 

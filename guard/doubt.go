@@ -85,6 +85,9 @@ func (q *question) outerEnd() {
 		return
 	}
 	text := decision.PrefixText(outer)
+	if slices.ContainsFunc(q.r.inside, outer.Overlaps) {
+		q.hold("it names the %s %s, which is our own, too", named, text)
+	}
 	if named == "source" {
 		switch {
 		case g.Sampled:

@@ -128,6 +128,25 @@ func TestCheckerBites(t *testing.T) {
 	}
 }
 
+// TestRecheckIsNeeded: a program that does not ask again when the configuration changes,
+// or what is protected, keeps what it must not.
+func TestRecheckIsNeeded(t *testing.T) {
+	t.Parallel()
+	missing := map[string]bool{"own": true, "never": true, "length": true, "caps": true, "cut off": true}
+	for seed := uint64(0); seed < 3000 && len(missing) > 0; seed++ {
+		w := newWorld(sequence(seed), New)
+		w.careless = true
+		w.run()
+		for _, b := range w.broken {
+			rail, _, _ := strings.Cut(b, ":")
+			delete(missing, rail)
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("not missed: %v", missing)
+	}
+}
+
 // TestCheckerSeesBadRules: rules put into the router by hand, past the guards.
 func TestCheckerSeesBadRules(t *testing.T) {
 	t.Parallel()

@@ -30,7 +30,7 @@ type Ground struct {
 	Person     bool     // a person asked for it, or approved it
 }
 
-// Protected is a network that nothing may be done to.
+// Protected is a network that nothing may be done to; an invalid one is none.
 type Protected struct {
 	Prefix netip.Prefix
 	Why    string // "exporter", "BGP peer", "resolver", "tidewatch itself", "configured"

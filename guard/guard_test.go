@@ -352,6 +352,8 @@ func TestRails(t *testing.T) {
 		"source of nobody knows":   {change: func(c *scene) { c.d.Match.Source, c.g.Prevalence = c.source, nil }, held: "it is not known who usually talks with it"},
 		"destination of a partner": {change: func(c *scene) { c.block(c.source); c.g.Prevalence = new(2) }, held: "it names the destination"},
 		"destination, made up":     {change: func(c *scene) { c.block(c.source); c.g.Spoofed, c.g.Sampled = nil, true }},
+		"between two of ours":      {change: func(c *scene) { c.block(c.host) }, held: "which is our own, too"},
+		"our own as a source":      {change: func(c *scene) { c.d.Match.Source = c.inside }, held: "which is our own, too"},
 		"everything at once":       {change: func(c *scene) { c.d.Match.Source = c.source; c.g = Ground{} }, held: "there is no verdict on the incident|not known whether sources|not known who usually talks"},
 	} {
 		for _, family := range []string{"IPv4", "IPv6"} {

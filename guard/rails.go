@@ -94,7 +94,7 @@ func (r *Rails) judge(q *question) Ruling {
 		malformed = malformed || rail.form && len(q.out.Refused) > 0
 	}
 	if len(q.out.Refused) == 0 {
-		q.out.Lease = q.longest()
+		q.out.Lease = q.r.Longest(q.g.Person)
 	}
 	return q.out
 }
