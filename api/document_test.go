@@ -8,9 +8,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"tidewatch/detect"
+	"tidewatch/incident"
 )
 
 // TestDocument: the router answers what the document lists, and nothing else.
@@ -77,12 +81,61 @@ func TestDocument(t *testing.T) {
 			t.Errorf("%s is required and is %s", name, fields[name])
 		}
 	}
+	for _, name := range []string{
+		"at", "id", "name", "state", "dry_run", "target", "match", "via", "reason", "detail", "until", "covers", "collateral", "effect",
+	} {
+		if doc.Components.Schemas["Action"].Properties[name] == nil {
+			t.Errorf("%s of an action is not in the document", name)
+		}
+	}
+	var mitigated struct {
+		State        string `json:"state"`
+		Acknowledged bool   `json:"acknowledged"`
+		Actions      []map[string]any
+	}
+	_, acted := ask(t, server(t, func(_ *Config, d *Deps) { d.Incidents = acting(t) }), "GET", "/api/v1/incidents/inc-acted", nil)
+	if err := json.Unmarshal([]byte(acted), &mitigated); err != nil {
+		t.Fatal(err)
+	}
+	if mitigated.State != "mitigated" || !mitigated.Acknowledged || len(mitigated.Actions) != 1 {
+		t.Fatalf("a mitigated incident: %s", acted)
+	}
+	for name := range mitigated.Actions[0] {
+		if doc.Components.Schemas["Action"].Properties[name] == nil {
+			t.Errorf("%s of an action is answered and not in the document", name)
+		}
+	}
+	if a := mitigated.Actions[0]; a["state"] != "active" || a["covers"] != 0.97 || a["collateral"] != nil || a["id"] != "mit-a" {
+		t.Errorf("action %v", a)
+	}
 	if fields["ended"] != nil {
 		t.Error("an open incident has an end")
 	}
 	if res, _ := ask(t, s, "GET", "/api/v1/openapi.yaml", nil); res.Code != http.StatusOK {
 		t.Errorf("openapi.yaml: %d", res.Code)
 	}
+}
+
+// acting is a memory with an incident about which something is done.
+func acting(t *testing.T) *incident.Memory {
+	t.Helper()
+	covers := 0.97
+	i := incident.Incident{
+		ID: "inc-acted", Category: detect.DDoSAttack, Kind: "ddos", Subject: "2001:db8::1", Scope: incident.ScopeHost,
+		Severity: detect.High, CurrentSeverity: detect.High, Score: 0.8, State: incident.Acknowledged,
+		Started: noon(), Detected: noon(), LastSeen: noon(), Updated: noon(),
+	}
+	if _, err := i.Act(noon(), &incident.Action{
+		ID: "mit-a", Name: "flowspec_drop", State: incident.ActionActive, Target: "2001:db8::1", Match: "udp to 2001:db8::1",
+		Until: noon().Add(time.Minute), Covers: &covers, Effect: "helps",
+	}, 100); err != nil {
+		t.Fatal(err)
+	}
+	m := incident.NewMemory()
+	if err := m.Save(t.Context(), []incident.Event{{At: noon(), Type: incident.ActedEvent, Incident: i}}); err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func TestPagesBesideTheAPI(t *testing.T) {

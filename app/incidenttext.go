@@ -38,6 +38,9 @@ func writeIncident(b *strings.Builder, i *incident.Incident) {
 	writeAssessment(b, i.Assessment, i.Severity)
 	writeAdvice(b, i)
 	writeRules(b, i)
+	for k := range i.Actions {
+		paragraph(b, "  done: ", i.Actions[k].Text())
+	}
 	if i.Filter != nil {
 		paragraph(b, "  filter: ", i.Filter.Text)
 	}
@@ -88,6 +91,8 @@ func stageText(s incident.Stage) string {
 func stateText(i *incident.Incident) string {
 	s := string(i.State)
 	switch {
+	case i.State == incident.Mitigated && i.Acknowledged:
+		s += " (acknowledged)"
 	case i.Reason == incident.ReasonAbsorbed && i.Parent != "":
 		s += " (part of " + i.Parent + ")"
 	case i.Reason != "":

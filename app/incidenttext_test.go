@@ -54,7 +54,11 @@ func TestIncidentText(t *testing.T) {
 	}
 	unsure := incident.Incident{
 		ID: "inc-cccccccccccccccc", Category: detect.DDoSAttack, Kind: "ddos", Vector: "icmp_flood", Subject: "10.0.0.1",
-		Severity: detect.High, Score: 0.8, State: incident.Open, Started: at, Detected: at,
+		Severity: detect.High, Score: 0.8, State: incident.Mitigated, Acknowledged: true, Started: at, Detected: at,
+		Actions: []incident.Action{
+			{ID: "mit-a", Name: "flowspec_drop", State: incident.ActionActive, Match: "icmp to 10.0.0.1", Via: "bgp", Until: at.Add(time.Minute), Detail: "rule customers of the policy"},
+			{ID: "mit-b", Name: "blackhole", State: incident.ActionProposed, Target: "10.0.0.1", DryRun: true},
+		},
 		Assessment: &incident.Assessment{
 			By: "rules", Verdict: incident.Unclear, Confidence: 0.6, Likelihood: 0.6, Severity: detect.Medium, Legitimate: "a crowd", Error: "no answer in time",
 		},
@@ -97,11 +101,14 @@ CRITICAL  DNS amplification on 2001:db8::10, peak 1 234 567 packets/s and 12.3 G
 `},
 		"a doubt": {&unsure, `
 HIGH  ICMP flood on 10.0.0.1
-  inc-cccccccccccccccc  score 0.80  open
+  inc-cccccccccccccccc  score 0.80  mitigated (acknowledged)
   started 2026-11-26T03:00:00Z, detected 2026-11-26T03:00:00Z
   judged by rules: uncertain, to 60 % wanted traffic; severity medium in that light
   - if it is wanted: a crowd
   - no better judgement: no answer in time
+  done: flowspec drop icmp to 10.0.0.1 is in force until 03:01:00 UTC (bgp): rule customers of the
+    policy
+  done: dry run: blackhole 10.0.0.1 is proposed
   flows:
     2026-11-26T03:00:00.000Z  192.0.2.1 > 10.0.0.1 ICMP, 2 packets, 64 B
 `},

@@ -75,7 +75,7 @@ func (o *outlet) tell(e *incident.Event) {
 		if e.Incident.Severity.Rank() >= detect.High.Rank() {
 			level = slog.LevelWarn
 		}
-	case incident.ResolvedEvent, incident.AcknowledgedEvent, incident.ClosedEvent, incident.FeedbackEvent, incident.CommentedEvent:
+	case incident.ResolvedEvent, incident.AcknowledgedEvent, incident.ClosedEvent, incident.FeedbackEvent, incident.CommentedEvent, incident.ActedEvent:
 	default:
 		level = slog.LevelDebug
 	}

@@ -22,7 +22,7 @@ func TestReferenceIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, t := range []reflect.Type{reflect.TypeFor[Incident](), reflect.TypeFor[Assessment]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[Incident](), reflect.TypeFor[Assessment](), reflect.TypeFor[Action]()} {
 		for f := range t.Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			names = append(names, name)
@@ -30,7 +30,7 @@ func TestReferenceIsComplete(t *testing.T) {
 	}
 	for _, e := range []EventType{
 		Opened, Reopened, ResolvedEvent, Escalated, VectorChanged, KindChanged, Deescalated, Related, Restored, Updated,
-		AcknowledgedEvent, ClosedEvent, FeedbackEvent, CommentedEvent, AssessedEvent,
+		AcknowledgedEvent, ClosedEvent, FeedbackEvent, CommentedEvent, AssessedEvent, ActedEvent,
 	} {
 		names = append(names, string(e))
 	}

@@ -14,7 +14,7 @@ func Colour(m *Message, w *Words) string {
 		switch {
 		case !i.State.Active():
 			return "#15803d" // green: it is over
-		case i.State == incident.Acknowledged:
+		case stateOf(i) == incident.Acknowledged:
 			return "#1d4ed8" // blue: somebody has it
 		}
 	}

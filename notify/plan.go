@@ -28,9 +28,10 @@ type Heard struct {
 type Told struct {
 	Sink     string         `json:"sink"`
 	State    incident.State `json:"state"`
-	Severity int            `json:"severity"` // rank
-	At       time.Time      `json:"at"`       // by the clock
-	Line     time.Time      `json:"line"`     // of the newest line of its timeline then, in flow time
+	Severity int            `json:"severity"`        // rank
+	At       time.Time      `json:"at"`              // by the clock
+	Line     time.Time      `json:"line"`            // of the newest line of its timeline then, in flow time
+	Lines    int            `json:"lines,omitempty"` // how many there were
 }
 
 // Note is a message for one sink. The incident is not in it: who delivers it adds the
@@ -73,7 +74,7 @@ func (r *Router) Plan(t incident.EventType, inc *incident.Incident, h *Heard, no
 // incident is not told of by itself.
 func begins(t incident.EventType, inc *incident.Incident) bool {
 	if inc.State.Active() {
-		return inc.State != incident.Acknowledged
+		return stateOf(inc) != incident.Acknowledged
 	}
 	return inc.State == incident.Resolved && (t == incident.Opened || t == incident.Reopened) &&
 		inc.Reason != incident.ReasonAbsorbed && inc.Reason != incident.ReasonOverflow
@@ -126,9 +127,9 @@ func (p *plan) follow(told *Told, t incident.EventType) {
 		p.say(told, Trigger, incident.Reopened)
 	case p.inc.Severity.Rank() > told.Severity:
 		p.say(told, Trigger, incident.Escalated)
-	case p.inc.State == incident.Acknowledged && told.State != incident.Acknowledged:
+	case stateOf(p.inc) == incident.Acknowledged && told.State != incident.Acknowledged:
 		p.say(told, Acknowledge, incident.AcknowledgedEvent)
-	case p.line.After(told.Line):
+	case p.line.After(told.Line), told.Lines > 0 && linesOf(p.inc) > told.Lines, stateOf(p.inc) != told.State:
 		every := p.r.sinks[told.Sink].UpdateEvery
 		if every == Never {
 			return
@@ -146,7 +147,7 @@ func (p *plan) follow(told *Told, t incident.EventType) {
 
 // escalate tells others when nobody acknowledged the incident in time.
 func (p *plan) escalate() {
-	if p.inc.State != incident.Open && p.inc.State != incident.Mitigated {
+	if s := stateOf(p.inc); s != incident.Open && s != incident.Mitigated {
 		return
 	}
 	rule := p.r.escalation(p.inc, p.h.Since)
@@ -189,7 +190,8 @@ func (p *plan) say(told *Told, s Status, t incident.EventType) {
 	p.out = append(p.out, Note{told.Sink, Message{
 		ID: messageID(p.inc.ID, told.Sink, p.h.Notes), Key: p.inc.ID, Status: s, At: p.inc.Updated, Event: t,
 	}})
-	told.State, told.Severity, told.At, told.Line = p.inc.State, p.inc.Severity.Rank(), p.now, p.line
+	told.State, told.Severity, told.At, told.Line = stateOf(p.inc), p.inc.Severity.Rank(), p.now, p.line
+	told.Lines = linesOf(p.inc)
 }
 
 // messageID is the same whenever it is derived; 80 bits do not collide.

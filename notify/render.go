@@ -79,6 +79,8 @@ func titleText(m *Message) string {
 		before = "nobody has taken it yet: "
 	case m.Status == Acknowledge, m.Status == Resolve:
 		return standing(i)
+	case m.Status == Update && m.Event == incident.ActedEvent && i.State == incident.Mitigated:
+		return standing(i)
 	case m.Event == incident.Reopened:
 		before = "again: "
 	case m.Event == incident.Escalated:
@@ -150,6 +152,7 @@ func factsOf(i *incident.Incident) []Fact {
 		last := &i.Earlier[len(i.Earlier)-1]
 		add("Before", strings.ReplaceAll(last.Kind, "_", " ")+" by the same device at "+stamp(last.Started)+" ("+last.ID+")")
 	}
+	add("Mitigation", doneText(i))
 	if i.Filter != nil {
 		add("Filter", i.Filter.Text)
 	}
@@ -174,6 +177,9 @@ func stateText(i *incident.Incident) string {
 		return "closed as " + string(i.Verdict)
 	case i.State == incident.Resolved && i.Reason != "":
 		return "resolved: " + i.Reason
+	}
+	if i.State == incident.Mitigated && i.Acknowledged {
+		return "mitigated, and acknowledged"
 	}
 	return string(i.State)
 }

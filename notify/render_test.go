@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"tidewatch/incident"
@@ -92,6 +93,46 @@ func TestFacts(t *testing.T) {
 		if !slices.Contains(theft.Facts, want) {
 			t.Errorf("%v is not in %v", want, theft.Facts)
 		}
+	}
+}
+
+// TestMitigation: what is done, proposed or was done is told in a fact, and that it is
+// mitigated in the title.
+func TestMitigation(t *testing.T) {
+	m := notifytest.Flood(notify.Update, incident.ActedEvent)
+	i := m.Incident
+	until := i.Updated.Add(time.Minute)
+	i.Actions = []incident.Action{
+		{ID: "mit-a", Name: "flowspec_drop", State: incident.ActionWithdrawn, Target: "192.0.2.7", Match: "udp to 192.0.2.7"},
+		{ID: "mit-b", Name: "blackhole", State: incident.ActionActive, Target: "192.0.2.7", Until: until, Via: "bgp"},
+		{ID: "mit-c", Name: "block", State: incident.ActionProposed, Match: "tcp from 198.51.100.23", DryRun: true, Detail: "a person must approve it"},
+	}
+	i.State = incident.Mitigated
+	i.Timeline = append(i.Timeline, incident.Entry{At: i.Updated, Event: incident.ActedEvent, Text: i.Actions[1].Text()})
+	fact := func(name string) string {
+		for _, f := range notify.Render(m).Facts {
+			if f.Name == name {
+				return f.Value
+			}
+		}
+		return ""
+	}
+	w := notify.Render(m)
+	if w.Title != "mitigated: SYN flood on 192.0.2.7, peak 250 000 packets/s and 120 Mbit/s" || w.Standing != w.Title ||
+		w.Change != "Blackhole 192.0.2.7 is in force until 10:22:30 UTC (bgp)." {
+		t.Errorf("%q, %q, %q", w.Title, w.Standing, w.Change)
+	}
+	if got := fact("Mitigation"); got != "blackhole 192.0.2.7 is in force until 10:22:30 UTC (bgp); dry run: block tcp from 198.51.100.23 is proposed: a person must approve it" {
+		t.Errorf("mitigation %q", got)
+	}
+	if i.Acknowledged = true; fact("State") != "mitigated, and acknowledged" {
+		t.Errorf("state %q", fact("State"))
+	}
+	for k := range i.Actions {
+		i.Actions[k].State, i.Actions[k].At = incident.ActionWithdrawn, i.Updated.Add(time.Duration(k%2)*time.Second)
+	}
+	if got := fact("Mitigation"); got != "blackhole 192.0.2.7 was taken back" {
+		t.Errorf("afterwards %q", got)
 	}
 }
 

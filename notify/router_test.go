@@ -233,6 +233,31 @@ func TestPlan(t *testing.T) {
 		}},
 		"taken before anybody heard":    {nil, []act{{0, incident.AcknowledgedEvent, state(incident.Acknowledged), ""}}},
 		"mitigated in its first second": {nil, []act{{0, incident.Opened, state(incident.Mitigated), "chat:trigger pager:trigger"}}},
+		"mitigated, in the second in which it began": {nil, []act{
+			{0, incident.Opened, same, "chat:trigger pager:trigger"},
+			{0, incident.ActedEvent, state(incident.Mitigated), ""}, // withheld for a minute, as all updates
+			{time.Minute, "", nil, "chat:update pager:update"},
+			{time.Hour, "", nil, ""},
+			{0, incident.ActedEvent, same, "chat:update pager:update"},
+			{time.Minute, incident.ActedEvent, state(incident.Open), "chat:update pager:update"},
+		}},
+		"taken while it is mitigated": {escalating, []act{
+			{0, incident.Opened, state(incident.Mitigated), "chat:trigger"},
+			{time.Minute, incident.AcknowledgedEvent, func(i *incident.Incident) { i.Acknowledged = true }, "chat:acknowledge"},
+			{time.Hour, "", nil, ""},
+			{time.Minute, incident.ActedEvent, func(i *incident.Incident) { i.State, i.Acknowledged = incident.Acknowledged, false }, "chat:update"},
+		}},
+		"nobody takes it, though it is mitigated": {escalating, []act{
+			{0, incident.Opened, same, "chat:trigger"},
+			{time.Minute, incident.ActedEvent, state(incident.Mitigated), "chat:update"},
+			{14 * time.Minute, "", nil, "pager:trigger!"},
+		}},
+		"taken, then mitigated": {escalating, []act{
+			{0, incident.Opened, same, "chat:trigger"},
+			{time.Second, incident.AcknowledgedEvent, state(incident.Acknowledged), "chat:acknowledge"},
+			{time.Minute, incident.ActedEvent, func(i *incident.Incident) { i.State, i.Acknowledged = incident.Mitigated, true }, "chat:update"},
+			{time.Hour, "", nil, ""},
+		}},
 		"ends go to who heard the beginning": {[]Rule{{Sinks: []string{"pager"}, MinSeverity: "critical", Continue: true}, {Sinks: []string{"chat"}}}, []act{
 			{0, incident.Opened, same, "chat:trigger"},
 			{time.Minute, incident.ResolvedEvent, reason(incident.ReasonQuiet), "chat:resolve"},

@@ -17,7 +17,7 @@ const RingSeconds = 320
 // Config bounds a Tracker. Raising a bound costs memory as stated.
 type Config struct {
 	MaxDevices     int            `yaml:"max_devices"`      // about 0.8 KiB each
-	MaxHot         int            `yaml:"max_hot"`          // devices with one-second bins: about 46 KiB each, up to 60 KiB under attack, 38 KiB more of those that were lively, 18 KiB of a busy web or name server
+	MaxHot         int            `yaml:"max_hot"`          // devices with one-second bins: about 46 KiB each, up to 60 KiB under attack, 38 KiB more of those that were lively, 6 KiB while under attack beside that, 18 KiB of a busy web or name server
 	MaxUploads     int            `yaml:"max_uploads"`      // devices whose uploads are followed: about 7 KiB each
 	MaxContacts    int            `yaml:"max_contacts"`     // devices whose peers and services of the hour are listed: about 4 KiB each
 	MaxPairs       int            `yaml:"max_pairs"`        // pairs of a device and a service outside whose connections are followed: about 0.8 KiB each
