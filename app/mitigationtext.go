@@ -6,124 +6,155 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
+	"time"
 
 	"tidewatch/decision"
 	"tidewatch/mitigate"
 )
 
-// WriteMitigation prints, as comments, what is done about which incident, by whom, and
-// what is in the way.
-func (c *Config) WriteMitigation(w io.Writer) error {
-	m := c.mitigation()
+// MitigationStory is a decision with all that happened to it.
+type MitigationStory struct {
+	Decision *decision.Decision `json:"decision"`
+	Ledger   []mitigate.Entry   `json:"ledger"`
+
+	now time.Time
+}
+
+// WriteText tells the whole story.
+func (m *MitigationStory) WriteText(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString("\n# What is done about attacks and thefts (docs/explanation/when-we-act.md):\n")
-	switch m.Mode {
-	case mitigate.Off:
-		b.WriteString("#   nothing: mitigation.mode is off\n")
-	case mitigate.DryRun:
-		b.WriteString("#   a dry run: everything is decided, kept and shown, and nothing is done (mitigation.mode)\n")
-	case mitigate.Act:
-		b.WriteString("#   rules are brought in force (mitigation.mode)\n")
+	d := m.Decision
+	paragraph(&b, strings.ToUpper(string(d.State))+"  ", actText(d))
+	if d.DryRun {
+		b.WriteString("  dry run: everything is decided, and nothing is done\n")
 	}
-	if m.Mode == mitigate.Off {
-		_, err := io.WriteString(w, b.String())
-		return err
+	paragraph(&b, "  "+d.ID+"  ", originText(d))
+	if d.Incident != "" {
+		paragraph(&b, "  ", "against "+d.Incident+" ("+strings.Join(strings.Fields(d.Kind+" "+d.Vector+" "+d.Severity), ", ")+")")
 	}
-	fmt.Fprintf(&b, "#   by %s\n", strings.Join(m.names(), ", "))
+	times := "decided " + d.Created.Format(time.RFC3339)
+	if !d.Activated.IsZero() {
+		times += ", in force since " + d.Activated.Format(time.RFC3339)
+	}
+	if !d.Ended.IsZero() {
+		times += ", ended " + d.Ended.Format(time.RFC3339)
+	}
+	paragraph(&b, "  ", times)
+	if d.Ended.IsZero() && !d.Until.IsZero() {
+		paragraph(&b, "  ", "ends by itself "+moment(d.Until, m.now))
+	}
+	paragraph(&b, "  ", "hits "+shareText(d.Covers, d.CoversError)+" of the attack and "+shareText(d.Collateral, d.CollateralError)+
+		" of usual traffic; effect: "+strings.ReplaceAll(string(cmp.Or(d.Effect, decision.EffectUnknown)), "_", " "))
+	if d.Via != "" {
+		paragraph(&b, "  ", "by way of "+d.Via)
+	}
+	if d.Detail != "" || d.Reason != "" {
+		paragraph(&b, "  why: ", cmp.Or(d.Detail, spaced(d.Reason)))
+	}
+	if d.Error != "" {
+		paragraph(&b, "  error: ", d.Error)
+	}
+	b.WriteString("  ledger:\n")
+	for i := range m.Ledger {
+		l := &m.Ledger[i]
+		text := cmp.Or(l.Text, string(l.Decision.State))
+		if l.By != "" && !strings.Contains(text, l.By) {
+			text += " (" + l.By + ")"
+		}
+		paragraph(&b, fmt.Sprintf("    %s  %-9s  ", l.At.Format(time.RFC3339), l.Decision.State), text)
+	}
+	if d.State == decision.Proposed {
+		writeHeld(&b, d)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func originText(d *decision.Decision) string {
 	switch {
-	case len(c.Mitigation.Guard.Own) == 0 && m.Mode == mitigate.Act:
-		b.WriteString("#   nothing can be announced to routers: mitigation.guard.own names no network\n")
-	case len(c.Mitigation.Guard.Own) == 0:
-		b.WriteString("#   as if networks.internal were yours to announce; mitigation.guard.own must say so before anything is done\n")
-	default:
-		fmt.Fprintf(&b, "#   within %s alone\n", strings.Join(texts(m.Guard.Own), ", "))
+	case d.Policy != "" && d.Step > 0:
+		return fmt.Sprintf("%s, by policy %s, step %d", d.Origin, d.Policy, d.Step)
+	case d.Policy != "":
+		return d.Origin + ", by policy " + d.Policy
 	}
-	if m.Sees == mitigate.NobodyKnows {
-		b.WriteString("#   effects are unknown, and a person decides about each stronger step, until mitigation.sees says where the exporters stand\n")
-	}
-	for i := range m.Policy {
-		r := &m.Policy[i]
-		fmt.Fprintf(&b, "# %d. %s: %s\n", i+1, r.Name, policyText(r))
-		for n := range r.Ladder {
-			fmt.Fprintf(&b, "#      %d. %s\n", n+1, stepText(r, n))
-		}
-		if len(r.Ladder) == 0 {
-			b.WriteString("#      nothing\n")
-		}
-	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return fmt.Errorf("print what is done: %w", err)
-	}
-	return nil
+	return d.Origin
 }
 
-// names are the actuators of a configuration.
-func (c *MitigationConfig) names() (out []string) {
-	if c.BGP.Enabled() {
-		out = append(out, fmt.Sprintf("bgp (%d routers)", len(c.BGP.Peers)))
+// shareText is a share with what is not certain of it.
+func shareText(v *float64, half float64) string {
+	switch {
+	case v == nil:
+		return "nobody knows what share"
+	case half > 0:
+		return share(v) + fmt.Sprintf(" (±%.1f)", 100*half)
 	}
-	if c.NFTables.Enabled {
-		out = append(out, "nftables")
-	}
-	for i := range c.Hooks {
-		out = append(out, "the hook "+c.Hooks[i].Name)
-	}
-	if len(out) == 0 {
-		out = append(out, "nobody: no routers, firewall or hook are configured")
-	}
-	return out
+	return share(v)
 }
 
-// policyText tells which incidents a rule fits.
-func policyText(r *mitigate.Rule) string {
-	clauses := []string{"incidents"}
-	list := func(what string, items ...string) {
-		if len(items) > 0 && items[0] != "" {
-			clauses = append(clauses, what+" "+strings.Join(items, " or "))
-		}
-	}
-	list("of category", r.Category)
-	list("of kind", r.Kinds...)
-	list("by", r.Vectors...)
-	list("about", append(texts(r.Prefixes), r.Groups...)...)
-	list("from severity", r.MinSeverity)
-	if r.MinBitsPerSecond > 0 {
-		clauses = append(clauses, fmt.Sprintf("from %d bit/s", r.MinBitsPerSecond))
-	}
-	if r.MinConfidence > 0 {
-		clauses = append(clauses, fmt.Sprintf("of which the rules are %.0f %% sure", 100*r.MinConfidence))
-	}
-	return strings.Join(clauses, ", ")
+// Stopped is what the panic button did.
+type Stopped struct {
+	Withdrawn int       `json:"withdrawn"`
+	Server    bool      `json:"server"`        // false: none runs
+	Left      int       `json:"left"`          // without a server: what may still be in force
+	Ends      time.Time `json:"ends,omitzero"` // when the last of it ends by itself
+
+	now time.Time
 }
 
-// stepText tells one step of a ladder.
-func stepText(r *mitigate.Rule, n int) string {
-	s := &r.Ladder[n]
-	first, longest, _ := s.Leases(r)
-	text := string(s.Action)
-	if s.Action == decision.Blackhole || s.Action == decision.Divert {
-		text += " of a " + cmp.Or(s.Scope, "host")
-	}
-	if rate := s.Limit(); rate > 0 {
-		text += fmt.Sprintf(" to %d bytes/s", rate)
-	}
-	if s.Via != "" {
-		text += " by " + s.Via
-	}
-	if r.Alone(n) {
-		text += ", by itself"
+// WriteText says it.
+func (s *Stopped) WriteText(w io.Writer) error {
+	var b strings.Builder
+	if s.Server {
+		paragraph(&b, "", "all is taken back ("+counted(s.Withdrawn, "decision")+"). Nothing is done until: tidewatch mitigation resume")
 	} else {
-		text += ", after a person approved it"
+		paragraph(&b, "", "no server runs. Its next start does nothing by itself until: tidewatch mitigation resume")
+		paragraph(&b, "", counted(s.Withdrawn, "decision")+" marked as taken back")
+		switch {
+		case !s.Ends.IsZero():
+			paragraph(&b, "", "what the dead server left in force ("+counted(s.Left, "rule")+") ends by itself, the last of it "+moment(s.Ends, s.now)+"; a start takes it back at once")
+		case s.Left > 0:
+			paragraph(&b, "", "what the dead server left in force ("+counted(s.Left, "rule")+") has ended by itself; the next start makes sure of it")
+		default:
+			paragraph(&b, "", "nothing is left in force")
+		}
 	}
-	return text + fmt.Sprintf(", for %v first and %v at most at a time", first, longest)
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-func texts(networks []netip.Prefix) []string {
-	out := make([]string, 0, len(networks))
-	for _, p := range networks {
-		out = append(out, p.String())
+// Acting is how acting stands.
+type Acting struct {
+	mitigate.Status
+
+	NoServer bool `json:"no_server,omitempty"`
+	now      time.Time
+}
+
+// WriteText says it, an actuator a line.
+func (a *Acting) WriteText(w io.Writer) error {
+	var b strings.Builder
+	writeHalt(&b, a.Halted)
+	mode := map[string]string{
+		"act": "rules are brought in force", "dry_run": "dry run: everything is decided, and nothing is done", "off": "off: nothing is decided",
+	}[a.Mode]
+	if a.NoServer {
+		mode = "no server runs, so nothing is decided or done"
 	}
-	return out
+	paragraph(&b, "", cmp.Or(mode, a.Mode))
+	paragraph(&b, "", counted(a.Active, "decision")+" in force or on the way, "+counted(a.Proposed, "decision")+" waiting for a person")
+	for i := range a.Actuators {
+		one := &a.Actuators[i]
+		paragraph(&b, "  "+one.Name+": ", cmp.Or(one.Health, "well"))
+		for k := range one.Sessions {
+			s := &one.Sessions[k]
+			text := s.State
+			if !s.Since.IsZero() {
+				text += " since " + moment(s.Since, a.now)
+			}
+			paragraph(&b, "    "+s.Peer+"  ", text)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }

@@ -173,7 +173,11 @@ func (r *remote) refusal(status int, data []byte) error {
 		p.Detail = http.StatusText(status)
 	}
 	for _, e := range p.Errors {
-		p.Detail += "; " + e.Location + ": " + e.Message
+		p.Detail += "; "
+		if e.Location != "" {
+			p.Detail += e.Location + ": "
+		}
+		p.Detail += e.Message
 	}
 	err := fmt.Errorf("the server at %s says: %s", r.base, p.Detail)
 	switch status {

@@ -28,18 +28,19 @@ const (
 
 // cli is the command line; the tags are its help.
 type cli struct {
-	Serve     serveCmd     `cmd:"" help:"Receive flows, judge them, serve the API."`
-	Analyze   analyzeCmd   `cmd:"" help:"Judge recorded flows and print the incidents."`
-	Learn     learnCmd     `cmd:"" help:"Learn what is normal from recorded flows into the data directory."`
-	Baseline  baselineCmd  `cmd:"" help:"Look at what was learned, approve it, freeze it, roll it back."`
-	Incident  incidentCmd  `cmd:"" help:"List incidents, acknowledge and close them, say what they were."`
-	Event     eventCmd     `cmd:"" help:"Plan events: what must not be alerted about, not be learned, or is expected."`
-	Exclusion exclusionCmd `cmd:"" help:"Exclude what is known and harmless from alerts: for a device, destination, port and kind."`
-	Audit     auditCmd     `cmd:"" help:"What people decided, and who."`
-	Simulate  simulateCmd  `cmd:"" help:"Send a scenario to a collector as real flow exports."`
-	Evaluate  evaluateCmd  `cmd:"" help:"Score incidents against labels."`
-	Check     checkCmd     `cmd:"" help:"Validate the configuration and print its effective values."`
-	Version   versionCmd   `cmd:"" help:"Print version, commit and Go version."`
+	Serve      serveCmd      `cmd:"" help:"Receive flows, judge them, serve the API."`
+	Analyze    analyzeCmd    `cmd:"" help:"Judge recorded flows and print the incidents."`
+	Learn      learnCmd      `cmd:"" help:"Learn what is normal from recorded flows into the data directory."`
+	Baseline   baselineCmd   `cmd:"" help:"Look at what was learned, approve it, freeze it, roll it back."`
+	Incident   incidentCmd   `cmd:"" help:"List incidents, acknowledge and close them, say what they were."`
+	Event      eventCmd      `cmd:"" help:"Plan events: what must not be alerted about, not be learned, or is expected."`
+	Exclusion  exclusionCmd  `cmd:"" help:"Exclude what is known and harmless from alerts: for a device, destination, port and kind."`
+	Mitigation mitigationCmd `cmd:"" help:"What is decided against attacks: list, approve, reject, withdraw, ask for a rule, stop everything."`
+	Audit      auditCmd      `cmd:"" help:"What people decided, and who."`
+	Simulate   simulateCmd   `cmd:"" help:"Send a scenario to a collector as real flow exports."`
+	Evaluate   evaluateCmd   `cmd:"" help:"Score incidents against labels."`
+	Check      checkCmd      `cmd:"" help:"Validate the configuration and print its effective values."`
+	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`
 }
 
 // streams are where a command writes; tests replace them.
