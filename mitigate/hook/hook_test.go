@@ -282,6 +282,24 @@ func TestLease(t *testing.T) {
 	})
 }
 
+// A rule that is renewed while it is about to be taken back stays.
+func TestRenewedInTime(t *testing.T) {
+	f := &fake{}
+	h := hookOn(t, f, usual(), Deps{})
+	d := theft(time.Now().Add(time.Minute))
+	must(t, h.Apply(t.Context(), d))
+	late := h.overdue(d.Until.Add(slack))
+	d.Until = d.Until.Add(time.Minute)
+	must(t, h.Apply(t.Context(), d))
+	if len(late) != 1 {
+		t.Fatalf("%d rules are over", len(late))
+	}
+	h.end(t.Context(), late[0])
+	if got := f.list(); len(got) != 2 {
+		t.Errorf("told %v", got)
+	}
+}
+
 // Where the other side ends its rules by itself, nobody is called for that.
 func TestLeaseOfTheOtherSide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

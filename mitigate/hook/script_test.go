@@ -209,23 +209,23 @@ echo $! >>` + children + `
 		left, atMost time.Duration // of the context; until it is over
 		cancelled    bool
 	}{
-		"stubborn":             {text: "trap '' TERM\n" + stubborn + "sleep 60\nsleep 60\n", want: "did not end within 500ms", atMost: 800 * time.Millisecond},
-		"stubborn children":    {text: stubborn + "wait\n", want: "did not end within 500ms", atMost: 800 * time.Millisecond},
-		"tidy":                 {text: "trap 'echo tidied >&2; exit 0' TERM\n" + "echo $$ >>" + children + "\nwhile :; do sleep 0.05; done\n", want: "did not end within 500ms", atMost: 700 * time.Millisecond},
-		"the caller gives up":  {text: stubborn + "sleep 60", want: "was stopped", cancelled: true, atMost: 600 * time.Millisecond},
-		"the caller has 0.5 s": {text: stubborn + "sleep 60", want: "did not end within", left: 500 * time.Millisecond, atMost: 500 * time.Millisecond},
-		"no time is left":      {text: "echo 1 >>" + children, want: "too little time", left: 100 * time.Millisecond, atMost: 100 * time.Millisecond},
+		"stubborn":            {text: "trap '' TERM\n" + stubborn + "sleep 60\nsleep 60\n", want: "did not end within 700ms", atMost: time.Second},
+		"stubborn children":   {text: stubborn + "wait\n", want: "did not end within 700ms", atMost: time.Second},
+		"tidy":                {text: "trap 'echo tidied >&2; exit 0' TERM\n" + "echo $$ >>" + children + "\nwhile :; do sleep 0.05; done\n", want: "did not end within 700ms", atMost: 700 * time.Millisecond},
+		"the caller gives up": {text: stubborn + "sleep 60", want: "was stopped", cancelled: true, atMost: 800 * time.Millisecond},
+		"the caller has 1 s":  {text: stubborn + "sleep 60", want: "did not end within", left: time.Second, atMost: time.Second},
+		"no time is left":     {text: "echo 1 >>" + children, want: "too little time", left: 100 * time.Millisecond, atMost: 100 * time.Millisecond},
 	} {
 		_ = os.Remove(children)
 		log, wrote := logger()
 		h := scripted(t, Deps{Logger: log}, 0, program(t, tc.text))
-		byScript(t, h).timeout = 500 * time.Millisecond
+		byScript(t, h).timeout = 700 * time.Millisecond
 		ctx, cancel := context.WithCancel(t.Context())
 		if tc.left > 0 {
 			ctx, cancel = context.WithTimeout(t.Context(), tc.left)
 		}
 		if tc.cancelled {
-			time.AfterFunc(200*time.Millisecond, cancel)
+			time.AfterFunc(500*time.Millisecond, cancel)
 		}
 		begun := time.Now()
 		err := h.Apply(ctx, theft(time.Now().Add(time.Minute)))
@@ -234,7 +234,7 @@ echo $! >>` + children + `
 		if err == nil || !strings.Contains(err.Error(), tc.want) || outbound.IsPermanent(err) || !tc.cancelled && !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if took > tc.atMost+time.Second { // a busy machine
+		if took > tc.atMost+5*time.Second { // a busy machine; they would sleep for a minute
 			t.Errorf("%s: took %v", name, took)
 		}
 		if name == "tidy" && !strings.Contains(wrote.String(), "tidied") {
@@ -340,7 +340,7 @@ func TestScriptOfAnybody(t *testing.T) {
 // Who gives a call that long cuts no script short.
 func TestLongest(t *testing.T) {
 	h := scripted(t, Deps{}, time.Minute, program(t, "exit 0"))
-	if w := web(t, "http://127.0.0.1:9/", "", Deps{}); h.Longest() != 62*time.Second || w.Longest() != time.Second {
+	if w := web(t, "http://127.0.0.1:9/", "", Deps{}); h.Longest() != 62*time.Second || w.Longest() != time.Minute {
 		t.Errorf("%v, %v", h.Longest(), w.Longest())
 	}
 }
