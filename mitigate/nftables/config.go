@@ -11,13 +11,14 @@ import (
 )
 
 // Config says where rules go.
+//
+// Packets are seen on prerouting, before connection tracking and routing spend anything
+// on them, and whether they are for a machine behind this one or for this one itself.
+// On forward the addresses are those behind this machine's NAT. It is never both: a
+// packet would count twice against a limit.
 type Config struct {
-	Enabled bool   `yaml:"enabled"` // act on the machine that runs tidewatch, a Linux gateway; needs CAP_NET_ADMIN
-	Table   string `yaml:"table"`   // name of the table of family inet that is ours alone; whatever stands in it is removed
-	// Packets are seen on prerouting, before connection tracking and routing spend
-	// anything on them, and whether they are for a machine behind this one or for this one
-	// itself. On forward the addresses are those behind this machine's NAT. Never both: a
-	// packet would count twice against a limit.
+	Enabled     bool           `yaml:"enabled"`      // act on the machine that runs tidewatch, a Linux gateway; needs CAP_NET_ADMIN
+	Table       string         `yaml:"table"`        // name of the table of family inet that is ours alone; whatever stands in it is removed
 	Hook        string         `yaml:"hook"`         // where packets are seen: prerouting (before connection tracking; what is for this machine, too), or forward (behind NAT of addresses; not what is for this machine)
 	Priority    int            `yaml:"priority"`     // of our chain among those on the hook, lower is earlier; -300 (raw) is before connection tracking at -200; fragments are always seen at -450, before they are put together
 	MaxElements int            `yaml:"max_elements"` // rules in force at once; more are refused
