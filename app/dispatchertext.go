@@ -23,7 +23,8 @@ type Mitigation struct {
 
 // WriteText prints it in a line.
 func (m *Mitigation) WriteText(w io.Writer) error {
-	text := m.ID + " is " + ruleState(&m.Decision) + ": " + actText(&m.Decision)
+	is := map[bool]string{true: " has ", false: " is "}[m.State == decision.Failed]
+	text := m.ID + is + ruleState(&m.Decision) + ": " + actText(&m.Decision)
 	if m.State.Wanted() && !m.Until.IsZero() {
 		text += ", until " + moment(m.Until, m.now)
 	}

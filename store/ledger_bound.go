@@ -12,8 +12,8 @@ const (
 	// linesEach is how many lines a decision may have in the middle: proposed, approved,
 	// active, renewed a dozen times, taken back.
 	linesEach = 20
-	// forgetsAtOnce bounds what one look forgets, some 50 ms: acting waits for it.
-	forgetsAtOnce = 500
+	// forgetsAtOnce bounds what one look forgets, some 20 ms: acting waits for it.
+	forgetsAtOnce = 200
 )
 
 // bound forgets decisions, with all their lines: those that are over and were made longer

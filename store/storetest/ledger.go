@@ -173,7 +173,7 @@ func unfinished(t *testing.T, l Ledger) {
 
 func listed(t *testing.T, l Ledger) {
 	t.Helper()
-	all := Changes(300, 3)
+	all := Changes(160, 3)
 	write(t, l, all)
 	now := last(all)
 	found := 0
@@ -192,7 +192,7 @@ func listed(t *testing.T, l Ledger) {
 		{Limit: 1000, Target: "2001:0db8:0003::/48"},
 		{Limit: 1000, Target: "nowhere"},
 		{Limit: 7, States: []decision.State{decision.Withdrawn}, Incident: "inc-1"},
-		{Limit: 10, Cursor: mitigate.CursorOf(&now[50])},
+		{Limit: 10, Cursor: mitigate.CursorOf(&now[30])},
 	} {
 		page, err := l.Decisions(t.Context(), f)
 		if err != nil {
@@ -205,7 +205,7 @@ func listed(t *testing.T, l Ledger) {
 		}
 		found += len(page.Decisions)
 	}
-	if found < 200 {
+	if found < 150 {
 		t.Errorf("only %d were found in all", found)
 	}
 }
@@ -228,7 +228,7 @@ func selected(now []decision.Decision, f *mitigate.ListFilter) []decision.Decisi
 
 func turned(t *testing.T, l Ledger) {
 	t.Helper()
-	all := Changes(200, 4)
+	all := Changes(100, 4)
 	write(t, l, all)
 	var got []decision.Decision
 	for f := (&mitigate.ListFilter{Limit: 7}); ; {
