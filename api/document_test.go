@@ -89,9 +89,9 @@ func TestDocument(t *testing.T) {
 		}
 	}
 	var mitigated struct {
-		State        string `json:"state"`
-		Acknowledged bool   `json:"acknowledged"`
-		Actions      []map[string]any
+		State        string           `json:"state"`
+		Acknowledged bool             `json:"acknowledged"`
+		Actions      []map[string]any `json:"actions"`
 	}
 	_, acted := ask(t, server(t, func(_ *Config, d *Deps) { d.Incidents = acting(t) }), "GET", "/api/v1/incidents/inc-acted", nil)
 	if err := json.Unmarshal([]byte(acted), &mitigated); err != nil {

@@ -43,8 +43,8 @@ func (p *prevalence) of(dest uint64) int {
 // holds reports whether another destination has the place of one, so that nothing is
 // known of it.
 func (p *prevalence) holds(dest uint64) (other bool) {
-	at := &p.places[dest%prevalenceSize]
-	return at.count > 0 && at.dest != uint32(dest>>32)
+	at, tag := &p.places[dest%prevalenceSize], uint32(dest>>32)
+	return at.count > 0 && at.dest != tag
 }
 
 // usualSeconds is how long devices must have been watched for an address that none of
