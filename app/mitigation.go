@@ -120,6 +120,7 @@ func (c *MitigationConfig) open(log *slog.Logger, r prometheus.Registerer) (*act
 			return nil, fmt.Errorf("mitigation: hook %s: %w", of.Name, err)
 		}
 		a.add(of.Name, h)
+		a.run = append(a.run, h.Run)
 		a.close = append(a.close, h.Close)
 	}
 	return a, nil
@@ -138,7 +139,9 @@ func (a *actuators) status(name string) mitigate.ActuatorStatus {
 		}
 	}
 	if name == "bgp" && a.router != nil {
-		for _, p := range a.router.Sessions() {
+		all := a.router.Sessions()
+		for i := range all {
+			p := &all[i]
 			s.Sessions = append(s.Sessions, mitigate.RouterStatus{Peer: p.Peer, State: p.State, Since: p.Since})
 		}
 	}
@@ -218,7 +221,7 @@ func (d *defence) run(ctx context.Context) error {
 	desk, leave := context.WithCancel(ctx)
 	defer leave()
 	done := make(chan error, 1)
-	go func() { done <- d.Desk.Run(desk) }()
+	go func() { done <- d.Run(desk) }()
 	var err error
 	left := len(d.actuators.run)
 	select {

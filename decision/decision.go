@@ -103,6 +103,7 @@ const (
 	ByPanic      = "panic"         // somebody withdrew everything
 	ByStop       = "stopped"       // the program stopped
 	ByMode       = "mode"          // mitigation was switched off, or to a dry run
+	BySuccessor  = "superseded"    // another proposal took its place
 	ByActuator   = "actuator"      // it could not be carried out
 	ByVerdict    = "verdict"       // a person said that the incident is none
 )

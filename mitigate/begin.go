@@ -56,10 +56,20 @@ func (b *book) ruleFor(c *story) *Rule {
 }
 
 // climb decides about the first step from a rung on that can be taken. held are reasons
-// why a person must approve it, and each step that was left out adds one: what hurts
-// more is never done by itself because something milder could not be.
+// why a person must approve it.
 func (b *book) climb(c *story, r *Rule, from int, held []string) {
-	attack := c.inc.Category == detect.DDoSAttack
+	d := b.choose(c, r, from, held, func(d *decision.Decision, why []string) { b.refuse(c, d, why) })
+	if d == nil {
+		return
+	}
+	b.decide(c, d, r)
+}
+
+// choose makes the decision about the first step that can be taken, with what a person
+// must know before it is. Each step that was left out is such a reason: what hurts more
+// is never done by itself because something milder could not be. nil: there is nothing
+// to be done, or not yet. refused hears of the steps that guard rails forbid.
+func (b *book) choose(c *story, r *Rule, from int, held []string, refused func(*decision.Decision, []string)) *decision.Decision {
 	for step := from; step < len(r.Ladder); step++ {
 		if c.skip[step] != "" {
 			held = append(held, c.skip[step])
@@ -71,7 +81,7 @@ func (b *book) climb(c *story, r *Rule, from int, held []string) {
 		}
 		if err != nil {
 			if errors.Is(err, errNoFilter) && b.now.Sub(c.inc.Detected) < patience && c.since.IsZero() {
-				return
+				return nil
 			}
 			held = append(held, fmt.Sprintf("%s cannot be done: %v", r.Ladder[step].Action, err))
 			continue
@@ -85,63 +95,112 @@ func (b *book) climb(c *story, r *Rule, from int, held []string) {
 		if !ok {
 			continue // nobody here does such a thing
 		}
-		d.Via = via
-		first, longest, _ := r.Ladder[step].leases(attack)
-		lease := first
+		d.Via, d.Origin, d.DryRun = via, originAutomatic, b.cfg.Mode != Act
+		lease, longest, _ := r.Ladder[step].leases(c.inc.Category == detect.DDoSAttack)
 		if step == c.step && c.lease > 0 {
 			lease = min(c.lease, longest)
 		}
-		if refused := b.decide(c, r, d, lease, held); refused == "" {
-			if step != c.step {
-				c.step, c.lease = step, 0
-			}
-			return
+		d.Until = b.now.Add(min(lease, b.rails.Longest(false)))
+		ruling := b.rails.Check(b.now, d, ground(b.scene, d, &c.inc), b.standing(d))
+		if len(ruling.Refused) > 0 {
+			refused(d, ruling.Refused)
+			held = append(held, fmt.Sprintf("%s is refused by a guard rail", d.Action))
+			continue
 		}
-		held = append(held, fmt.Sprintf("%s is refused by a guard rail", d.Action))
+		d.Held = slices.Concat(held, ruling.Held, b.doubts(c, r, d))
+		return d
 	}
 	c.again = b.now.Add(tryAgain)
+	return nil
 }
 
-// decide has the guard rails judge a decision, and writes down what comes of it. It
-// returns why it was refused, nothing when it was not.
-func (b *book) decide(c *story, r *Rule, d *decision.Decision, lease time.Duration, held []string) string {
-	d.Origin, d.DryRun = originAutomatic, b.cfg.Mode != Act
-	d.Until = b.now.Add(lease)
-	ruling := b.rails.Check(b.now, d, ground(b.scene, d, &c.inc), b.standing(d))
-	if ruling.Lease > 0 {
-		d.Until = b.now.Add(min(lease, ruling.Lease))
-	}
-	if len(ruling.Refused) > 0 {
-		b.refuse(c, d, ruling.Refused)
-		return strings.Join(ruling.Refused, "; ")
-	}
-	d.Held = slices.Concat(held, ruling.Held)
+// doubts are the reasons, beside those of the guard rails, why a person must approve a
+// decision.
+func (b *book) doubts(c *story, r *Rule, d *decision.Decision) (out []string) {
 	if why := r.unsure(&c.inc); why != "" {
-		d.Held = append(d.Held, why)
+		out = append(out, why)
 	}
 	if c.byHand != "" {
-		d.Held = append(d.Held, c.byHand)
+		out = append(out, c.byHand)
 	}
 	if b.doers.lasts(d.Via) {
-		d.Held = append(d.Held, "what "+d.Via+" does stays in force while this program is dead (expires)")
+		out = append(out, "what "+d.Via+" does stays in force while this program is dead (expires)")
 	}
 	if b.halted != nil {
-		d.Held = append(d.Held, "everything is halted until somebody resumes")
+		out = append(out, "everything is halted until somebody resumes")
 	}
 	if _, _, total := r.Ladder[d.Step-1].leases(c.inc.Category == detect.DDoSAttack); !c.since.IsZero() && b.now.Sub(c.since) > total {
-		d.Held = append(d.Held, "rules were in force for "+total.String()+", the longest time that the policy allows")
+		out = append(out, "rules were in force for "+total.String()+", the longest time that the policy allows")
 	}
+	return out
+}
+
+// decide writes a decision down, as one to be done or as a proposal.
+func (b *book) decide(c *story, d *decision.Decision, r *Rule) {
+	d.Reason = decision.ByPolicy
 	if len(d.Held) == 0 && !r.Alone(d.Step-1) {
-		d.Held = append(d.Held, "the policy "+r.Name+" asks a person first")
+		d.Held = []string{"the policy " + r.Name + " asks a person first"}
 	}
 	if len(d.Held) > 0 {
-		d.State, d.Reason, d.Until, d.Origin = decision.Proposed, decision.ByPolicy, time.Time{}, originApproval
+		d.State, d.Until, d.Origin = decision.Proposed, time.Time{}, originApproval
 		b.set(d, "", "proposed: "+string(d.Action)+" of "+d.Match.String())
-		return ""
+		return
 	}
-	d.Reason = decision.ByPolicy
+	b.onto(c, d)
 	b.enforce(d, "", "decided by the policy "+r.Name+": "+string(d.Action)+" of "+d.Match.String())
-	return ""
+}
+
+// onto moves a story to the rung that is taken. A proposal moves nothing: until somebody
+// approves it, everything milder is tried first.
+func (b *book) onto(c *story, d *decision.Decision) {
+	if step := d.Step - 1; step != c.step {
+		c.step, c.lease = step, 0
+	}
+}
+
+// The times of a proposal: how often it is looked at again, and how long one stands that
+// the attack has left behind, so that who reads it can also approve it.
+const (
+	revised = 5 * time.Second
+	stands  = 30 * time.Second
+)
+
+// revise looks at a proposal again: what was in the way may be gone, and the attack may
+// have changed.
+func (b *book) revise(c *story, d *decision.Decision) {
+	r := b.policy.named(d.Policy)
+	if r == nil || b.now.Sub(c.revised) < revised || b.halted != nil {
+		return
+	}
+	c.revised = b.now
+	again := c.again
+	n := b.choose(c, r, c.step, nil, func(*decision.Decision, []string) {})
+	c.again = again
+	if n == nil {
+		return
+	}
+	if n.Key() != d.Key() || n.Step != d.Step {
+		if b.now.Sub(d.Created) >= stands || len(n.Held) == 0 && r.Alone(n.Step-1) {
+			b.end(d, decision.Withdrawn, decision.BySuccessor, "", "the attack has changed, and so has what would be done")
+			b.decide(c, n, r)
+		}
+		return
+	}
+	alone := len(n.Held) == 0 && r.Alone(n.Step-1)
+	if len(n.Held) == 0 && !alone {
+		n.Held = d.Held
+	}
+	if !alone && slices.Equal(n.Held, d.Held) {
+		return
+	}
+	n.ID, n.Created = d.ID, d.Created
+	if alone {
+		b.onto(c, n)
+		b.enforce(n, "", "decided by the policy "+r.Name+": nothing is in the way any more")
+		return
+	}
+	n.State, n.Reason, n.Until, n.Origin = decision.Proposed, decision.ByPolicy, time.Time{}, originApproval
+	b.set(n, "", "still proposed, for other reasons")
 }
 
 // enforce makes a decision wanted; of a dry run nobody does anything.

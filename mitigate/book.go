@@ -68,6 +68,7 @@ type story struct {
 	byHand   string           // a person ended something here: from then on people decide
 	weak     int              // looks in a row in which the rule covered too little
 	looked   time.Time        // when effects were judged last
+	revised  time.Time        // when a proposal was looked at last
 	lastRule string           // key of the rule that did not help
 }
 
@@ -148,7 +149,7 @@ func (b *book) advance(now time.Time) {
 			}
 		}
 		for _, c := range b.cases {
-			for _, t := range []*time.Time{&c.heard, &c.since, &c.gone, &c.again, &c.looked} {
+			for _, t := range []*time.Time{&c.heard, &c.since, &c.gone, &c.again, &c.looked, &c.revised} {
 				if !t.IsZero() {
 					*t = t.Add(-back)
 				}
@@ -277,10 +278,11 @@ func (b *book) proceed(c *story) {
 		return
 	}
 	var wanted, waiting bool
+	var proposal *decision.Decision
 	for _, d := range all {
 		switch d.State {
 		case decision.Proposed:
-			waiting = true
+			waiting, proposal = true, d
 		case decision.Approved:
 			switch {
 			case !b.now.Before(d.Until):
@@ -297,7 +299,11 @@ func (b *book) proceed(c *story) {
 		case decision.Withdrawn, decision.Failed, decision.Rejected:
 		}
 	}
-	if !wanted && !waiting && b.cfg.Mode != Off {
+	switch {
+	case wanted || b.cfg.Mode == Off:
+	case waiting:
+		b.revise(c, proposal)
+	default:
 		b.begin(c)
 	}
 }

@@ -256,7 +256,8 @@ func (c *Config) ShortestLease() time.Duration {
 // Named reports a step that names an actuator which is none of these.
 func (c *Config) Named(actuators []string) error {
 	for i := range c.Policy {
-		for n, s := range c.Policy[i].Ladder {
+		for n := range c.Policy[i].Ladder {
+			s := &c.Policy[i].Ladder[n]
 			if s.Via != "" && !slices.Contains(actuators, s.Via) {
 				return fmt.Errorf("policy: rule %s: step %d: there is no actuator %s; there are %v", c.Policy[i].Name, n+1, s.Via, actuators)
 			}

@@ -50,13 +50,12 @@ func (b *book) renew(c *story, r *Rule, d *decision.Decision) {
 		return
 	}
 	n := d.Clone()
-	n.Until = b.now.Add(lease)
-	ruling := b.rails.Recheck(b.now, &n, ground(b.scene, &n, &c.inc), b.standing(&n))
+	n.Until = b.now.Add(min(lease, b.rails.Longest(d.Origin != originAutomatic)))
+	g := ground(b.scene, &n, &c.inc)
+	g.Person = d.Origin != originAutomatic
+	ruling := b.rails.Recheck(b.now, &n, g, b.standing(&n))
 	if len(ruling.Refused) > 0 {
 		return // it ends with its time
-	}
-	if ruling.Lease > 0 {
-		n.Until = b.now.Add(min(lease, ruling.Lease))
 	}
 	if n.Until.After(d.Until) {
 		b.set(&n, "", "the attack is still seen: stays until "+n.Until.UTC().Format(time.TimeOnly))
@@ -145,11 +144,7 @@ func (b *book) stronger(c *story, r *Rule, d *decision.Decision) {
 	if b.cfg.Sees != After {
 		held = []string{"the attack is still seen, but nobody has said whether the exporters see it before or behind the filter (mitigation.sees)"}
 	}
-	at := c.step
 	b.climb(c, r, step, held)
-	if b.cfg.Sees != After {
-		c.step = at // until somebody approves
-	}
 }
 
 // inForce notes that a rule came in force.

@@ -48,14 +48,11 @@ func (b *book) approve(id string, who *Person) error {
 	}
 	g := ground(b.scene, &d, inc)
 	g.Person = true
-	d.Until = b.now.Add(lease)
+	d.Until = b.now.Add(min(lease, b.rails.Longest(true)))
 	ruling := b.rails.Check(b.now, &d, g, b.standing(&d))
 	if len(ruling.Refused) > 0 {
 		b.stats.Refused++
 		return &RefusedError{ruling.Refused}
-	}
-	if ruling.Lease > 0 {
-		d.Until = b.now.Add(min(lease, ruling.Lease))
 	}
 	d.Reason, d.Held = decision.ByPerson, nil
 	b.enforce(&d, who.By, said("approved", who))
@@ -138,19 +135,17 @@ func (b *book) request(q *Request, who *Person) (id string, err error) {
 		return "", fmt.Errorf("%w: nothing that is configured does a %s of %s", ErrRequest, d.Action, d.Match.String())
 	}
 	d.Via = via
-	d.Until = b.now.Add(time.Duration(max(q.Minutes, 1)) * time.Minute)
-	if q.Minutes == 0 {
-		d.Until = b.now.Add(time.Hour)
+	lease := time.Hour
+	if q.Minutes > 0 {
+		lease = time.Duration(q.Minutes) * time.Minute
 	}
+	d.Until = b.now.Add(min(lease, b.rails.Longest(true)))
 	g := ground(b.scene, &d, inc)
 	g.Person = true
 	ruling := b.rails.Check(b.now, &d, g, b.standing(&d))
 	if len(ruling.Refused) > 0 {
 		b.stats.Refused++
 		return "", &RefusedError{ruling.Refused}
-	}
-	if ruling.Lease > 0 && d.Until.After(b.now.Add(ruling.Lease)) {
-		d.Until = b.now.Add(ruling.Lease)
 	}
 	b.enforce(&d, who.By, said("asked for", who))
 	return d.ID, nil

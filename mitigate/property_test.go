@@ -174,7 +174,7 @@ func breach(cfg *Config, protected []guard.Protected, now time.Time, rules []*de
 }
 
 // live plays one sequence and returns the first breach.
-func live(c chance, steps int) (err error, done map[string]int) {
+func live(c chance, steps int) (done map[string]int, err error) {
 	cfg := lottery(c)
 	done = map[string]int{}
 	w := &crowd{all: map[string]*incident.Incident{}, protected: []guard.Protected{{Prefix: netip.MustParsePrefix("203.0.113.250/32"), Why: "exporter"}}}
@@ -182,7 +182,7 @@ func live(c chance, steps int) (err error, done map[string]int) {
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	b, err := newBook(&cfg, nil, w, anybody{})
 	if err != nil {
-		return err, done
+		return done, err
 	}
 	commit := func() {
 		changes := b.changes
@@ -194,9 +194,7 @@ func live(c chance, steps int) (err error, done map[string]int) {
 				done[string(changes[i].entry.Decision.State)]++
 			}
 		}
-		for _, e := range b.settle(changes, written) {
-			ledger.lines = append(ledger.lines, e) // written a moment later
-		}
+		ledger.lines = append(ledger.lines, b.settle(changes, written)...) // a moment later
 	}
 	for range steps {
 		switch c.IntN(12) {
@@ -250,27 +248,27 @@ func live(c chance, steps int) (err error, done map[string]int) {
 		case 10: // another configuration
 			cfg = lottery(c)
 			if err := b.configure(&cfg, nil); err != nil {
-				return err, done
+				return done, err
 			}
 			b.review()
 		case 11: // killed, and started again with what the ledger knows
 			left, _ := ledger.Unfinished(nil) //nolint:staticcheck // it asks nobody
 			halted := b.halted
 			if b, err = newBook(&cfg, nil, w, anybody{}); err != nil {
-				return err, done
+				return done, err
 			}
 			b.restore(now, left, halted)
 		}
 		commit()
 		wanted := b.those(func(d *decision.Decision) bool { return d.State.Wanted() })
 		if err := breach(&cfg, w.protected, now, wanted); err != nil {
-			return err, done
+			return done, err
 		}
 		if b.halted != nil && len(wanted) > 0 {
-			return fmt.Errorf("%d rules are wanted although everything is halted", len(wanted)), done
+			return done, fmt.Errorf("%d rules are wanted although everything is halted", len(wanted))
 		}
 	}
-	return nil, done
+	return done, nil
 }
 
 // TestNothingEscapesTheGuards plays random lives of desks against the obvious judge.
@@ -278,7 +276,7 @@ func TestNothingEscapesTheGuards(t *testing.T) {
 	t.Parallel()
 	total := map[string]int{}
 	for seed := range uint64(150) {
-		err, done := live(rand.New(rand.NewPCG(seed, 7)), 120)
+		done, err := live(rand.New(rand.NewPCG(seed, 7)), 120)
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -304,7 +302,7 @@ func FuzzDesk(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if err, _ := live(&dealt{data}, min(len(data)/4, 300)); err != nil {
+		if _, err := live(&dealt{data}, min(len(data)/4, 300)); err != nil {
 			t.Fatal(err)
 		}
 	})
