@@ -189,13 +189,16 @@ func config(r *router, local netip.Addr) Config {
 }
 
 // run starts a speaker and waits for n sessions; it ends with the test at the latest.
-func run(t *testing.T, cfg Config, n int) *running {
+func run(t *testing.T, cfg Config, n int, change ...func(*Speaker)) *running {
 	t.Helper()
 	log := &lockedBuffer{}
 	registry := prometheus.NewRegistry()
 	s, err := New(cfg, Deps{Metrics: registry, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, c := range change {
+		c(s)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
