@@ -241,7 +241,9 @@ func TestNothingIsPassedOn(t *testing.T) {
 	cfg.Peers = append(cfg.Peers, config(b, own("127.0.0.39")).Peers...)
 	cfg.Peers[1].Name, cfg.Peers[1].Families = "core", []string{"ipv4_unicast", "ipv4_flowspec"}
 	s := run(t, cfg, 2)
-	theirs, err := cfg.route(blackhole("x", "198.51.100.0/24", time.Hour))
+	open := cfg
+	open.Blackhole.NoExport = false // nothing but us is to stop it
+	theirs, err := open.route(blackhole("x", "198.51.100.0/24", time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,9 +256,12 @@ func TestNothingIsPassedOn(t *testing.T) {
 		}
 	}
 	const hole4, hole6 = "203.0.113.7/32 via 192.0.2.1" + marks, "2001:db8::7/128 via 100::1" + marks
-	a.waitFor(t, soon, "198.51.100.0/24 via 192.0.2.1"+marks, hole4, hole6)
+	a.waitFor(t, soon, "198.51.100.0/24 via 192.0.2.1 {Communities: blackhole}", hole4, hole6)
 	time.Sleep(300 * time.Millisecond) // a route that is passed on would have arrived
 	b.waitFor(t, soon, hole4)          // no IPv6 for it
+	if got := (&router{srv: s.srv}).routes(t); len(got) != 2 {
+		t.Errorf("our table holds what is not ours: %q", got)
+	}
 	if p := s.Sessions()[1]; p.Peer != "core" || strings.Join(p.Families, " ") != "ipv4_unicast ipv4_flowspec" || p.Rules != 1 {
 		t.Errorf("session %+v", p)
 	}
