@@ -47,6 +47,8 @@ type Speaker struct {
 	metrics  *metrics
 	sessions *sessions
 	wake     chan struct{} // the next end may have moved
+	received uint32        // routes of a family that a peer may send
+	unblock  time.Duration // until one that sent more is asked again
 
 	mu    sync.Mutex // guards what follows
 	srv   *server.BgpServer
@@ -72,7 +74,7 @@ func New(cfg Config, deps Deps) (*Speaker, error) { //nolint:gocritic // made on
 	if err != nil {
 		return nil, err
 	}
-	s := &Speaker{cfg: cfg, log: deps.Log, sessions: peers, wake: make(chan struct{}, 1), rules: newRules()}
+	s := &Speaker{cfg: cfg, log: deps.Log, sessions: peers, wake: make(chan struct{}, 1), received: received, unblock: unblock, rules: newRules()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

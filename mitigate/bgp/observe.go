@@ -43,8 +43,8 @@ func (s *Speaker) observe(srv *server.BgpServer, e *apiutil.WatchEventMessage_Pe
 		s.log.Warn("session with a router is down", "peer", peer, "reason", state.DisconnectMessage)
 	}
 	if c.blocked {
-		s.log.Error("a router sends more routes than are kept and was cut off; it must export nothing to us", "peer", peer, "routes", received)
-		time.AfterFunc(unblock, func() {
+		s.log.Error("a router sends more routes than are kept and was cut off; it must export nothing to us", "peer", peer, "routes", s.received)
+		time.AfterFunc(s.unblock, func() {
 			_ = srv.EnablePeer(context.Background(), &api.EnablePeerRequest{Address: state.NeighborAddress.String()}) // it has stopped meanwhile, at worst
 		})
 	}

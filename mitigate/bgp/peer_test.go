@@ -39,6 +39,7 @@ type router struct {
 	srv  *server.BgpServer
 	port uint16
 	addr netip.Addr
+	asn  uint32 // each has its own, or AS loops would stop what we must not pass on
 }
 
 const (
@@ -49,11 +50,11 @@ const (
 // newRouter listens on an address, and expects us from another.
 func newRouter(t *testing.T, addr, from netip.Addr, change func(*api.Peer)) *router {
 	t.Helper()
-	r := &router{srv: server.NewBgpServer(), addr: addr, port: freePort(t, addr)}
+	r := &router{srv: server.NewBgpServer(), addr: addr, port: freePort(t, addr), asn: routerASN + uint32(addr.As16()[15])}
 	go r.srv.Serve()
 	t.Cleanup(r.srv.Stop)
 	if err := r.srv.StartBgp(t.Context(), &api.StartBgpRequest{Global: &api.Global{
-		Asn: routerASN, RouterId: "192.0.2.99", ListenPort: int32(r.port), ListenAddresses: []string{addr.String()},
+		Asn: r.asn, RouterId: "192.0.2.99", ListenPort: int32(r.port), ListenAddresses: []string{addr.String()},
 	}}); err != nil {
 		t.Fatal(err)
 	}
@@ -184,18 +185,21 @@ func own(a string) netip.Addr { return netip.MustParseAddr(a) }
 func config(r *router, local netip.Addr) Config {
 	cfg := DefaultConfig()
 	cfg.ASN, cfg.RouterID, cfg.HoldTime = ownASN, own("192.0.2.10"), 9*time.Second
-	cfg.Peers = []PeerConfig{{Name: "edge", Address: r.addr, Port: r.port, ASN: routerASN, LocalAddress: local}}
+	cfg.Peers = []PeerConfig{{Name: "edge", Address: r.addr, Port: r.port, ASN: r.asn, LocalAddress: local}}
 	return cfg
 }
 
 // run starts a speaker and waits for n sessions; it ends with the test at the latest.
-func run(t *testing.T, cfg Config, n int) *running {
+func run(t *testing.T, cfg Config, n int, change ...func(*Speaker)) *running {
 	t.Helper()
 	log := &lockedBuffer{}
 	registry := prometheus.NewRegistry()
 	s, err := New(cfg, Deps{Metrics: registry, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, c := range change {
+		c(s)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -129,7 +129,7 @@ func (s *Speaker) peer(p *PeerConfig) *api.Peer {
 		name := &api.Family{Afi: api.Family_Afi(f.Afi()), Safi: api.Family_Safi(f.Safi())}
 		out.AfiSafis = append(out.AfiSafis, &api.AfiSafi{
 			Config:            &api.AfiSafiConfig{Family: name, Enabled: true},
-			PrefixLimits:      &api.PrefixLimit{Family: name, MaxPrefixes: received},
+			PrefixLimits:      &api.PrefixLimit{Family: name, MaxPrefixes: s.received},
 			MpGracefulRestart: &api.MpGracefulRestart{Config: &api.MpGracefulRestartConfig{Enabled: restarts}},
 		})
 	}

@@ -46,7 +46,7 @@ func TestSigned(t *testing.T) {
 	} {
 		r := newRouter(t, own(fmt.Sprintf("127.0.0.%d", 41+i)), local, c.theirs)
 		p := c.ours
-		p.Name, p.Address, p.Port, p.ASN = c.name, r.addr, r.port, routerASN
+		p.Name, p.Address, p.Port, p.ASN = c.name, r.addr, r.port, r.asn
 		cfg.Peers = append(cfg.Peers, p)
 		want[c.name], routers[c.name] = c.up, r
 	}

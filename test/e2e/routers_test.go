@@ -26,7 +26,8 @@ const (
 	speakerASN      = 4_200_000_001
 	speakerPassword = "a-password-of-the-test"
 	speakerHold     = 6 * time.Second
-	speakerPeer     = "TIDEWATCH_E2E_PEER" // address and port of the router, for the process that is killed
+	speakerPeer     = "TIDEWATCH_E2E_PEER"    // address and port of the router, for the process that is killed
+	speakerRestart  = "TIDEWATCH_E2E_RESTART" // its graceful_restart
 )
 
 func speakerAddress() netip.Addr { return netip.MustParseAddr("127.0.2.100") }
@@ -34,6 +35,7 @@ func speakerAddress() netip.Addr { return netip.MustParseAddr("127.0.2.100") }
 func speakerConfig(router netip.AddrPort) bgp.Config {
 	cfg := bgp.DefaultConfig()
 	cfg.ASN, cfg.RouterID, cfg.LocalAddress, cfg.HoldTime = speakerASN, netip.MustParseAddr("192.0.2.100"), speakerAddress(), speakerHold
+	cfg.GracefulRestart, _ = time.ParseDuration(os.Getenv(speakerRestart)) // none at worst
 	cfg.Blackhole.Communities = append(cfg.Blackhole.Communities, "64500:666", "4200000001:666:0")
 	cfg.Peers = []bgp.PeerConfig{{Address: router.Addr(), Port: router.Port(), ASN: routers.ASN, Multihop: 2, Password: speakerPassword}}
 	return cfg
@@ -155,6 +157,29 @@ func TestRouters(t *testing.T) {
 				_ = p.Kill() // it may be dead
 			}
 		})
+	}
+}
+
+// TestGracefulRestart: a router keeps what we announced for as long as it was told to after
+// we were killed, and no longer; after a clean stop it keeps nothing.
+func TestGracefulRestart(t *testing.T) {
+	const keep = 4 * time.Second
+	t.Setenv(speakerRestart, keep.String())
+	r := routers.Start(t, routers.Bird, routers.Options{Neighbour: speakerAddress(), NeighbourASN: speakerASN, Password: speakerPassword})
+	s, stop := speak(t, r)
+	give(t, s, orders(time.Now().Add(time.Hour)))
+	have(t, r, true, 5*time.Second)
+	stop()
+	t.Logf("gone %v after a clean stop", have(t, r, false, time.Second))
+	p := startSpeaker(t, r)
+	have(t, r, true, 5*time.Second)
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	took := have(t, r, false, keep+3*time.Second)
+	t.Logf("gone %v after the kill (graceful_restart %v)", took, keep)
+	if took < keep/2 {
+		t.Errorf("nothing was kept")
 	}
 }
 
