@@ -132,7 +132,7 @@ func (b *book) set(now *decision.Decision, by, text string) {
 	if d.State == decision.Expiring && d.DryRun { // nothing is there to be taken back
 		n := d.Clone()
 		n.State = decision.Withdrawn
-		b.set(&n, by, text)
+		b.set(&n, "", text)
 		b.went(&n)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tidewatch/decision"
+	"tidewatch/outbound"
 )
 
 // applied takes what came of bringing a rule in force until a time.
@@ -15,9 +16,13 @@ func (b *book) applied(id string, until time.Time, err error) {
 		return
 	}
 	if err != nil {
-		if text := err.Error(); d.Error != text {
+		text := err.Error()
+		if changed := d.Error != text; changed {
 			d.Error = text
 			b.set(&d, "", "not in force yet: "+text)
+		}
+		if d.State == decision.Approved && outbound.IsPermanent(err) { // trying again would not help
+			b.end(&d, decision.Expiring, decision.ByActuator, "", "it cannot be brought in force: "+text)
 		}
 		return
 	}
