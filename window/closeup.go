@@ -56,6 +56,8 @@ type closeups struct {
 
 	recent     pages.Pool[recents]
 	freeRecent []*recents
+
+	_ [8]byte // whole cache lines: what follows it in a Tracker is booked with every flow
 }
 
 func (x *closeups) take(now int64) (c *closeup) {
