@@ -15,7 +15,7 @@ import (
 // a tick, and only when a network is far from its past, or may have dropped.
 type inside struct {
 	engine *Engine
-	told   map[flow.Addr]int64 // Unix second of a device's newest finding of medium or above
+	told   map[flow.Addr]int64 // Unix second of a device's newest finding that is told of: see hear
 	blind  []bool              // by network, of second seen
 	seen   int64
 	excess [baseline.HourBytesOut + 1]excesses // by measure, memory of one tick
@@ -25,11 +25,13 @@ type inside struct {
 // toldFor is how long a finding counts, in seconds: for the hour that it is part of.
 const toldFor = 3600
 
-// hear notes the devices that findings are about.
+// hear notes the devices that findings are about: of medium or above, or of a volume of
+// which it is known what carries it, which is no news of their network either.
 func (x *inside) hear(found []detect.Finding, now int64) {
 	for i := range found {
 		f := &found[i]
-		if !f.Subject.IsSingleIP() || f.Severity.Rank() < detect.Medium.Rank() || f.Category == detect.Operational {
+		ordinary := f.Kind == "volume" && f.Ordinary
+		if !f.Subject.IsSingleIP() || f.Severity.Rank() < detect.Medium.Rank() && !ordinary || f.Category == detect.Operational {
 			continue
 		}
 		a := flow.AddrFrom(f.Subject.Addr())

@@ -50,9 +50,9 @@ func wish(i *incident.Incident, r *Rule, step int, now time.Time) (*decision.Dec
 			d.Match = decision.Match{Destination: subject}
 		}
 	case i.Category == detect.DDoSAttack && i.Kind != "ddos_outbound":
-		err = inbound(d, i.Filter)
+		err = arriving(d, i.Filter)
 	default:
-		err = outbound(d, i)
+		err = leaving(d, i)
 	}
 	if err != nil {
 		return nil, err
@@ -60,8 +60,8 @@ func wish(i *incident.Incident, r *Rule, step int, now time.Time) (*decision.Dec
 	return d, d.Match.Validate()
 }
 
-// inbound has a rule hit what an attack on the target has in common.
-func inbound(d *decision.Decision, f *incident.TrafficFilter) error {
+// arriving has a rule hit what an attack on the target has in common.
+func arriving(d *decision.Decision, f *incident.TrafficFilter) error {
 	if f == nil {
 		return errNoFilter
 	}
@@ -112,8 +112,8 @@ func onOnePacket(flags string) bool {
 	return false
 }
 
-// outbound has a rule hit what a device of ours sends to the place it should not.
-func outbound(d *decision.Decision, i *incident.Incident) error {
+// leaving has a rule hit what a device of ours sends to the place it should not.
+func leaving(d *decision.Decision, i *incident.Incident) error {
 	if !d.Target.IsSingleIP() || len(i.Top.Destinations) == 0 {
 		return errors.New("the incident names no device and destination")
 	}

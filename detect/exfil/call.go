@@ -3,32 +3,25 @@
 package exfil
 
 import (
+	"tidewatch/detect"
 	"tidewatch/flow"
 	"tidewatch/window"
 )
 
-const (
-	// Calls with picture and sound bring about as much as they take: both ends run the
-	// same program over the same line. A group call brings more.
-	callReturn = 2 // part of the upload that came back at least
-	// No service sends more than 4 Mbit/s of a participant (Zoom and Teams publish 3.8 and
-	// 4 for 1080p), and a call that is recorded in 4K takes twice as much: 1 MB/s.
-	callRate   = 1e6
-	callWeight = -0.5
-)
+const callWeight = -0.5
 
 // call weighs an exchange over UDP that is as large in both directions, at the rate of a video
 // call and at a time when people are awake; at night only with a destination that others
 // use as well. A thief who fetches as much as he sends, by day and as slowly, is low
 // here; the ledger of what a device gives away (detect/slow) still counts it.
 func (d *Detector) call(u *window.Upload, c *upload, gave uint64, add func(name string, observed, expected, weight float64)) {
-	if c.focus <= 0.5 || !overUDP(u) || gave < c.to.Bytes/callReturn || d.rate(nil, c) > callRate {
+	if c.focus <= 0.5 || !overUDP(u) || gave < c.to.Bytes/detect.CallReturn || d.rate(nil, c) > detect.CallRate {
 		return
 	}
 	if night := float64(c.off) > d.cfg.OffShare*float64(c.out); night && c.rare {
 		return
 	}
-	add("two_way_call", float64(gave), float64(c.to.Bytes)/callReturn, callWeight)
+	add("two_way_call", float64(gave), float64(c.to.Bytes)/detect.CallReturn, callWeight)
 }
 
 // overUDP reports whether most of what is sent goes to one port over UDP, as pictures and

@@ -23,6 +23,7 @@ type reading struct {
 	name, unit string
 	measure    baseline.Measure
 	scale      float64 // from what the past is kept in to the unit
+	floor      float64 // less, in what the past is kept in, is not judged
 	value      float64 // in its unit
 	normal     baseline.Normal
 	sigma      float64
@@ -121,7 +122,7 @@ func (d *Detector) readings(out *[5]reading, s *subject) {
 	for i := range all {
 		m := &all[i]
 		r := &out[i]
-		r.name, r.unit, r.measure, r.scale = m.name, m.unit, m.measure, m.scale
+		r.name, r.unit, r.measure, r.scale, r.floor = m.name, m.unit, m.measure, m.scale, float64(m.floor)
 		if m.value >= m.floor {
 			if n, ok := d.past.At(s.key, at, m.measure); ok {
 				r.normal, r.value = n, float64(m.value)*m.scale

@@ -32,7 +32,8 @@ type Sight interface {
 }
 
 // Detector remembers of each device which of its last five windows were over
-// medium, whether it is silent, and how low its windows usually are.
+// medium, with whom it has a call, whether it is silent, and how low its windows usually
+// are.
 type Detector struct {
 	cfg    Config
 	past   Past
@@ -42,20 +43,22 @@ type Detector struct {
 	silent map[flow.Addr]*silence
 	lows   map[flow.Addr]*lows
 	shifts map[flow.Addr]shifted
+	habits Habits
+	calls  map[flow.Addr]call
 }
 
 var _ detect.Detector = (*Detector)(nil)
 
 // New returns an error when a limit makes no sense. Without a past nothing is
-// judged; a nil sight sees everything.
-func New(cfg Config, past Past, sight Sight) (*Detector, error) {
+// judged; a nil sight sees everything; without habits no call explains anything.
+func New(cfg Config, past Past, sight Sight, habits Habits) (*Detector, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("volume: %w", err)
 	}
 	return &Detector{
-		cfg: cfg, past: past, sight: sight,
+		cfg: cfg, past: past, sight: sight, habits: habits,
 		over: map[flow.Addr]uint8{}, far: map[flow.Addr]int64{}, silent: map[flow.Addr]*silence{}, lows: map[flow.Addr]*lows{},
-		shifts: map[flow.Addr]shifted{},
+		shifts: map[flow.Addr]shifted{}, calls: map[flow.Addr]call{},
 	}, nil
 }
 
@@ -110,6 +113,11 @@ func (d *Detector) sweep(now int64) {
 			delete(d.far, a)
 		}
 	}
+	for a, c := range d.calls {
+		if c.last < now-callPause {
+			delete(d.calls, a)
+		}
+	}
 	for a, s := range d.silent {
 		if s.judged < now-week {
 			delete(d.silent, a)
@@ -151,6 +159,7 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 		d.remember(w.Now, dev.Addr(), false)
 		return f, false
 	}
+	d.follow(w.Now, dev)
 	s := subject{key: dev.Addr(), now: w.Now, five: five, hour: dev.Running()}
 	v, ok := d.judge(&s)
 	if !ok {
@@ -168,6 +177,7 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 			Name: "devices_alike", Observed: float64(alike), Expected: float64(d.cfg.Alike), Unit: "devices",
 		})
 	}
+	d.explain(w, &s, &v, &f)
 	return f, true
 }
 

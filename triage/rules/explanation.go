@@ -10,7 +10,7 @@ type excuse struct {
 }
 
 // excuses has the most specific first.
-func excuses() [36]excuse {
+func excuses() [37]excuse {
 	return [...]excuse{
 		{"", "scheduled_event", "a planned event"},
 		{"", "exclusion", "what people know and call harmless"},
@@ -42,6 +42,7 @@ func excuses() [36]excuse {
 		{"exporter_down", "", "a restart or another configuration of the exporter"},
 		{"", "devices_alike", "what many devices do in the same hour: an update, a holiday, the end of a month"},
 		{"volume", "fewer", "work that moved elsewhere, a holiday, or a service that failed"},
+		{"volume", "call_explains", "a call with picture and sound"},
 		{"volume", "both_ways", "more of the usual work: a campaign, a busy day"},
 		{"upload_ratio", "", "a backup, or a large transfer that somebody wants"},
 		{"off_hours", "", "an update, a nightly job, or somebody who works late"},
