@@ -190,10 +190,7 @@ func newDefence(s *Server, registry prometheus.Registerer, health *telemetry.Hea
 // everything inside may take the place of own prefixes that nobody has named.
 func (c *Config) mitigation() *MitigationConfig {
 	m := c.Mitigation
-	m.Guard.Internal = c.Enrich.Internal
-	if m.Mode != mitigate.Act && len(m.Guard.Own) == 0 {
-		m.Guard.Own = c.Enrich.Internal
-	}
+	m.Guard.Internal, m.Guard.Pretend = c.Enrich.Internal, m.Mode != mitigate.Act
 	return &m
 }
 

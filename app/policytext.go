@@ -62,7 +62,7 @@ func (c *Config) WriteMitigation(w io.Writer) error {
 // names are the actuators of a configuration.
 func (c *MitigationConfig) names() (out []string) {
 	if c.BGP.Enabled() {
-		out = append(out, fmt.Sprintf("bgp (%d routers)", len(c.BGP.Peers)))
+		out = append(out, fmt.Sprintf("bgp (routers: %d)", len(c.BGP.Peers)))
 	}
 	if c.NFTables.Enabled {
 		out = append(out, "nftables")

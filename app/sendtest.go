@@ -13,11 +13,13 @@ import (
 
 	"tidewatch/detect"
 	"tidewatch/incident"
+	"tidewatch/mitigate/hook"
 	"tidewatch/notify"
+	"tidewatch/store"
 )
 
-// SendTest brings a test message to one sink, directly and once, whether a server runs
-// or not, and prints how that went.
+// SendTest brings a test message to one sink, or to one hook of mitigation, directly and
+// once, whether a server runs or not, and prints how that went.
 func SendTest(ctx context.Context, cfg *Config, name string, w io.Writer) error {
 	var names []string
 	for _, e := range cfg.Notify.all() {
@@ -26,10 +28,36 @@ func SendTest(ctx context.Context, cfg *Config, name string, w io.Writer) error 
 		}
 		return e.test(ctx, cfg, w)
 	}
-	if len(names) == 0 {
-		return &InputError{fmt.Errorf("there is no sink %s: the configuration has none (notify)", name)}
+	for i := range cfg.Mitigation.Hooks {
+		h := &cfg.Mitigation.Hooks[i]
+		if names = append(names, h.Name); h.Name == name {
+			return testHook(ctx, h, w)
+		}
 	}
-	return &InputError{fmt.Errorf("there is no sink %s; there are %s", name, strings.Join(names, ", "))}
+	if len(names) == 0 {
+		return &InputError{fmt.Errorf("there is no sink or hook %s: the configuration has none (notify, mitigation.hooks)", name)}
+	}
+	return &InputError{fmt.Errorf("there is no sink or hook %s; there are %s", name, strings.Join(names, ", "))}
+}
+
+// testHook tells a program or web service that nothing is to be done.
+func testHook(ctx context.Context, of *hook.Config, w io.Writer) error {
+	full, err := of.Filled(store.ReadSecret)
+	if err != nil {
+		return &InputError{fmt.Errorf("hook %s: %w", of.Name, err)}
+	}
+	h, err := hook.New(&full, hook.Deps{})
+	if err != nil {
+		return &InputError{fmt.Errorf("hook %s: %w", of.Name, err)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.Longest())
+	defer cancel()
+	began := time.Now()
+	if err := errors.Join(h.Test(ctx), h.Close()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s (hook) took the test, in %v\n", of.Name, time.Since(began).Round(time.Millisecond))
+	return err
 }
 
 func (e *sinkEntry) test(ctx context.Context, cfg *Config, w io.Writer) error {

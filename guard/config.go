@@ -19,6 +19,9 @@ type Config struct {
 	Own []netip.Prefix `yaml:"own"`
 	// Internal are the networks of networks.internal.
 	Internal []netip.Prefix `yaml:"-"`
+	// Pretend says that nothing is really announced (a dry run): when nobody has said
+	// what is his own, what is inside takes its place.
+	Pretend bool `yaml:"-"`
 	// Never are addresses and networks that no rule may touch, as target, source or
 	// destination: gateways, resolvers, payment services. Exporters, BGP peers and the
 	// public resolvers known to all the world need no entry.

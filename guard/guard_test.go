@@ -173,6 +173,10 @@ func TestRails(t *testing.T) {
 
 		// Whose it is.
 		"nothing is configured":        {change: func(c *scene) { c.cfg.Own = nil }, refused: "no own prefixes are configured, so nothing may be announced: set own"},
+		"a dry run of who did not say": {change: func(c *scene) { c.cfg.Own, c.cfg.Internal, c.cfg.Pretend = nil, c.cfg.Own, true }},
+		"a dry run elsewhere": {change: func(c *scene) {
+			c.cfg.Own, c.cfg.Internal, c.cfg.Pretend = nil, prefixes("10.0.0.0/8", "fc00::/7"), true
+		}, refused: "is not within the own prefixes"},
 		"inside without own prefixes":  {change: func(c *scene) { c.block(c.source); c.cfg.Own = nil }},
 		"a blackhole of a stranger":    {change: func(c *scene) { c.act(decision.Blackhole, c.source); c.d.Scope = "prefix" }, refused: "is not within the own prefixes (own)", held: "more than one address"},
 		"a blackhole inside":           {change: func(c *scene) { c.act(decision.Blackhole, c.inside) }, refused: "is not within the own prefixes (own)"},

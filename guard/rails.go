@@ -57,6 +57,9 @@ func New(cfg *Config) (*Rails, error) {
 	}
 	r := &Rails{cfg: *cfg, own: outermost(cfg.Own), never: wellKnown(), special: special(), rails: rails()}
 	r.cfg.Automatic = slices.Clone(cfg.Automatic)
+	if cfg.Pretend && len(cfg.Own) == 0 {
+		r.own = outermost(routed(cfg.Internal))
+	}
 	r.inside = outermost(append(append([]netip.Prefix(nil), cfg.Own...), routed(cfg.Internal)...))
 	for _, text := range cfg.Never {
 		p, err := network(text)

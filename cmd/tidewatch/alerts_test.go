@@ -170,7 +170,7 @@ func TestSendTest(t *testing.T) {
 		{"log", 200, 0, "log (file) took the test message", ""},
 		{"soc", 503, 1, "", "serve would try again"},
 		{"soc", 401, 1, "", "trying again would not help"},
-		{"chat", 200, 2, "", "there is no sink chat; there are soc, log"},
+		{"chat", 200, 2, "", "there is no sink or hook chat; there are soc, log"},
 	} {
 		h.answer(tc.answer)
 		status, stdout, stderr := exec(t, "check", "-c", config, "--send-test", tc.sink)

@@ -16,7 +16,7 @@ import (
 type checkCmd struct {
 	Config string   `short:"c" placeholder:"FILE" help:"Configuration file (YAML)."`
 	Device []string `placeholder:"ADDRESS,..." sep:"none" help:"Explain instead from what rate on a flood on this device is found, by what was learned of it. Example: tidewatch check --device 192.0.2.10"`
-	Test   string   `name:"send-test" placeholder:"SINK" help:"Send a test message instead to this sink of notify, also while serve runs, and tell whether it was taken. Example: tidewatch check -c tidewatch.yaml --send-test chat"`
+	Test   string   `name:"send-test" placeholder:"NAME" help:"Send a test message instead to this sink of notify, or hook of mitigation, also while serve runs, and tell whether it was taken. Example: tidewatch check -c tidewatch.yaml --send-test chat"`
 	At     string   `placeholder:"TIME" help:"With --device: at that moment (RFC 3339) and not now, for example on a Monday morning."`
 }
 
