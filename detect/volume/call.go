@@ -92,8 +92,9 @@ func (d *Detector) without(s *subject, r *reading, c *call) float64 {
 	}
 	if m == baseline.BytesOut || m == baseline.HourBytesOut {
 		carries = c.out
-	} else if m == baseline.PacketsIn {
-		carries = c.in / callPacket
+	}
+	if m == baseline.PacketsIn {
+		carries /= callPacket
 	}
 	left := r.value/r.scale - carries*float64(max(min(s.now, c.last)+1-max(from-callEdge, c.since), 0))
 	if left < r.floor {
