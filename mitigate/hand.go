@@ -77,6 +77,9 @@ func (h *hand) reconcile(ctx context.Context) {
 	seen := map[string]bool{}
 	for _, d := range wanted {
 		seen[d.ID] = true
+		if !h.desk.deps.Clock().Before(d.Until) {
+			continue // it has ended there by itself, and ends here at the next tick
+		}
 		until, there := held[d.ID]
 		if !known {
 			until, there = h.done[d.ID]
