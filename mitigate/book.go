@@ -39,6 +39,7 @@ type book struct {
 type doers interface {
 	pick(d *decision.Decision) (via string, ok bool)
 	lasts(via string) bool
+	serves(via string) bool
 }
 
 // stats counts what a book did since it was made.
@@ -230,6 +231,7 @@ func (b *book) tick(now time.Time) {
 		if b.cases[d.Incident] == nil {
 			b.lonely(d)
 		}
+		b.finish(d)
 	}
 }
 
