@@ -204,7 +204,9 @@ func (b *book) hear(now time.Time, i *incident.Incident) {
 			b.stats.Overlooked++
 			return
 		}
-		c = &story{rule: r.Name}
+		if c = b.tale(i, now); c.rule == "" {
+			c.rule = r.Name
+		}
 		b.cases[i.ID] = c
 	}
 	c.inc, c.heard = *i, now
