@@ -39,6 +39,7 @@ type book struct {
 type doers interface {
 	pick(d *decision.Decision) (via string, ok bool)
 	lasts(via string) bool
+	serves(via string) bool
 }
 
 // stats counts what a book did since it was made.
@@ -203,7 +204,9 @@ func (b *book) hear(now time.Time, i *incident.Incident) {
 			b.stats.Overlooked++
 			return
 		}
-		c = &story{rule: r.Name}
+		if c = b.tale(i, now); c.rule == "" {
+			c.rule = r.Name
+		}
 		b.cases[i.ID] = c
 	}
 	c.inc, c.heard = *i, now
@@ -230,6 +233,7 @@ func (b *book) tick(now time.Time) {
 		if b.cases[d.Incident] == nil {
 			b.lonely(d)
 		}
+		b.finish(d)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,6 +109,11 @@ func (d *Desk) lasts(name string) bool {
 		}
 	}
 	return false
+}
+
+// serves reports whether somebody of that name is configured.
+func (d *Desk) serves(name string) bool {
+	return slices.ContainsFunc(d.deps.Actuators, func(a Named) bool { return a.Name == name })
 }
 
 // Hear takes changes of incidents; it does not block.

@@ -50,8 +50,6 @@ func (h *hand) nudge() {
 }
 
 func (h *hand) run(ctx context.Context) {
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
 	for {
 		h.reconcile(ctx)
 		wait := look
@@ -74,7 +72,8 @@ func (h *hand) run(ctx context.Context) {
 func (h *hand) reconcile(ctx context.Context) {
 	wanted, ending := h.desk.share(h.of.Name)
 	held, known := h.look(ctx)
-	seen := map[string]bool{}
+	seen, back := map[string]bool{}, map[string]bool{}
+	h.takeAllBack(ctx, ending, seen, back) // first: what is to go waits for nothing that is to come
 	for _, d := range wanted {
 		seen[d.ID] = true
 		if !h.desk.deps.Clock().Before(d.Until) {
@@ -87,11 +86,15 @@ func (h *hand) reconcile(ctx context.Context) {
 		if there && d.State == decision.Active && h.done[d.ID].Equal(d.Until) && near(until, d.Until) && d.Error == "" {
 			continue
 		}
-		h.bring(ctx, d)
-	}
-	for _, d := range ending {
-		seen[d.ID] = true
-		h.takeBack(ctx, d)
+		if h.early(d.ID) {
+			continue
+		}
+		// The calls before may have taken long, and somebody may have ended some meanwhile.
+		_, ending = h.desk.share(h.of.Name)
+		h.takeAllBack(ctx, ending, seen, back)
+		if now := h.desk.wanted(d.ID); now != nil {
+			h.bring(ctx, now)
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(held)) {
 		if !seen[id] && !h.desk.knows(id) { // left by an earlier run, or by a mistake of ours
@@ -129,15 +132,22 @@ func (h *hand) look(ctx context.Context) (held map[string]time.Time, known bool)
 
 // bring has a rule in force.
 func (h *hand) bring(ctx context.Context, d *decision.Decision) {
-	if h.early(d.ID) {
-		return
-	}
 	err := h.call(ctx, "apply", func(ctx context.Context) error { return h.of.Apply(ctx, d) })
 	h.after(d.ID, err)
 	if err == nil {
 		h.done[d.ID] = d.Until
 	}
 	h.desk.outcome(ctx, func(b *book) { b.applied(d.ID, d.Until, err) })
+}
+
+// takeAllBack takes back what was not looked at in this round.
+func (h *hand) takeAllBack(ctx context.Context, ending []*decision.Decision, seen, back map[string]bool) {
+	for _, d := range ending {
+		if !back[d.ID] {
+			seen[d.ID], back[d.ID] = true, true
+			h.takeBack(ctx, d)
+		}
+	}
 }
 
 func (h *hand) takeBack(ctx context.Context, d *decision.Decision) {
@@ -181,16 +191,21 @@ func (h *hand) call(ctx context.Context, what string, f func(context.Context) er
 func (d *Desk) share(name string) (wanted, ending []*decision.Decision) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, x := range d.book.sorted() {
-		switch {
-		case x.Via != name || x.DryRun:
-		case x.State.Wanted():
-			wanted = append(wanted, x)
-		case x.State == decision.Expiring:
-			ending = append(ending, x)
-		}
-	}
+	wanted = d.book.those(func(x *decision.Decision) bool { return x.Via == name && !x.DryRun && x.State.Wanted() })
+	ending = d.book.those(func(x *decision.Decision) bool { return x.Via == name && !x.DryRun && x.State == decision.Expiring })
 	return wanted, ending
+}
+
+// wanted is a decision that is to be in force, nil when it is not (any more).
+func (d *Desk) wanted(id string) *decision.Decision {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	x := d.book.live[id]
+	if x == nil || !x.State.Wanted() {
+		return nil
+	}
+	c := x.Clone()
+	return &c
 }
 
 // knows reports whether a decision is not over.

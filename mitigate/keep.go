@@ -93,7 +93,10 @@ func (b *book) effect(c *story, d *decision.Decision) bool {
 	switch {
 	case n.Collateral != nil && *n.Collateral-n.CollateralError > limit:
 		n.Effect = decision.EffectHarms
-		c.skip[d.Step-1], c.byHand = fmt.Sprintf("%s did harm", d.Action), "an earlier rule did harm"
+		c.byHand = "an earlier rule did harm"
+		if d.Step > 0 { // else a person asked for it
+			c.skip[d.Step-1] = fmt.Sprintf("%s did harm", d.Action)
+		}
 		n.State, n.Reason = decision.Expiring, decision.ByHarm
 		b.set(&n, "", fmt.Sprintf("taken back: it hits %.0f %% of what is usual", 100**n.Collateral))
 		return true

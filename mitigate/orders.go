@@ -193,12 +193,10 @@ func (b *book) restore(now time.Time, left []decision.Decision, halted *Halt) {
 	for i := range left {
 		d := left[i].Clone()
 		b.live[d.ID] = &d
+	}
+	for _, d := range b.sorted() {
 		if inc, ok := b.scene.Incident(d.Incident); ok && b.cases[d.Incident] == nil && len(b.cases) < maxStories {
-			c := &story{inc: inc, heard: now, rule: d.Policy, since: d.Activated}
-			if d.Step > 0 && d.Step <= maxSteps {
-				c.step = d.Step - 1
-			}
-			b.cases[d.Incident] = c
+			b.cases[d.Incident] = b.tale(&inc, now)
 		}
 	}
 	if halted != nil {

@@ -36,6 +36,7 @@ type anybody struct{}
 
 func (anybody) pick(*decision.Decision) (string, bool) { return "router", true }
 func (anybody) lasts(string) bool                      { return false }
+func (anybody) serves(string) bool                     { return true }
 
 func one[T any](c chance, from ...T) T { return from[c.IntN(len(from))] }
 
