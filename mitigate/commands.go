@@ -42,16 +42,16 @@ func (d *Desk) Request(ctx context.Context, q *Request, who Person) (*decision.D
 }
 
 // Panic takes everything back, and lets nothing be done until Resume. It does so also
-// when it cannot be written down; then it holds until the program ends, and the error
-// says so.
+// when it cannot be written down; then the error says so, and it is tried again. Until
+// that succeeds, the halt ends with the program.
 func (d *Desk) Panic(ctx context.Context, who Person) (withdrawn int, err error) {
-	var h *Halt
 	err = d.order(ctx, func(b *book) error {
 		withdrawn = b.halt(&who)
-		h = b.halted
 		return nil
 	})
-	if failed := d.deps.Ledger.Halt(ctx, h); failed != nil {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if failed := d.keepHalt(ctx); failed != nil {
 		return withdrawn, failed
 	}
 	return withdrawn, err
@@ -62,17 +62,15 @@ func (d *Desk) Panic(ctx context.Context, who Person) (withdrawn int, err error)
 // The error wraps ErrState when nobody pressed it.
 func (d *Desk) Resume(ctx context.Context, who Person) error {
 	d.mu.Lock()
-	halted := d.book.halted
-	d.mu.Unlock()
-	if halted == nil {
+	defer d.mu.Unlock()
+	if d.book.halted == nil {
 		return fmt.Errorf("%w: nothing is halted", ErrState)
 	}
-	if err := d.deps.Ledger.Halt(ctx, &Halt{At: d.deps.Clock(), By: who.By, Note: who.Note, Released: true}); err != nil {
+	released := &Halt{At: d.deps.Clock(), By: who.By, Note: who.Note, Released: true}
+	if err := d.deps.Ledger.Halt(context.WithoutCancel(ctx), released); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	d.book.halted = nil
-	d.mu.Unlock()
+	d.book.halted, d.halting = nil, nil
 	d.deps.Logger.Info("mitigation resumed", "by", who.By, "note", who.Note)
 	return nil
 }

@@ -51,6 +51,7 @@ type Desk struct {
 	hands   []*hand
 	unsaved []Entry // that stand and could not be written down
 	failing error   // of the ledger, nil when it works
+	halting *Halt   // that holds and could not be written down yet; nil: none
 	telling []Entry // that were written down, or stand all the same, in their order
 
 	speaking sync.Mutex // held by who tells, so that nobody hears of a change before an earlier one
@@ -170,7 +171,7 @@ func (d *Desk) Open(ctx context.Context) error {
 	d.mu.Lock()
 	d.book.restore(d.deps.Clock(), left, halted)
 	standing := d.book.sorted()
-	d.commit(ctx)
+	_ = d.commit(ctx) // what cannot be written down is tried again
 	d.mu.Unlock()
 	for _, x := range standing { // incidents must know what stands, too
 		d.deps.Tell(x, x.Detail)
@@ -212,9 +213,26 @@ func (d *Desk) once(ctx context.Context) {
 		d.book.hear(now, i)
 	}
 	d.book.tick(now)
-	d.commit(ctx)
+	_ = d.commit(ctx) // it is tried again
+	if d.halting != nil {
+		_ = d.keepHalt(ctx) // likewise
+	}
 	d.mu.Unlock()
 	d.tell()
+}
+
+// keepHalt writes down that everything is halted; when it cannot be, it is tried again
+// at each tick, for a start must know it. The desk is locked.
+func (d *Desk) keepHalt(ctx context.Context) error {
+	d.halting = d.book.halted
+	if d.halting == nil {
+		return nil
+	}
+	err := d.deps.Ledger.Halt(context.WithoutCancel(ctx), d.halting)
+	if err == nil {
+		d.halting = nil
+	}
+	return err
 }
 
 // leave ends what a clean stop ends.
@@ -253,28 +271,28 @@ func (d *Desk) order(ctx context.Context, f func(b *book) error) error {
 	d.mu.Lock()
 	d.book.advance(d.deps.Clock())
 	err := f(d.book)
-	d.commit(ctx)
-	if err == nil {
-		err = d.failing
+	if failed := d.commit(ctx); err == nil {
+		err = failed
 	}
 	d.mu.Unlock()
 	d.tell()
 	return err
 }
 
-// commit writes down what changed. The desk is locked.
-func (d *Desk) commit(ctx context.Context) {
+// commit writes down what changed, also when whoever asked for it has gone. The desk is
+// locked.
+func (d *Desk) commit(ctx context.Context) error {
 	changes := d.book.changes
 	d.book.changes = nil
 	if len(changes) == 0 && len(d.unsaved) == 0 {
-		return
+		return nil
 	}
 	lines := make([]Entry, 0, len(d.unsaved)+len(changes))
 	lines = append(lines, d.unsaved...)
 	for i := range changes {
 		lines = append(lines, changes[i].entry)
 	}
-	err := d.deps.Ledger.Append(ctx, lines)
+	err := d.deps.Ledger.Append(context.WithoutCancel(ctx), lines)
 	stand := d.book.settle(changes, err == nil)
 	if err != nil {
 		if d.failing == nil {
@@ -294,6 +312,7 @@ func (d *Desk) commit(ctx context.Context) {
 	for _, h := range d.hands {
 		h.nudge()
 	}
+	return d.failing
 }
 
 // newest keeps of lines about one decision the last, so that what waits is bounded by the

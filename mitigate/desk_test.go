@@ -69,10 +69,15 @@ func (m *memory) breaks(err error) {
 }
 
 func (m *memory) Halt(_ context.Context, h *Halt) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken != nil {
+		return m.broken
+	}
 	if m.halt = h; h.Released {
 		m.halt = nil
 	}
-	return m.broken
+	return nil
 }
 
 func (m *memory) Halted(context.Context) (*Halt, error) { return m.halt, nil }
@@ -546,6 +551,30 @@ func TestFailures(t *testing.T) {
 		h.wait(5 * time.Second)
 		if left := h.ledger.latest(); left[0].State != decision.Withdrawn {
 			t.Errorf("the ledger says %s", left[0].State)
+		}
+	})
+	bubble(t, "the panic button is pressed while the ledger cannot be written", ladder, func(h *house) {
+		h.attack()
+		h.ledger.breaks(errors.New("disk full"))
+		if _, err := h.desk.Panic(t.Context(), Person{By: "anna"}); err == nil {
+			t.Error("nobody was told that it was not written down")
+		}
+		h.wait(2 * time.Second)
+		h.holds()
+		h.ledger.breaks(nil)
+		h.wait(2 * time.Second)
+		if halted, _ := h.ledger.Halted(t.Context()); halted == nil || halted.By != "anna" {
+			t.Errorf("a start would know of %+v", halted)
+		}
+		if err := h.desk.Resume(t.Context(), Person{}); err != nil {
+			t.Error(err)
+		}
+		h.wait(2 * time.Second)
+		if halted, _ := h.ledger.Halted(t.Context()); halted != nil {
+			t.Errorf("resumed, and a start would know of %+v", halted)
+		}
+		if _, err := h.desk.Request(t.Context(), &Request{Target: netip.MustParsePrefix("203.0.113.8/32"), Action: decision.Blackhole}, Person{}); err != nil {
+			t.Error(err)
 		}
 	})
 	bubble(t, "the routers are down", ladder, func(h *house) {
