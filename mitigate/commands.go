@@ -51,16 +51,21 @@ func (d *Desk) Panic(ctx context.Context, who Person) (withdrawn int, err error)
 		h = b.halted
 		return nil
 	})
+	d.deps.Logger.Warn("panic button pressed: everything is taken back, and nothing is done until somebody resumes", "rules", withdrawn, "by", who.By, "note", who.Note)
+	d.braking.Lock()
+	defer d.braking.Unlock()
 	if failed := d.deps.Ledger.Halt(ctx, h); failed != nil {
-		return withdrawn, failed
+		err = fmt.Errorf("%w: %w", ErrLedger, failed)
 	}
 	return withdrawn, err
 }
 
 // Resume releases the panic button.
 //
-// The error wraps ErrState when nobody pressed it.
+// The error wraps ErrState when nobody pressed it. Who presses it meanwhile is not undone.
 func (d *Desk) Resume(ctx context.Context, who Person) error {
+	d.braking.Lock()
+	defer d.braking.Unlock()
 	d.mu.Lock()
 	halted := d.book.halted
 	d.mu.Unlock()
@@ -71,7 +76,9 @@ func (d *Desk) Resume(ctx context.Context, who Person) error {
 		return err
 	}
 	d.mu.Lock()
-	d.book.halted = nil
+	if d.book.halted == halted {
+		d.book.halted = nil
+	}
 	d.mu.Unlock()
 	d.deps.Logger.Info("mitigation resumed", "by", who.By, "note", who.Note)
 	return nil

@@ -50,9 +50,10 @@ type Desk struct {
 	book    *book
 	hands   []*hand
 	unsaved []Entry // that stand and could not be written down
-	failing error   // of the ledger, nil when it works
+	failing bool    // the ledger could not be written last time
 	telling []Entry // that were written down, or stand all the same, in their order
 
+	braking  sync.Mutex // held while the ledger is told of the panic button, so that the last word there is the last here
 	speaking sync.Mutex // held by who tells, so that nobody hears of a change before an earlier one
 
 	heard struct {
@@ -170,7 +171,7 @@ func (d *Desk) Open(ctx context.Context) error {
 	d.mu.Lock()
 	d.book.restore(d.deps.Clock(), left, halted)
 	standing := d.book.sorted()
-	d.commit(ctx)
+	_ = d.commit(ctx) // logged, and tried again
 	d.mu.Unlock()
 	for _, x := range standing { // incidents must know what stands, too
 		d.deps.Tell(x, x.Detail)
@@ -212,7 +213,7 @@ func (d *Desk) once(ctx context.Context) {
 		d.book.hear(now, i)
 	}
 	d.book.tick(now)
-	d.commit(ctx)
+	_ = d.commit(ctx) // logged, and tried again
 	d.mu.Unlock()
 	d.tell()
 }
@@ -248,14 +249,14 @@ func (d *Desk) ending() int {
 }
 
 // order has somebody change the book, and writes down what changed. The error is that of
-// f, or that of the ledger when what f did could not stand.
+// f, or that of the ledger: then nothing stands that would bring something in force, and
+// all that takes something back.
 func (d *Desk) order(ctx context.Context, f func(b *book) error) error {
 	d.mu.Lock()
 	d.book.advance(d.deps.Clock())
 	err := f(d.book)
-	d.commit(ctx)
-	if err == nil {
-		err = d.failing
+	if failed := d.commit(ctx); err == nil {
+		err = failed
 	}
 	d.mu.Unlock()
 	d.tell()
@@ -263,11 +264,11 @@ func (d *Desk) order(ctx context.Context, f func(b *book) error) error {
 }
 
 // commit writes down what changed. The desk is locked.
-func (d *Desk) commit(ctx context.Context) {
+func (d *Desk) commit(ctx context.Context) (failed error) {
 	changes := d.book.changes
 	d.book.changes = nil
 	if len(changes) == 0 && len(d.unsaved) == 0 {
-		return
+		return nil
 	}
 	lines := make([]Entry, 0, len(d.unsaved)+len(changes))
 	lines = append(lines, d.unsaved...)
@@ -277,23 +278,25 @@ func (d *Desk) commit(ctx context.Context) {
 	err := d.deps.Ledger.Append(ctx, lines)
 	stand := d.book.settle(changes, err == nil)
 	if err != nil {
-		if d.failing == nil {
-			d.deps.Logger.Error("decisions cannot be written down, so nothing new is done until they can", "error", err)
+		failed = fmt.Errorf("%w: %w", ErrLedger, err)
+		if !d.failing {
+			d.deps.Logger.Error("decisions cannot be written down: until they can, no rule begins or is renewed; rules still end and are still taken back", "error", err)
 		}
 		d.metrics.unwritten.Inc()
-		d.failing = fmt.Errorf("the ledger cannot be written: %w", err)
+		d.failing = true
 		d.unsaved = newest(append(d.unsaved, stand...))
 	} else {
-		if d.failing != nil {
+		if d.failing {
 			d.deps.Logger.Info("decisions are written down again")
 		}
-		d.failing, d.unsaved = nil, nil
+		d.failing, d.unsaved = false, nil
 		stand = lines[len(lines)-len(changes):] // the others were told when they were made
 	}
 	d.telling = append(d.telling, stand...)
 	for _, h := range d.hands {
 		h.nudge()
 	}
+	return failed
 }
 
 // newest keeps of lines about one decision the last, so that what waits is bounded by the

@@ -217,7 +217,7 @@ func (d *Desk) outcome(ctx context.Context, f func(b *book)) {
 	d.mu.Lock()
 	d.book.advance(d.deps.Clock())
 	f(d.book)
-	d.commit(ctx)
+	_ = d.commit(ctx) // logged, and tried again
 	d.mu.Unlock()
 	d.tell()
 }
