@@ -102,6 +102,9 @@ func (h *handlers) commandError(ctx context.Context, what string, err error) err
 		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, mitigate.ErrRequest):
 		return huma.Error422UnprocessableEntity(err.Error())
+	case errors.Is(err, mitigate.ErrLedger):
+		h.deps.Logger.ErrorContext(ctx, "request failed", "what", what, "error", err)
+		return huma.Error500InternalServerError("the ledger cannot be written; the server's log says why. Until it can, no rule begins or is renewed, and what was to be taken back is being taken back all the same")
 	}
 	return h.failed(ctx, what, err)
 }
@@ -123,7 +126,11 @@ func (h *handlers) panicMitigations(ctx context.Context, in *BrakeInput) (*Panic
 	}
 	// Who presses the button and goes away means it, too.
 	n, err := h.deps.Mitigations.Brake.Panic(context.WithoutCancel(ctx), who)
-	if err != nil {
+	switch {
+	case errors.Is(err, mitigate.ErrLedger):
+		h.deps.Logger.ErrorContext(ctx, "request failed", "what", "write the panic button down", "error", err)
+		return nil, huma.Error500InternalServerError(fmt.Sprintf("halted, and %d rules are being taken back, but that cannot be written down; the server's log says why. It holds until the server ends: press again when the disk is well", n))
+	case err != nil:
 		return nil, h.failed(ctx, fmt.Sprintf("take all rules back (%d were)", n), err)
 	}
 	out := &PanicOutput{}

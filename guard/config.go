@@ -46,7 +46,7 @@ type Config struct {
 	MaxLease          time.Duration `yaml:"max_lease"`           // longest time that a rule may be given at once, when a person stands behind it; 24h is the limit: somebody looks at it every day
 	MaxLeaseAutomatic time.Duration `yaml:"max_lease_automatic"` // the same when none does: twice the longest pause between two probes
 
-	AskCollateralDrop  float64 `yaml:"ask_collateral_drop"`  // share of usual traffic, its error included, beyond which a person must approve a FlowSpec rule that drops; what is not known is beyond it. The detectors call a filter harmless up to 0.05
+	AskCollateralDrop  float64 `yaml:"ask_collateral_drop"`  // share of usual traffic, its error included, beyond which a person must approve a FlowSpec rule that drops; what is not known is beyond it. The detectors call a filter harmless up to 0.05, and with the two dozen samples that are kept of usual traffic one that hits none of it has an error of 0.1
 	AskCollateralBlock float64 `yaml:"ask_collateral_block"` // the same for a firewall that drops
 	AskCollateralLimit float64 `yaml:"ask_collateral_limit"` // the same for limits of both, where slower is not lost
 	MaxCollateralDrop  float64 `yaml:"max_collateral_drop"`  // share beyond which nobody can approve a FlowSpec rule that drops: more than half is a blackhole, and should be called one
@@ -79,7 +79,7 @@ func DefaultConfig() Config {
 		MaxPerMinute: 20, MaxPerIncident: 5,
 		MaxCutOff: 16, MaxCutOffShare: 0.25,
 		MaxLease: dayLong, MaxLeaseAutomatic: time.Hour,
-		AskCollateralDrop: 0.1, AskCollateralBlock: 0.1, AskCollateralLimit: 0.3,
+		AskCollateralDrop: 0.15, AskCollateralBlock: 0.15, AskCollateralLimit: 0.3,
 		MaxCollateralDrop: 0.5, MaxCollateralBlock: 0.5, MaxCollateralLimit: 1,
 		MinCovers: 0.5, MaxSpoofed: 0.1, MaxPrevalence: 1, MinConfidence: 0.8, MinRate: 12_500,
 		Automatic: []string{

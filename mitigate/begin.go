@@ -18,18 +18,22 @@ import (
 // begin takes the first step against an incident that nothing stands against, or puts a
 // rule back whose time was over and that is needed again.
 func (b *book) begin(c *story) {
-	i := &c.inc
-	if b.now.Before(c.again) || !i.LastSeen.After(c.gone) || b.now.Sub(i.LastSeen) > b.recent(c) {
-		return // quiet, as far as anybody sees
-	}
-	r := b.ruleFor(c)
-	if r == nil || i.Verdict == incident.VerdictNormal {
+	if b.now.Before(c.again) || b.quiet(c) {
 		return
 	}
-	if a := byRules(i); a != nil && a.Verdict == incident.Legitimate {
+	r := b.ruleFor(c)
+	if r == nil {
+		return
+	}
+	if a := byRules(&c.inc); a != nil && a.Verdict == incident.Legitimate {
 		return // a busy day is left alone
 	}
 	b.climb(c, r, c.step, nil)
+}
+
+// quiet reports whether the attack was not seen lately, or not since the last rule went.
+func (b *book) quiet(c *story) bool {
+	return !c.inc.LastSeen.After(c.gone) || b.now.Sub(c.inc.LastSeen) > b.recent(c)
 }
 
 // recent is how long ago an attack may have been seen that still goes on. What is told
@@ -51,6 +55,9 @@ func (b *book) ruleFor(c *story) *Rule {
 	}
 	if r == nil || len(r.Ladder) == 0 {
 		return nil
+	}
+	if c.step >= len(r.Ladder) { // the ladder became shorter
+		c.step, c.lease = 0, 0
 	}
 	return r
 }
@@ -87,13 +94,15 @@ func (b *book) choose(c *story, r *Rule, from int, held []string, refused func(*
 			continue
 		}
 		if d.Key() == c.lastRule {
-			continue // it did not help, and would be the same again
+			held = append(held, fmt.Sprintf("%s did not help, and would be the same again", d.Action))
+			continue
 		}
 		b.serial++
 		d.ID = d.NewID(b.serial)
 		via, ok := b.doers.pick(d)
 		if !ok {
-			continue // nobody here does such a thing
+			held = append(held, fmt.Sprintf("%s cannot be done: nothing that is configured does it (%s)", d.Action, d.Match.String()))
+			continue
 		}
 		d.Via, d.Origin, d.DryRun = via, originAutomatic, b.cfg.Mode != Act
 		lease, longest, _ := r.Ladder[step].leases(c.inc.Category == detect.DDoSAttack)
@@ -156,51 +165,6 @@ func (b *book) onto(c *story, d *decision.Decision) {
 	if step := d.Step - 1; step != c.step {
 		c.step, c.lease = step, 0
 	}
-}
-
-// The times of a proposal: how often it is looked at again, and how long one stands that
-// the attack has left behind, so that who reads it can also approve it.
-const (
-	revised = 5 * time.Second
-	stands  = 30 * time.Second
-)
-
-// revise looks at a proposal again: what was in the way may be gone, and the attack may
-// have changed.
-func (b *book) revise(c *story, d *decision.Decision) {
-	r := b.policy.named(d.Policy)
-	if r == nil || b.now.Sub(c.revised) < revised || b.halted != nil {
-		return
-	}
-	c.revised = b.now
-	again := c.again
-	n := b.choose(c, r, c.step, nil, func(*decision.Decision, []string) {})
-	c.again = again
-	if n == nil {
-		return
-	}
-	if n.Key() != d.Key() || n.Step != d.Step {
-		if b.now.Sub(d.Created) >= stands || len(n.Held) == 0 && r.Alone(n.Step-1) {
-			b.end(d, decision.Withdrawn, decision.BySuccessor, "", "the attack has changed, and so has what would be done")
-			b.decide(c, n, r)
-		}
-		return
-	}
-	alone := len(n.Held) == 0 && r.Alone(n.Step-1)
-	if len(n.Held) == 0 && !alone {
-		n.Held = d.Held
-	}
-	if !alone && slices.Equal(n.Held, d.Held) {
-		return
-	}
-	n.ID, n.Created = d.ID, d.Created
-	if alone {
-		b.onto(c, n)
-		b.enforce(n, "", "decided by the policy "+r.Name+": nothing is in the way any more")
-		return
-	}
-	n.State, n.Reason, n.Until, n.Origin = decision.Proposed, decision.ByPolicy, time.Time{}, originApproval
-	b.set(n, "", "still proposed, for other reasons")
 }
 
 // enforce makes a decision wanted; of a dry run nobody does anything.

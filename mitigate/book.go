@@ -30,6 +30,7 @@ type book struct {
 	cases   map[string]*story             // by incident
 	live    map[string]*decision.Decision // that are not over, by id
 	begun   []time.Time                   // when rules came in force in the last hour
+	noted   map[string]time.Time          // when there was a line of an actuator's troubles, by decision
 	changes []change
 	serial  int
 	stats   stats
@@ -127,6 +128,7 @@ func (b *book) set(now *decision.Decision, by, text string) {
 	b.changes = append(b.changes, change{Entry{At: b.now, Text: text, By: by, Decision: d.Clone()}, before})
 	if d.State.Over() {
 		delete(b.live, d.ID)
+		delete(b.noted, d.ID)
 	} else {
 		b.live[d.ID] = &d
 	}
@@ -158,6 +160,9 @@ func (b *book) advance(now time.Time) {
 		}
 		for i := range b.begun {
 			b.begun[i] = b.begun[i].Add(-back)
+		}
+		for id, at := range b.noted {
+			b.noted[id] = at.Add(-back)
 		}
 	}
 	b.now = now
@@ -281,6 +286,10 @@ func (b *book) proceed(c *story) {
 		b.over(c, all)
 		return
 	}
+	if c.inc.Verdict == incident.VerdictNormal {
+		b.excused(all)
+		return
+	}
 	var wanted, waiting bool
 	var proposal *decision.Decision
 	for _, d := range all {
@@ -304,11 +313,28 @@ func (b *book) proceed(c *story) {
 		}
 	}
 	switch {
-	case wanted || b.cfg.Mode == Off:
+	case b.cfg.Mode == Off:
 	case waiting:
-		b.revise(c, proposal)
+		b.revise(c, proposal, wanted)
+	case wanted:
 	default:
 		b.begin(c)
+	}
+}
+
+// excused ends what stands against what a person calls normal. What a person asked for
+// stays until its end, which is looked after here, too.
+func (b *book) excused(all []*decision.Decision) {
+	const text = "somebody says that this is normal"
+	for _, d := range all {
+		switch {
+		case d.State == decision.Proposed:
+			b.end(d, decision.Withdrawn, decision.ByVerdict, "", text)
+		case d.State.Wanted() && d.Origin != originPerson:
+			b.end(d, decision.Expiring, decision.ByVerdict, "", text)
+		default:
+			b.lonely(d)
+		}
 	}
 }
 

@@ -49,28 +49,34 @@ func (d *Desk) Panic(ctx context.Context, who Person) (withdrawn int, err error)
 		withdrawn = b.halt(&who)
 		return nil
 	})
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.deps.Logger.Warn("panic button pressed: everything is taken back, and nothing is done until somebody resumes", "rules", withdrawn, "by", who.By, "note", who.Note)
 	if failed := d.keepHalt(ctx); failed != nil {
-		return withdrawn, failed
+		err = fmt.Errorf("%w: %w", ErrLedger, failed)
 	}
 	return withdrawn, err
 }
 
 // Resume releases the panic button.
 //
-// The error wraps ErrState when nobody pressed it.
+// The error wraps ErrState when nobody pressed it. Who presses it meanwhile is not undone.
 func (d *Desk) Resume(ctx context.Context, who Person) error {
+	d.braking.Lock()
+	defer d.braking.Unlock()
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.book.halted == nil {
+	halted := d.book.halted
+	d.mu.Unlock()
+	if halted == nil {
 		return fmt.Errorf("%w: nothing is halted", ErrState)
 	}
 	released := &Halt{At: d.deps.Clock(), By: who.By, Note: who.Note, Released: true}
 	if err := d.deps.Ledger.Halt(context.WithoutCancel(ctx), released); err != nil {
 		return err
 	}
-	d.book.halted, d.halting = nil, nil
+	d.mu.Lock()
+	if d.kept = nil; d.book.halted == halted {
+		d.book.halted = nil
+	}
+	d.mu.Unlock()
 	d.deps.Logger.Info("mitigation resumed", "by", who.By, "note", who.Note)
 	return nil
 }

@@ -50,10 +50,11 @@ type Desk struct {
 	book    *book
 	hands   []*hand
 	unsaved []Entry // that stand and could not be written down
-	failing error   // of the ledger, nil when it works
-	halting *Halt   // that holds and could not be written down yet; nil: none
+	failing bool    // the ledger could not be written last time
+	kept    *Halt   // the halt that the ledger knows of; nil: none
 	telling []Entry // that were written down, or stand all the same, in their order
 
+	braking  sync.Mutex // held while the ledger is told of the panic button, so that the last word there is the last here
 	speaking sync.Mutex // held by who tells, so that nobody hears of a change before an earlier one
 
 	heard struct {
@@ -170,8 +171,9 @@ func (d *Desk) Open(ctx context.Context) error {
 	}
 	d.mu.Lock()
 	d.book.restore(d.deps.Clock(), left, halted)
+	d.kept = halted
 	standing := d.book.sorted()
-	_ = d.commit(ctx) // what cannot be written down is tried again
+	_ = d.commit(ctx) // logged, and tried again
 	d.mu.Unlock()
 	for _, x := range standing { // incidents must know what stands, too
 		d.deps.Tell(x, x.Detail)
@@ -213,26 +215,31 @@ func (d *Desk) once(ctx context.Context) {
 		d.book.hear(now, i)
 	}
 	d.book.tick(now)
-	_ = d.commit(ctx) // it is tried again
-	if d.halting != nil {
-		_ = d.keepHalt(ctx) // likewise
-	}
+	_ = d.commit(ctx) // logged, and tried again
 	d.mu.Unlock()
+	_ = d.keepHalt(ctx) // likewise
 	d.tell()
 }
 
 // keepHalt writes down that everything is halted; when it cannot be, it is tried again
-// at each tick, for a start must know it. The desk is locked.
+// at each tick, for a start must know it. The desk is not locked: the button works at
+// once, whatever the ledger is busy with.
 func (d *Desk) keepHalt(ctx context.Context) error {
-	d.halting = d.book.halted
-	if d.halting == nil {
+	d.braking.Lock()
+	defer d.braking.Unlock()
+	d.mu.Lock()
+	h, kept := d.book.halted, d.kept
+	d.mu.Unlock()
+	if h == nil || h == kept {
 		return nil
 	}
-	err := d.deps.Ledger.Halt(context.WithoutCancel(ctx), d.halting)
-	if err == nil {
-		d.halting = nil
+	if err := d.deps.Ledger.Halt(context.WithoutCancel(ctx), h); err != nil {
+		return err
 	}
-	return err
+	d.mu.Lock()
+	d.kept = h
+	d.mu.Unlock()
+	return nil
 }
 
 // leave ends what a clean stop ends.
@@ -266,7 +273,8 @@ func (d *Desk) ending() int {
 }
 
 // order has somebody change the book, and writes down what changed. The error is that of
-// f, or that of the ledger when what f did could not stand.
+// f, or that of the ledger: then nothing stands that would bring something in force, and
+// all that takes something back.
 func (d *Desk) order(ctx context.Context, f func(b *book) error) error {
 	d.mu.Lock()
 	d.book.advance(d.deps.Clock())
@@ -281,7 +289,7 @@ func (d *Desk) order(ctx context.Context, f func(b *book) error) error {
 
 // commit writes down what changed, also when whoever asked for it has gone. The desk is
 // locked.
-func (d *Desk) commit(ctx context.Context) error {
+func (d *Desk) commit(ctx context.Context) (failed error) {
 	changes := d.book.changes
 	d.book.changes = nil
 	if len(changes) == 0 && len(d.unsaved) == 0 {
@@ -295,24 +303,25 @@ func (d *Desk) commit(ctx context.Context) error {
 	err := d.deps.Ledger.Append(context.WithoutCancel(ctx), lines)
 	stand := d.book.settle(changes, err == nil)
 	if err != nil {
-		if d.failing == nil {
-			d.deps.Logger.Error("decisions cannot be written down, so nothing new is done until they can", "error", err)
+		failed = fmt.Errorf("%w: %w", ErrLedger, err)
+		if !d.failing {
+			d.deps.Logger.Error("decisions cannot be written down: until they can, no rule begins or is renewed; rules still end and are still taken back", "error", err)
 		}
 		d.metrics.unwritten.Inc()
-		d.failing = fmt.Errorf("the ledger cannot be written: %w", err)
+		d.failing = true
 		d.unsaved = newest(append(d.unsaved, stand...))
 	} else {
-		if d.failing != nil {
+		if d.failing {
 			d.deps.Logger.Info("decisions are written down again")
 		}
-		d.failing, d.unsaved = nil, nil
+		d.failing, d.unsaved = false, nil
 		stand = lines[len(lines)-len(changes):] // the others were told when they were made
 	}
 	d.telling = append(d.telling, stand...)
 	for _, h := range d.hands {
 		h.nudge()
 	}
-	return d.failing
+	return failed
 }
 
 // newest keeps of lines about one decision the last, so that what waits is bounded by the

@@ -220,7 +220,7 @@ func (d *Desk) outcome(ctx context.Context, f func(b *book)) {
 	d.mu.Lock()
 	d.book.advance(d.deps.Clock())
 	f(d.book)
-	_ = d.commit(ctx) // it is tried again
+	_ = d.commit(ctx) // logged, and tried again
 	d.mu.Unlock()
 	d.tell()
 }

@@ -27,7 +27,7 @@ func (b *book) keep(c *story, d *decision.Decision) {
 		return
 	}
 	r := b.policy.named(d.Policy)
-	if r == nil || d.Step < 1 || d.Step > len(r.Ladder) {
+	if r == nil || !r.takes(d) {
 		return // the policy has changed: it ends with its time
 	}
 	if seen && d.Origin != originPerson {
@@ -54,8 +54,8 @@ func (b *book) renew(c *story, r *Rule, d *decision.Decision) {
 	g := ground(b.scene, &n, &c.inc)
 	g.Person = d.Origin != originAutomatic
 	ruling := b.rails.Recheck(b.now, &n, g, b.standing(&n))
-	if len(ruling.Refused) > 0 {
-		return // it ends with its time
+	if len(ruling.Refused) > 0 || d.Origin == originAutomatic && len(ruling.Held) > 0 {
+		return // it ends with its time; what then may still be done is proposed
 	}
 	if n.Until.After(d.Until) {
 		b.set(&n, "", "the attack is still seen: stays until "+n.Until.UTC().Format(time.TimeOnly))
@@ -143,11 +143,15 @@ func (b *book) stronger(c *story, r *Rule, d *decision.Decision) {
 			return
 		}
 	}
-	var held []string
-	if b.cfg.Sees != After {
-		held = []string{"the attack is still seen, but nobody has said whether the exporters see it before or behind the filter (mitigation.sees)"}
+	b.climb(c, r, step, b.blind())
+}
+
+// blind is why a person must decide about a stronger step, nothing when nobody needs to.
+func (b *book) blind() []string {
+	if b.cfg.Sees == After {
+		return nil
 	}
-	b.climb(c, r, step, held)
+	return []string{"the attack is still seen, but nobody has said whether the exporters see it before or behind the filter (mitigation.sees)"}
 }
 
 // inForce notes that a rule came in force.
@@ -165,8 +169,14 @@ func (b *book) inForce(d *decision.Decision) {
 		c.step = d.Step - 1
 	}
 	for _, o := range b.about(d.Incident) { // what it follows is needed no more
-		if o.ID != d.ID && o.State.Wanted() && o.Step > 0 && o.Step < d.Step {
+		if o.ID == d.ID || o.Step < 1 || o.Step >= d.Step {
+			continue
+		}
+		switch {
+		case o.State.Wanted():
 			b.end(o, decision.Expiring, decision.ByEscalation, "", "a stronger step took its place")
+		case o.State == decision.Proposed:
+			b.end(o, decision.Withdrawn, decision.ByEscalation, "", "a stronger step took its place")
 		}
 	}
 }

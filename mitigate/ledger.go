@@ -48,6 +48,10 @@ var ErrNotFound = errors.New("no such decision")
 // ErrState says that a decision allows something no more, or not yet.
 var ErrState = errors.New("not possible in this state")
 
+// ErrLedger says that what was ordered could not be written down. Nothing was brought in
+// force or renewed then; what was to be taken back is being taken back all the same.
+var ErrLedger = errors.New("the ledger cannot be written")
+
 // ErrBadCursor says that a cursor is not one that a list returned.
 var ErrBadCursor = errors.New("the cursor is not one that a list returned")
 

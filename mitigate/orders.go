@@ -35,7 +35,10 @@ func (b *book) approve(id string, who *Person) error {
 	case b.cfg.Mode == Off:
 		return fmt.Errorf("%w: mitigation is off", ErrState)
 	}
-	d.Origin, d.By, d.DryRun = originApproval, who.By, b.cfg.Mode != Act
+	if d.DryRun != (b.cfg.Mode != Act) {
+		return fmt.Errorf("%w: it was proposed with another mode; it will be proposed anew", ErrState)
+	}
+	d.Origin, d.By = originApproval, who.By
 	lease := time.Hour
 	c := b.cases[d.Incident]
 	var inc *incident.Incident
@@ -44,6 +47,7 @@ func (b *book) approve(id string, who *Person) error {
 		if r := b.policy.named(d.Policy); r != nil && d.Step <= len(r.Ladder) {
 			first, longest, _ := r.Ladder[d.Step-1].leases(inc.Category == detect.DDoSAttack)
 			lease = min(max(first, c.lease), longest)
+			b.figures(c, r, &d)
 		}
 	}
 	g := ground(b.scene, &d, inc)
@@ -208,10 +212,13 @@ func (b *book) restore(now time.Time, left []decision.Decision, halted *Halt) {
 // review looks at everything that stands with the rails and the mode of now.
 func (b *book) review() {
 	for _, d := range b.sorted() {
-		if !d.State.Wanted() {
-			continue
-		}
 		switch {
+		case d.State == decision.Proposed && (b.cfg.Mode == Off || d.DryRun != (b.cfg.Mode != Act)):
+			// Who approves must know whether that acts: it is proposed anew.
+			b.end(d, decision.Withdrawn, decision.ByMode, "", "the mode is "+string(b.cfg.Mode)+" now")
+			continue
+		case !d.State.Wanted():
+			continue
 		case !b.now.Before(d.Until):
 			b.end(d, decision.Expiring, decision.ByLease, "", "its time is over")
 			continue

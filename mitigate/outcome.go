@@ -17,10 +17,7 @@ func (b *book) applied(id string, until time.Time, err error) {
 	}
 	if err != nil {
 		text := err.Error()
-		if changed := d.Error != text; changed {
-			d.Error = text
-			b.set(&d, "", "not in force yet: "+text)
-		}
+		b.note(&d, text, "cannot be brought in force, or renewed, at the moment: "+text)
 		if d.State == decision.Approved && outbound.IsPermanent(err) { // trying again would not help
 			b.end(&d, decision.Expiring, decision.ByActuator, "", "it cannot be brought in force: "+text)
 		}
@@ -31,11 +28,32 @@ func (b *book) applied(id string, until time.Time, err error) {
 		d.State, d.Activated, d.Error = decision.Active, b.now, ""
 		b.inForce(&d)
 		b.set(&d, "", "in force until "+until.UTC().Format(time.TimeOnly+" UTC"))
-	case d.Error != "":
-		d.Error = ""
-		b.set(&d, "", "in force again")
+	default:
+		b.note(&d, "", "in force again")
 	}
 }
+
+// note keeps what an actuator says of a decision, empty when all is well. There is a line
+// about it at once when it has none yet, and then once in a while: some errors are other
+// ones each time, and some routers fail and answer by turns.
+func (b *book) note(d *decision.Decision, text, line string) {
+	if d.Error == text {
+		return
+	}
+	d.Error = text
+	if at, told := b.noted[d.ID]; told && b.now.Sub(at) < noteEvery {
+		b.live[d.ID].Error = text
+		return
+	}
+	if b.noted == nil {
+		b.noted = map[string]time.Time{}
+	}
+	b.noted[d.ID] = b.now
+	b.set(d, "", line)
+}
+
+// noteEvery is how often at most a decision has a line of its actuator's troubles.
+const noteEvery = time.Minute
 
 // takenBack takes what came of taking a rule back.
 func (b *book) takenBack(id string, err error) {
@@ -44,10 +62,7 @@ func (b *book) takenBack(id string, err error) {
 		return
 	}
 	if err != nil {
-		if text := err.Error(); d.Error != text {
-			d.Error = text
-			b.set(&d, "", "not taken back yet: "+text)
-		}
+		b.note(&d, err.Error(), "cannot be taken back at the moment: "+err.Error())
 		return
 	}
 	d.State, d.Error = decision.Withdrawn, ""

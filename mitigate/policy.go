@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"tidewatch/decision"
 	"tidewatch/detect"
 	"tidewatch/incident"
 )
@@ -66,6 +67,11 @@ func (r *Rule) fits(i *incident.Incident, groups map[string][]netip.Prefix) bool
 		}
 	}
 	return len(r.Groups) == 0
+}
+
+// takes reports whether a decision is that of a step of the rule as it is now.
+func (r *Rule) takes(d *decision.Decision) bool {
+	return d.Step >= 1 && d.Step <= len(r.Ladder) && r.Ladder[d.Step-1].Action == d.Action
 }
 
 // within reports whether the whole subject lies in one of the networks.

@@ -182,3 +182,71 @@ func TestMemoryOfPeople(t *testing.T) {
 		}
 	})
 }
+
+// gated holds back the line that releases the panic button.
+type gated struct {
+	*memory
+
+	entered, gate chan struct{}
+}
+
+func (g *gated) Halt(ctx context.Context, h *Halt) error {
+	if h.Released {
+		g.entered <- struct{}{}
+		<-g.gate
+	}
+	return g.memory.Halt(ctx, h)
+}
+
+// TestPanicDuringResume shows that the later of the two holds, here and in the ledger.
+func TestPanicDuringResume(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	g := &gated{&memory{}, make(chan struct{}), make(chan struct{})}
+	d, err := NewDesk(&cfg, &Deps{Ledger: g, Reader: g, Scene: &network{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Panic(t.Context(), Person{By: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	by := func() string {
+		s, err := d.Status(t.Context())
+		if err != nil || s.Halted == nil {
+			return ""
+		}
+		return s.Halted.By
+	}
+	resumed, pressed := make(chan error, 1), make(chan error, 1)
+	go func() { resumed <- d.Resume(t.Context(), Person{By: "bob"}) }()
+	<-g.entered
+	go func() {
+		_, err := d.Panic(t.Context(), Person{By: "eve"})
+		pressed <- err
+	}()
+	for by() != "eve" { // at once, whatever the ledger is busy with
+		time.Sleep(time.Millisecond)
+	}
+	close(g.gate)
+	if err := errors.Join(<-resumed, <-pressed); err != nil {
+		t.Fatal(err)
+	}
+	if by() != "eve" || g.halt == nil || g.halt.By != "eve" {
+		t.Errorf("the desk is halted by %q, the ledger by %+v", by(), g.halt)
+	}
+}
+
+// TestErrorsOfThisTime shows that an order is told of its own failure, and of no earlier one.
+func TestErrorsOfThisTime(t *testing.T) {
+	t.Parallel()
+	bubble(t, "the disk was full", ladder, func(h *house) {
+		h.ledger.breaks(errors.New("disk full"))
+		h.attack()
+		h.net.set(func(n *network) { n.inc.State = incident.Resolved })
+		h.wait(time.Minute)
+		h.ledger.breaks(nil)
+		if n, err := h.desk.Panic(h.t.Context(), Person{By: "ann"}); n != 0 || err != nil {
+			h.t.Errorf("%d, %v", n, err)
+		}
+	})
+}
