@@ -193,8 +193,8 @@ func (b *book) refuse(c *story, d *decision.Decision, why []string) {
 // standing is what else holds beside a decision.
 func (b *book) standing(d *decision.Decision) *guard.Standing {
 	s := &guard.Standing{Begun: b.begun, Protected: b.scene.Protected()}
-	for _, o := range b.live {
-		if o.ID != d.ID && (o.State.Wanted() || o.State == decision.Expiring) {
+	for _, o := range b.rules {
+		if o.ID != d.ID {
 			s.Active = append(s.Active, *o)
 		}
 	}

@@ -29,6 +29,8 @@ type book struct {
 	halted  *Halt
 	cases   map[string]*story             // by incident
 	live    map[string]*decision.Decision // that are not over, by id
+	standby map[string][]string           // their ids by incident, of those that have one
+	rules   map[string]*decision.Decision // those of them that are wanted or being taken back
 	begun   []time.Time                   // when rules came in force in the last hour
 	noted   map[string]time.Time          // when there was a line of an actuator's troubles, by decision
 	changes []change
@@ -85,7 +87,7 @@ const (
 )
 
 func newBook(cfg *Config, groups map[string][]netip.Prefix, scene Scene, who doers) (*book, error) {
-	b := &book{scene: scene, doers: who, cases: map[string]*story{}, live: map[string]*decision.Decision{}}
+	b := &book{scene: scene, doers: who, cases: map[string]*story{}, live: map[string]*decision.Decision{}, standby: map[string][]string{}, rules: map[string]*decision.Decision{}}
 	err := b.configure(cfg, groups)
 	return b, err
 }
@@ -127,10 +129,9 @@ func (b *book) set(now *decision.Decision, by, text string) {
 	}
 	b.changes = append(b.changes, change{Entry{At: b.now, Text: text, By: by, Decision: d.Clone()}, before})
 	if d.State.Over() {
-		delete(b.live, d.ID)
-		delete(b.noted, d.ID)
+		b.drop(&d)
 	} else {
-		b.live[d.ID] = &d
+		b.hold(&d)
 	}
 	if d.State == decision.Expiring && d.DryRun { // nothing is there to be taken back
 		n := d.Clone()
@@ -178,10 +179,15 @@ func (b *book) those(f func(*decision.Decision) bool) []*decision.Decision {
 			out = append(out, &c)
 		}
 	}
-	slices.SortFunc(out, func(x, y *decision.Decision) int {
+	return inOrder(out)
+}
+
+// inOrder sorts decisions, oldest first.
+func inOrder(all []*decision.Decision) []*decision.Decision {
+	slices.SortFunc(all, func(x, y *decision.Decision) int {
 		return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID))
 	})
-	return out
+	return all
 }
 
 func (b *book) sorted() []*decision.Decision {
@@ -190,7 +196,34 @@ func (b *book) sorted() []*decision.Decision {
 
 // about copies the decisions about an incident that are not over, oldest first.
 func (b *book) about(id string) []*decision.Decision {
-	return b.those(func(d *decision.Decision) bool { return d.Incident == id })
+	var out []*decision.Decision
+	for _, one := range b.standby[id] {
+		c := b.live[one].Clone()
+		out = append(out, &c)
+	}
+	return inOrder(out)
+}
+
+// hold has a decision among those that are not over.
+func (b *book) hold(d *decision.Decision) {
+	if b.live[d.ID] == nil && d.Incident != "" {
+		b.standby[d.Incident] = append(b.standby[d.Incident], d.ID)
+	}
+	b.live[d.ID] = d
+	if delete(b.rules, d.ID); d.State != decision.Proposed {
+		b.rules[d.ID] = d
+	}
+}
+
+// drop takes it from them.
+func (b *book) drop(d *decision.Decision) {
+	delete(b.live, d.ID)
+	delete(b.rules, d.ID)
+	delete(b.noted, d.ID)
+	left := slices.DeleteFunc(b.standby[d.Incident], func(id string) bool { return id == d.ID })
+	if b.standby[d.Incident] = left; len(left) == 0 {
+		delete(b.standby, d.Incident)
+	}
 }
 
 // hear takes an incident up that changed.
@@ -223,10 +256,10 @@ func (b *book) tick(now time.Time) {
 	b.advance(now)
 	for _, id := range slices.Sorted(maps.Keys(b.cases)) {
 		c := b.cases[id]
-		if busy := b.busy(id); busy || !c.since.IsZero() || now.Sub(c.heard) >= stale {
+		if b.acting(id) || !c.since.IsZero() || now.Sub(c.heard) >= stale {
 			if i, ok := b.scene.Incident(id); ok {
 				c.inc = i
-			} else if !busy {
+			} else if !b.busy(id) {
 				delete(b.cases, id) // ended, and forgotten by those who tell of it
 				continue
 			}
@@ -234,7 +267,7 @@ func (b *book) tick(now time.Time) {
 		}
 		b.proceed(c)
 	}
-	for _, d := range b.sorted() {
+	for _, d := range b.those(func(d *decision.Decision) bool { return d.State == decision.Expiring || b.cases[d.Incident] == nil }) {
 		if b.cases[d.Incident] == nil {
 			b.lonely(d)
 		}
@@ -242,13 +275,11 @@ func (b *book) tick(now time.Time) {
 	}
 }
 
-func (b *book) busy(incident string) bool {
-	for _, d := range b.live {
-		if d.Incident == incident {
-			return true
-		}
-	}
-	return false
+func (b *book) busy(incident string) bool { return len(b.standby[incident]) > 0 }
+
+// acting reports whether anything is in force against an incident, or on the way.
+func (b *book) acting(incident string) bool {
+	return slices.ContainsFunc(b.standby[incident], func(id string) bool { return b.live[id].State != decision.Proposed })
 }
 
 // lonely ends decisions that no incident stands behind.

@@ -135,6 +135,13 @@ func (d *Desk) Hear(events []incident.Event) {
 	d.nudge()
 }
 
+// lost is how many changes of incidents found no place.
+func (d *Desk) lost() uint64 {
+	d.heard.Lock()
+	defer d.heard.Unlock()
+	return d.heard.lost
+}
+
 func (d *Desk) nudge() {
 	select {
 	case d.wake <- struct{}{}:

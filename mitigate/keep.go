@@ -138,8 +138,8 @@ func (b *book) stronger(c *story, r *Rule, d *decision.Decision) {
 	if step >= len(r.Ladder) || b.cfg.Sees == Before || b.now.Sub(d.Activated) < r.Ladder[step].after() || b.now.Before(c.again) {
 		return
 	}
-	for _, o := range b.live {
-		if o.Incident == d.Incident && o.Step > d.Step {
+	for _, o := range b.about(d.Incident) {
+		if o.Step > d.Step {
 			return
 		}
 	}

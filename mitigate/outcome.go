@@ -95,9 +95,9 @@ func (b *book) settle(changes []change, written bool) []Entry {
 		before, after := first[id], &changes[last[id]].entry
 		if bold(before, &after.Decision) {
 			if before == nil {
-				delete(b.live, id)
+				b.drop(&after.Decision)
 			} else {
-				b.live[id] = before
+				b.hold(before)
 			}
 			continue
 		}
