@@ -196,7 +196,7 @@ func (b *book) sorted() []*decision.Decision {
 
 // about copies the decisions about an incident that are not over, oldest first.
 func (b *book) about(id string) []*decision.Decision {
-	var out []*decision.Decision
+	out := make([]*decision.Decision, 0, len(b.standby[id]))
 	for _, one := range b.standby[id] {
 		c := b.live[one].Clone()
 		out = append(out, &c)

@@ -58,7 +58,7 @@ func (b *book) renew(c *story, r *Rule, d *decision.Decision) {
 		return // it ends with its time; what then may still be done is proposed
 	}
 	if n.Until.After(d.Until) {
-		b.set(&n, "", "the attack is still seen: stays until "+n.Until.UTC().Format(time.TimeOnly))
+		b.set(&n, "", "the attack is still seen: stays until "+n.Until.UTC().Format(time.TimeOnly+" UTC"))
 		*d = n
 	}
 }

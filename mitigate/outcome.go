@@ -23,14 +23,13 @@ func (b *book) applied(id string, until time.Time, err error) {
 		}
 		return
 	}
-	switch {
-	case d.State == decision.Approved:
-		d.State, d.Activated, d.Error = decision.Active, b.now, ""
-		b.inForce(&d)
-		b.set(&d, "", "in force until "+until.UTC().Format(time.TimeOnly+" UTC"))
-	default:
+	if d.State != decision.Approved {
 		b.note(&d, "", "in force again")
+		return
 	}
+	d.State, d.Activated, d.Error = decision.Active, b.now, ""
+	b.inForce(&d)
+	b.set(&d, "", "in force until "+until.UTC().Format(time.TimeOnly+" UTC"))
 }
 
 // note keeps what an actuator says of a decision, empty when all is well. There is a line
