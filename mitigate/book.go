@@ -73,6 +73,7 @@ type story struct {
 	weak     int              // looks in a row in which the rule covered too little
 	looked   time.Time        // when effects were judged last
 	revised  time.Time        // when a proposal was looked at last
+	replaced int              // proposals that gave way to another
 	lastRule string           // key of the rule that did not help
 }
 
@@ -158,6 +159,7 @@ func (b *book) advance(now time.Time) {
 					*t = t.Add(-back)
 				}
 			}
+			c.gone = later(c.gone, c.inc.LastSeen) // by the old clock: only what is seen from now on says that it goes on
 		}
 		for i := range b.begun {
 			b.begun[i] = b.begun[i].Add(-back)

@@ -252,7 +252,7 @@ func (d *Desk) leave(ctx context.Context) {
 func (d *Desk) ending() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.book.those(func(x *decision.Decision) bool { return x.State == decision.Expiring }))
+	return len(d.book.those(func(x *decision.Decision) bool { return x.State == decision.Expiring && d.serves(x.Via) }))
 }
 
 // order has somebody change the book, and writes down what changed. The error is that of
