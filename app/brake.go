@@ -53,9 +53,10 @@ func (d *Dispatcher) panicHere(ctx context.Context, by, note string) (*Stopped, 
 		}
 		out.Withdrawn++
 		one.Reason, one.By, one.Updated, one.Detail = decision.ByPanic, by, now, told("panic button, by "+by, note)
-		one.State = map[bool]decision.State{true: decision.Expiring, false: decision.Withdrawn}[one.State.Wanted()]
-		if one.State.Over() {
-			one.Ended = now
+		if one.State.Wanted() && !one.DryRun {
+			one.State = decision.Expiring // the next start takes it back
+		} else {
+			one.State, one.Ended = decision.Withdrawn, now
 		}
 		lines = append(lines, mitigate.Entry{At: now, By: by, Text: one.Detail, Decision: *one})
 	}
@@ -63,7 +64,7 @@ func (d *Dispatcher) panicHere(ctx context.Context, by, note string) (*Stopped, 
 		return nil, halted(err)
 	}
 	left, err := d.left(ctx)
-	out.Left, out.Ends = len(left), lastEnd(left)
+	out.Left, out.Ends, out.Stays = len(left), lastEnd(left), d.stays(left)
 	return out, err
 }
 

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"tidewatch/api"
@@ -103,6 +105,9 @@ func (d *Dispatcher) nobody(ctx context.Context) error {
 		return err
 	}
 	text := "no tidewatch serve uses " + d.cfg.DataDir + ", so nothing can be carried out"
+	if by := d.stays(left); len(by) > 0 {
+		text += "; what was done by " + strings.Join(by, " and ") + " stays in force until a server starts"
+	}
 	if last := lastEnd(left); !last.IsZero() {
 		return fmt.Errorf("%s; rules of a dead server end by themselves, the last of %d at %s", text, len(left), moment(last, time.Now()))
 	}
@@ -121,6 +126,17 @@ func (d *Dispatcher) left(ctx context.Context) (out []decision.Decision, err err
 		}
 	}
 	return out, err
+}
+
+// stays names the hooks of which something may be in force that does not end by itself.
+func (d *Dispatcher) stays(left []decision.Decision) (names []string) {
+	for i := range d.cfg.Mitigation.Hooks {
+		h := &d.cfg.Mitigation.Hooks[i]
+		if !h.Expires && slices.ContainsFunc(left, func(one decision.Decision) bool { return one.Via == h.Name }) {
+			names = append(names, h.Name)
+		}
+	}
+	return names
 }
 
 // lastEnd is when the last of them ends by itself, zero when all have.

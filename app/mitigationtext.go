@@ -95,9 +95,10 @@ func shareText(v *float64, half float64) string {
 // Stopped is what the panic button did.
 type Stopped struct {
 	Withdrawn int       `json:"withdrawn"`
-	Server    bool      `json:"server"`        // false: none runs
-	Left      int       `json:"left"`          // without a server: what may still be in force
-	Ends      time.Time `json:"ends,omitzero"` // when the last of it ends by itself
+	Server    bool      `json:"server"`          // false: none runs
+	Left      int       `json:"left"`            // without a server: what may still be in force
+	Ends      time.Time `json:"ends,omitzero"`   // when the last of it ends by itself
+	Stays     []string  `json:"stays,omitempty"` // hooks of which something may stay until the next start
 
 	now time.Time
 }
@@ -106,7 +107,7 @@ type Stopped struct {
 func (s *Stopped) WriteText(w io.Writer) error {
 	var b strings.Builder
 	if s.Server {
-		paragraph(&b, "", "all is taken back ("+counted(s.Withdrawn, "decision")+"). Nothing is done until: tidewatch mitigation resume")
+		paragraph(&b, "", "all is being taken back ("+counted(s.Withdrawn, "decision")+"); tidewatch mitigation list --state expiring shows what is not gone yet. Nothing is done until: tidewatch mitigation resume")
 	} else {
 		paragraph(&b, "", "no server runs. Its next start does nothing by itself until: tidewatch mitigation resume")
 		paragraph(&b, "", counted(s.Withdrawn, "decision")+" marked as taken back")
@@ -117,6 +118,9 @@ func (s *Stopped) WriteText(w io.Writer) error {
 			paragraph(&b, "", "what the dead server left in force ("+counted(s.Left, "rule")+") has ended by itself; the next start makes sure of it")
 		default:
 			paragraph(&b, "", "nothing is left in force")
+		}
+		if len(s.Stays) > 0 {
+			paragraph(&b, "", "what was done by "+strings.Join(s.Stays, " and ")+" does not end by itself: it stays until a server starts and takes it back")
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -41,6 +41,7 @@ func TestMitigationText(t *testing.T) {
 			&MitigationStory{Decision: &limit, now: now}, []string{"FAILED  flowspec rate limit", "hits nobody knows what share of the attack", "error: no session is up"},
 		},
 		"nothing was in force":   {&Stopped{Withdrawn: 1, now: now}, []string{"1 decision marked as taken back", "nothing is left in force"}},
+		"some does not end":      {&Stopped{Left: 1, now: now, Stays: []string{"scrubber"}}, []string{"done by scrubber does not end by itself"}},
 		"all ended by itself":    {&Stopped{Left: 2, now: now}, []string{"(2 rules) has ended by itself"}},
 		"what acts":              {&Acting{Status: mitigate.Status{Mode: "act", Active: 2}}, []string{"rules are brought in force\n2 decisions in force"}},
 		"what acts on nobody":    {&Acting{Status: mitigate.Status{Mode: "off"}}, []string{"off: nothing is decided"}},

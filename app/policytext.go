@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"tidewatch/decision"
@@ -48,6 +49,9 @@ func (c *Config) WriteMitigation(w io.Writer) error {
 		fmt.Fprintf(&b, "# %d. %s: %s\n", i+1, r.Name, policyText(r))
 		for n := range r.Ladder {
 			fmt.Fprintf(&b, "#      %d. %s\n", n+1, stepText(r, n))
+			if !m.does(&r.Ladder[n]) {
+				b.WriteString("#         nobody who is configured does that: it is left out, and each step after it waits for a person\n")
+			}
 		}
 		if len(r.Ladder) == 0 {
 			b.WriteString("#      nothing\n")
@@ -74,6 +78,27 @@ func (c *MitigationConfig) names() (out []string) {
 		out = append(out, "nobody: no routers, firewall or hook are configured")
 	}
 	return out
+}
+
+// does reports whether an actuator may carry a step out. A dry run without any decides as
+// if there were one for everything.
+func (c *MitigationConfig) does(s *mitigate.Step) bool {
+	by := map[string][]decision.Action{}
+	if c.BGP.Enabled() {
+		by["bgp"] = []decision.Action{decision.Blackhole, decision.FlowSpecDrop, decision.FlowSpecRateLimit, decision.Divert}
+	}
+	if c.NFTables.Enabled {
+		by["nftables"] = []decision.Action{decision.Block, decision.RateLimit, decision.Quarantine}
+	}
+	for i := range c.Hooks {
+		by[c.Hooks[i].Name] = c.Hooks[i].Actions
+	}
+	for name, actions := range by {
+		if (s.Via == "" || s.Via == name) && slices.Contains(actions, s.Action) {
+			return true
+		}
+	}
+	return len(by) == 0 && c.Mode != mitigate.Act
 }
 
 // policyText tells which incidents a rule fits.

@@ -133,13 +133,13 @@ func (b *book) doubts(c *story, r *Rule, d *decision.Decision) (out []string) {
 		out = append(out, c.byHand)
 	}
 	if b.doers.lasts(d.Via) {
-		out = append(out, "what "+d.Via+" does stays in force while this program is dead (expires)")
+		out = append(out, "what "+d.Via+" does would stay in force if this program died (its key expires is not set)")
 	}
 	if b.halted != nil {
 		out = append(out, "everything is halted until somebody resumes")
 	}
 	if _, _, total := r.Ladder[d.Step-1].leases(c.inc.Category == detect.DDoSAttack); !c.since.IsZero() && b.now.Sub(c.since) > total {
-		out = append(out, "rules were in force for "+total.String()+", the longest time that the policy allows")
+		out = append(out, "the first rule against it came in force more than "+total.String()+" ago: so long the policy goes on without a person (total)")
 	}
 	return out
 }
@@ -193,8 +193,8 @@ func (b *book) refuse(c *story, d *decision.Decision, why []string) {
 // standing is what else holds beside a decision.
 func (b *book) standing(d *decision.Decision) *guard.Standing {
 	s := &guard.Standing{Begun: b.begun, Protected: b.scene.Protected()}
-	for _, o := range b.live {
-		if o.ID != d.ID && (o.State.Wanted() || o.State == decision.Expiring) {
+	for _, o := range b.rules {
+		if o.ID != d.ID {
 			s.Active = append(s.Active, *o)
 		}
 	}

@@ -3,7 +3,6 @@
 package mitigate
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -29,6 +28,8 @@ type book struct {
 	halted  *Halt
 	cases   map[string]*story             // by incident
 	live    map[string]*decision.Decision // that are not over, by id
+	standby map[string][]string           // their ids by incident, of those that have one
+	rules   map[string]*decision.Decision // those of them that are wanted or being taken back
 	begun   []time.Time                   // when rules came in force in the last hour
 	noted   map[string]time.Time          // when there was a line of an actuator's troubles, by decision
 	changes []change
@@ -71,6 +72,7 @@ type story struct {
 	weak     int              // looks in a row in which the rule covered too little
 	looked   time.Time        // when effects were judged last
 	revised  time.Time        // when a proposal was looked at last
+	replaced int              // proposals that gave way to another
 	lastRule string           // key of the rule that did not help
 }
 
@@ -85,7 +87,7 @@ const (
 )
 
 func newBook(cfg *Config, groups map[string][]netip.Prefix, scene Scene, who doers) (*book, error) {
-	b := &book{scene: scene, doers: who, cases: map[string]*story{}, live: map[string]*decision.Decision{}}
+	b := &book{scene: scene, doers: who, cases: map[string]*story{}, live: map[string]*decision.Decision{}, standby: map[string][]string{}, rules: map[string]*decision.Decision{}}
 	err := b.configure(cfg, groups)
 	return b, err
 }
@@ -127,10 +129,9 @@ func (b *book) set(now *decision.Decision, by, text string) {
 	}
 	b.changes = append(b.changes, change{Entry{At: b.now, Text: text, By: by, Decision: d.Clone()}, before})
 	if d.State.Over() {
-		delete(b.live, d.ID)
-		delete(b.noted, d.ID)
+		b.drop(&d)
 	} else {
-		b.live[d.ID] = &d
+		b.hold(&d)
 	}
 	if d.State == decision.Expiring && d.DryRun { // nothing is there to be taken back
 		n := d.Clone()
@@ -157,6 +158,7 @@ func (b *book) advance(now time.Time) {
 					*t = t.Add(-back)
 				}
 			}
+			c.gone = later(c.gone, c.inc.LastSeen) // by the old clock: only what is seen from now on says that it goes on
 		}
 		for i := range b.begun {
 			b.begun[i] = b.begun[i].Add(-back)
@@ -167,30 +169,6 @@ func (b *book) advance(now time.Time) {
 	}
 	b.now = now
 	b.begun = slices.DeleteFunc(b.begun, func(t time.Time) bool { return now.Sub(t) > time.Hour })
-}
-
-// those copies the decisions that are not over and that f takes, oldest first.
-func (b *book) those(f func(*decision.Decision) bool) []*decision.Decision {
-	var out []*decision.Decision
-	for _, d := range b.live {
-		if f(d) {
-			c := d.Clone()
-			out = append(out, &c)
-		}
-	}
-	slices.SortFunc(out, func(x, y *decision.Decision) int {
-		return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID))
-	})
-	return out
-}
-
-func (b *book) sorted() []*decision.Decision {
-	return b.those(func(*decision.Decision) bool { return true })
-}
-
-// about copies the decisions about an incident that are not over, oldest first.
-func (b *book) about(id string) []*decision.Decision {
-	return b.those(func(d *decision.Decision) bool { return d.Incident == id })
 }
 
 // hear takes an incident up that changed.
@@ -223,10 +201,10 @@ func (b *book) tick(now time.Time) {
 	b.advance(now)
 	for _, id := range slices.Sorted(maps.Keys(b.cases)) {
 		c := b.cases[id]
-		if busy := b.busy(id); busy || !c.since.IsZero() || now.Sub(c.heard) >= stale {
+		if b.acting(id) || !c.since.IsZero() || now.Sub(c.heard) >= stale {
 			if i, ok := b.scene.Incident(id); ok {
 				c.inc = i
-			} else if !busy {
+			} else if !b.busy(id) {
 				delete(b.cases, id) // ended, and forgotten by those who tell of it
 				continue
 			}
@@ -234,21 +212,12 @@ func (b *book) tick(now time.Time) {
 		}
 		b.proceed(c)
 	}
-	for _, d := range b.sorted() {
+	for _, d := range b.those(func(d *decision.Decision) bool { return d.State == decision.Expiring || b.cases[d.Incident] == nil }) {
 		if b.cases[d.Incident] == nil {
 			b.lonely(d)
 		}
 		b.finish(d)
 	}
-}
-
-func (b *book) busy(incident string) bool {
-	for _, d := range b.live {
-		if d.Incident == incident {
-			return true
-		}
-	}
-	return false
 }
 
 // lonely ends decisions that no incident stands behind.

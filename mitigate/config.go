@@ -46,7 +46,7 @@ type Config struct {
 	Sees           Vantage       `yaml:"sees"`             // whether exporters tell of traffic before the routers or firewalls that drop it (before), of what is left behind them (after), or nobody knows (unknown); effects are judged, and rules that do not help taken back, only when it is before, and a stronger step follows by itself only when it is after
 	WithdrawOnStop bool          `yaml:"withdraw_on_stop"` // a clean stop takes everything back; else rules go when their sessions or times end, and a start within that time takes them over
 	Policy         []Rule        `yaml:"policy"`           // what to do about which incident: name, category, vectors, min_severity, min_confidence, prefixes, groups, approve, ladder (docs/explanation/when-we-act.md); the first rule that fits counts
-	ApplyWithin    time.Duration `yaml:"apply_within"`     // a rule that is not in force by then has failed, and the next step is proposed
+	ApplyWithin    time.Duration `yaml:"apply_within"`     // a rule that is not in force by then has failed, and the same step is tried again a minute later while the attack is seen
 	Guard          guard.Config  `yaml:"guard"`
 }
 

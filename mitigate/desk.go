@@ -136,6 +136,13 @@ func (d *Desk) Hear(events []incident.Event) {
 	d.nudge()
 }
 
+// lost is how many changes of incidents found no place.
+func (d *Desk) lost() uint64 {
+	d.heard.Lock()
+	defer d.heard.Unlock()
+	return d.heard.lost
+}
+
 func (d *Desk) nudge() {
 	select {
 	case d.wake <- struct{}{}:
@@ -269,7 +276,7 @@ func (d *Desk) leave(ctx context.Context) {
 func (d *Desk) ending() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.book.those(func(x *decision.Decision) bool { return x.State == decision.Expiring }))
+	return len(d.book.those(func(x *decision.Decision) bool { return x.State == decision.Expiring && d.serves(x.Via) }))
 }
 
 // order has somebody change the book, and writes down what changed. The error is that of

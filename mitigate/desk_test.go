@@ -662,6 +662,40 @@ func TestClockSetBack(t *testing.T) {
 	})
 }
 
+// TestClockSetBackAndQuiet shows that an attack whose last sight lies in the future, since
+// the clock was set back, does not bring its rule back again and again.
+func TestClockSetBackAndQuiet(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	ladder(&cfg)
+	cfg.Guard.Own = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	n := &network{inc: flood("203.0.113.7")}
+	b, err := newBook(&cfg, nil, n, anybody{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	b.hear(now, &n.inc)
+	now = now.Add(-24 * time.Hour)
+	for range 3600 {
+		now = now.Add(time.Second)
+		b.tick(now)
+		for _, d := range b.sorted() {
+			b.applied(d.ID, d.Until, nil) // whichever it is
+			b.takenBack(d.ID, nil)
+		}
+	}
+	begun := 0
+	for i := range b.changes {
+		if b.changes[i].entry.Decision.State == decision.Approved && b.changes[i].before == nil {
+			begun++
+		}
+	}
+	if left := b.sorted(); begun != 1 || len(left) > 0 {
+		t.Errorf("%d are left, %d rules were begun, and nobody has seen the attack since the first", len(left), begun)
+	}
+}
+
 // TestRevision shows what becomes of a proposal when more is known.
 func TestRevision(t *testing.T) {
 	t.Parallel()

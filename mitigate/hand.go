@@ -6,6 +6,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"tidewatch/decision"
@@ -36,6 +37,7 @@ const (
 	oneCall  = time.Minute // for an actuator to answer; those that ask others have limits of their own
 	retry    = time.Second // doubled up to
 	retryMax = 30 * time.Second
+	atOnce   = 8 // rules that are taken back side by side
 )
 
 func newHand(d *Desk, of *Named) *hand {
@@ -140,26 +142,36 @@ func (h *hand) bring(ctx context.Context, d *decision.Decision) {
 	h.desk.outcome(ctx, func(b *book) { b.applied(d.ID, d.Until, err) })
 }
 
-// takeAllBack takes back what was not looked at in this round.
+// takeAllBack takes back what was not looked at in this round, several at a time: who
+// presses the panic button must not wait for one slow answer after the other.
 func (h *hand) takeAllBack(ctx context.Context, ending []*decision.Decision, seen, back map[string]bool) {
+	var mu sync.Mutex // guards what the hand remembers; nothing else runs meanwhile
+	var all sync.WaitGroup
+	places := make(chan struct{}, atOnce)
 	for _, d := range ending {
-		if !back[d.ID] {
-			seen[d.ID], back[d.ID] = true, true
-			h.takeBack(ctx, d)
+		if back[d.ID] {
+			continue
 		}
+		seen[d.ID], back[d.ID] = true, true
+		mu.Lock()
+		early := h.early(d.ID)
+		mu.Unlock()
+		if early {
+			continue
+		}
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			err := h.call(ctx, "withdraw", func(ctx context.Context) error { return h.of.Withdraw(ctx, d) })
+			mu.Lock()
+			if h.after(d.ID, err); err == nil {
+				delete(h.done, d.ID)
+			}
+			mu.Unlock()
+			h.desk.outcome(ctx, func(b *book) { b.takenBack(d.ID, err) })
+		})
 	}
-}
-
-func (h *hand) takeBack(ctx context.Context, d *decision.Decision) {
-	if h.early(d.ID) {
-		return
-	}
-	err := h.call(ctx, "withdraw", func(ctx context.Context) error { return h.of.Withdraw(ctx, d) })
-	h.after(d.ID, err)
-	if err == nil {
-		delete(h.done, d.ID)
-	}
-	h.desk.outcome(ctx, func(b *book) { b.takenBack(d.ID, err) })
+	all.Wait()
 }
 
 // early reports whether it is too early to try something again.

@@ -38,7 +38,7 @@ func (b *book) keep(c *story, d *decision.Decision) {
 
 // visible reports whether the attack was seen since the rule should have worked.
 func (b *book) visible(c *story, d *decision.Decision) bool {
-	return c.inc.LastSeen.After(d.Activated.Add(settling)) && b.now.Sub(c.inc.LastSeen) <= b.recent(c)
+	return c.inc.LastSeen.After(later(c.gone, d.Activated.Add(settling))) && b.now.Sub(c.inc.LastSeen) <= b.recent(c)
 }
 
 // renew has a rule stay while the attack is seen: there is no need to take it back to find
@@ -58,7 +58,7 @@ func (b *book) renew(c *story, r *Rule, d *decision.Decision) {
 		return // it ends with its time; what then may still be done is proposed
 	}
 	if n.Until.After(d.Until) {
-		b.set(&n, "", "the attack is still seen: stays until "+n.Until.UTC().Format(time.TimeOnly))
+		b.set(&n, "", "the attack is still seen: stays until "+n.Until.UTC().Format(time.TimeOnly+" UTC"))
 		*d = n
 	}
 }
@@ -138,8 +138,8 @@ func (b *book) stronger(c *story, r *Rule, d *decision.Decision) {
 	if step >= len(r.Ladder) || b.cfg.Sees == Before || b.now.Sub(d.Activated) < r.Ladder[step].after() || b.now.Before(c.again) {
 		return
 	}
-	for _, o := range b.live {
-		if o.Incident == d.Incident && o.Step > d.Step {
+	for _, o := range b.about(d.Incident) {
+		if o.Step > d.Step {
 			return
 		}
 	}
@@ -189,7 +189,7 @@ func (b *book) went(d *decision.Decision) {
 	}
 	switch d.Reason {
 	case decision.ByLease:
-		c.gone = b.now
+		c.gone = later(b.now, c.inc.LastSeen) // the clocks of exporters may be ahead
 		if r := b.policy.named(d.Policy); r != nil && d.Step <= len(r.Ladder) {
 			first, longest, _ := r.Ladder[d.Step-1].leases(c.inc.Category == detect.DDoSAttack)
 			c.lease = min(2*max(first, c.lease), longest)
@@ -199,4 +199,11 @@ func (b *book) went(d *decision.Decision) {
 	case decision.ByPerson, decision.ByPanic:
 		c.byHand = "somebody has ended an earlier rule"
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

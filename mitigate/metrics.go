@@ -51,7 +51,7 @@ func newMetrics(r prometheus.Registerer, d *Desk) (*metrics, error) {
 			return float64(len(b.those(func(x *decision.Decision) bool { return x.State == decision.Proposed })))
 		}),
 		gauge("tidewatch_decisions_refused", "Decisions that a guard rail forbade since the start.", func(b *book) float64 { return float64(b.stats.Refused) }),
-		gauge("tidewatch_decisions_overlooked", "Incidents without a place among those that are decided about, since the start.", func(b *book) float64 { return float64(b.stats.Overlooked) }),
+		gauge("tidewatch_decisions_overlooked", "Incidents without a place among those that are decided about, since the start.", func(b *book) float64 { return float64(b.stats.Overlooked + d.lost()) }),
 		gauge("tidewatch_decisions_halted", "1 after the panic button was pressed, until somebody resumes.", func(b *book) float64 {
 			if b.halted != nil {
 				return 1

@@ -43,6 +43,9 @@ func (b *book) approve(id string, who *Person) error {
 	c := b.cases[d.Incident]
 	var inc *incident.Incident
 	if c != nil {
+		if i, ok := b.scene.Incident(d.Incident); ok {
+			c.inc, c.heard = i, b.now
+		}
 		inc = &c.inc
 		if r := b.policy.named(d.Policy); r != nil && d.Step <= len(r.Ladder) {
 			first, longest, _ := r.Ladder[d.Step-1].leases(inc.Category == detect.DDoSAttack)
@@ -196,7 +199,7 @@ func (b *book) restore(now time.Time, left []decision.Decision, halted *Halt) {
 	b.halted = halted
 	for i := range left {
 		d := left[i].Clone()
-		b.live[d.ID] = &d
+		b.hold(&d)
 	}
 	for _, d := range b.sorted() {
 		if inc, ok := b.scene.Incident(d.Incident); ok && b.cases[d.Incident] == nil && len(b.cases) < maxStories {

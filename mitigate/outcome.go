@@ -23,14 +23,13 @@ func (b *book) applied(id string, until time.Time, err error) {
 		}
 		return
 	}
-	switch {
-	case d.State == decision.Approved:
-		d.State, d.Activated, d.Error = decision.Active, b.now, ""
-		b.inForce(&d)
-		b.set(&d, "", "in force until "+until.UTC().Format(time.TimeOnly+" UTC"))
-	default:
+	if d.State != decision.Approved {
 		b.note(&d, "", "in force again")
+		return
 	}
+	d.State, d.Activated, d.Error = decision.Active, b.now, ""
+	b.inForce(&d)
+	b.set(&d, "", "in force until "+until.UTC().Format(time.TimeOnly+" UTC"))
 }
 
 // note keeps what an actuator says of a decision, empty when all is well. There is a line
@@ -95,9 +94,9 @@ func (b *book) settle(changes []change, written bool) []Entry {
 		before, after := first[id], &changes[last[id]].entry
 		if bold(before, &after.Decision) {
 			if before == nil {
-				delete(b.live, id)
+				b.drop(&after.Decision)
 			} else {
-				b.live[id] = before
+				b.hold(before)
 			}
 			continue
 		}

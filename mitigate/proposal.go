@@ -10,7 +10,8 @@ import (
 )
 
 // The times of a proposal: how often it is looked at again, how long one stands that the
-// attack has left behind, so that who reads it can also approve it, and how often at most
+// attack has left behind, so that who reads it can also approve it (doubled with each one
+// that was replaced, for an attack that changes all the time), and how often at most
 // other reasons are written down, for they hold figures that never rest.
 const (
 	revised = 5 * time.Second
@@ -45,7 +46,8 @@ func (b *book) revise(c *story, d *decision.Decision, beside bool) {
 	}
 	alone := len(n.Held) == 0 && r.Alone(n.Step-1)
 	if n.Key() != d.Key() || n.Step != d.Step {
-		if alone || b.now.Sub(d.Created) >= stands {
+		if alone || b.now.Sub(d.Created) >= stands<<min(c.replaced, 5) {
+			c.replaced++
 			b.end(d, decision.Withdrawn, decision.BySuccessor, "", "the attack, or what can be done about it, has changed: another proposal takes its place")
 			b.decide(c, n, r)
 		}

@@ -108,6 +108,12 @@ type slow struct {
 	*router
 
 	gate chan struct{}
+	back time.Duration // that taking back takes
+}
+
+func (s *slow) Withdraw(ctx context.Context, d *decision.Decision) error {
+	time.Sleep(s.back)
+	return s.router.Withdraw(ctx, d)
 }
 
 func (s *slow) Apply(ctx context.Context, d *decision.Decision) error {
@@ -127,7 +133,7 @@ func TestPanicWhileBusy(t *testing.T) {
 		h := &house{t: t, cfg: DefaultConfig(), ledger: &memory{}, router: &router{rules: map[string]decision.Decision{}}, net: &network{inc: flood("203.0.113.7")}}
 		h.cfg.Guard.Own = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
 		ladder(&h.cfg)
-		s := &slow{h.router, make(chan struct{})}
+		s := &slow{router: h.router, gate: make(chan struct{})}
 		d, err := NewDesk(&h.cfg, &Deps{Ledger: h.ledger, Reader: h.ledger, Scene: h.net, Actuators: []Named{{"bgp", s}}})
 		if err != nil {
 			t.Fatal(err)
@@ -160,6 +166,29 @@ func TestPanicWhileBusy(t *testing.T) {
 			t.Errorf("after the panic button something was brought in force: %v", h.router.log)
 		}
 		h.router.mu.Unlock()
+		if err := d.Resume(t.Context(), Person{By: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.order(t.Context(), func(b *book) error {
+			for i := range 8 {
+				if _, err := b.request(&Request{Action: decision.Blackhole, Target: netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(10 + i)}), 32)}, &Person{}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if n := len(h.router.actions()); n != 8 {
+			t.Fatalf("%d rules", n)
+		}
+		s.back = 5 * time.Second // each
+		if _, err := d.Panic(t.Context(), Person{By: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * time.Second)
+		h.holds() // all, side by side
 		cancel()
 		if err := <-ended; err != nil {
 			t.Fatal(err)
