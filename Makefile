@@ -112,6 +112,12 @@ e2e: ## run the end-to-end tests
 
 ##@ Longer runs
 
+ROUNDS ?= 1000
+
+.PHONY: faults
+faults: ## break sessions, disk, API and process while rules come and go, ROUNDS (1000) times; routers must end as the ledger says; some twenty minutes
+	@TIDEWATCH_FAULT_ROUNDS=$(ROUNDS) go test -count=1 -tags e2e -timeout 3h -v -run '^TestFaults$$' ./test/e2e
+
 .PHONY: fuzz
 fuzz: ## fuzz every target below FUZZIN (decode) for FUZZTIME (10m)
 	@scripts/fuzz.sh $(FUZZTIME) $(FUZZIN)

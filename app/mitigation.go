@@ -157,8 +157,9 @@ type defence struct {
 	told      *teller
 }
 
-// newDefence wires it; nil when mitigation is off.
-func newDefence(s *Server, registry prometheus.Registerer, health *telemetry.Health) (*defence, error) {
+// newDefence wires it and takes over what the ledger says: nobody may order anything
+// before it is known what holds, and whether everything is halted.
+func newDefence(ctx context.Context, s *Server, registry prometheus.Registerer, health *telemetry.Health) (*defence, error) {
 	cfg := s.cfg.mitigation()
 	a, err := cfg.open(s.log, registry)
 	if err != nil {
@@ -183,6 +184,9 @@ func newDefence(s *Server, registry prometheus.Registerer, health *telemetry.Hea
 		}
 		s.log.Info("attacks are answered", "mode", string(cfg.Mode), "actuators", names)
 	}
+	if err := d.Open(ctx); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -206,9 +210,6 @@ func (c *Config) groups() map[string][]netip.Prefix {
 // run decides and acts until ctx ends; the actuators go on until what they hold was
 // taken back.
 func (d *defence) run(ctx context.Context) error {
-	if err := d.Open(ctx); err != nil {
-		return err
-	}
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ended := make(chan error, len(d.actuators.run))

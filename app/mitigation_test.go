@@ -142,7 +142,7 @@ func TestNothingIsDoneToACrowd(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defend(t, nets.Internal(), eager(nets.Internal(), decision.FlowSpecRateLimit, decision.RateLimit, decision.FlowSpecDrop, decision.Blackhole), func(t *testing.T, d *defended) {
+			defend(t, nets.Internal(), eager(nets.Internal(), decision.FlowSpecRateLimit, decision.RateLimit, decision.FlowSpecDrop, decision.Blackhole), func(t *testing.T, d *defended) { //nolint:thelper // it is the test
 				c.Start = time.Now()
 				s, err := scenario.New(name, c)
 				if err != nil {
@@ -191,10 +191,10 @@ func TestResolversAreNotBlocked(t *testing.T) {
 				cfg := eager(own, decision.Block, decision.FlowSpecDrop)
 				cfg.Guard.MaxSpoofed, cfg.Guard.MaxPrevalence, cfg.Guard.MinConfidence, cfg.Guard.MinCovers = 1, 1000, 0, 0
 				cfg.Guard.AskCollateralDrop, cfg.Guard.AskCollateralBlock, cfg.Guard.MaxCollateralDrop, cfg.Guard.MaxCollateralBlock = 1, 1, 1, 1
-				defend(t, own, cfg, func(t *testing.T, d *defended) {
-					b := flow.NewBatch(4096)
+				defend(t, own, cfg, func(t *testing.T, d *defended) { //nolint:thelper // it is the test
+					b, from := flow.NewBatch(4096), &reflection{tc.host, tc.resolvers, tc.other, share}
 					for sec := range 150 {
-						reflected(b, tc.host, tc.resolvers, tc.other, share, sec >= 120)
+						from.second(b, sec >= 120)
 						d.second(b)
 					}
 					names := func(m *decision.Match) bool {
@@ -237,19 +237,27 @@ func TestResolversAreNotBlocked(t *testing.T) {
 	}
 }
 
-// reflected adds a second of customers, and of a flood of answers of name servers: so many
-// of a hundred flows come in the name of resolvers.
-func reflected(b *flow.Batch, host netip.Addr, resolvers []netip.Addr, other func(int) flow.Addr, share int, attacked bool) {
-	at, to := time.Now().UnixNano(), flow.AddrFrom(host)
-	add := func(r flow.Record) {
-		r.Received, r.Start, r.End, r.Sampling = at+5e8, at, at+25e7, 1
-		b.Append(&r)
+// reflection is a host with customers, and a flood of answers of name servers.
+type reflection struct {
+	host      netip.Addr
+	resolvers []netip.Addr
+	other     func(i int) flow.Addr // anybody else's address
+	share     int                   // of a hundred flows of the flood those in the name of resolvers
+}
+
+// second adds what comes in one.
+func (r *reflection) second(b *flow.Batch, attacked bool) {
+	at, to := time.Now().UnixNano(), flow.AddrFrom(r.host)
+	resolvers, other := r.resolvers, r.other
+	add := func(x flow.Record) {
+		x.Received, x.Start, x.End, x.Sampling = at+5e8, at, at+25e7, 1
+		b.Append(&x)
 	}
 	for i := range 40 {
-		r := flow.Record{Src: other(i), Dst: to, SrcPort: 40_000, DstPort: 443, Proto: flow.ProtoTCP, TCPFlags: flow.SYN | flow.ACK | flow.PSH | flow.FIN, Packets: 20, Bytes: 8000}
-		add(r)
-		r.Src, r.Dst, r.SrcPort, r.DstPort = r.Dst, r.Src, r.DstPort, r.SrcPort
-		add(r)
+		x := flow.Record{Src: other(i), Dst: to, SrcPort: 40_000, DstPort: 443, Proto: flow.ProtoTCP, TCPFlags: flow.SYN | flow.ACK | flow.PSH | flow.FIN, Packets: 20, Bytes: 8000}
+		add(x)
+		x.Src, x.Dst, x.SrcPort, x.DstPort = x.Dst, x.Src, x.DstPort, x.SrcPort
+		add(x)
 		// Answers as those of the attack, so that only their sources tell them apart.
 		add(flow.Record{Src: other(i), Dst: to, SrcPort: 53, DstPort: 4444, Proto: flow.ProtoUDP, Packets: 10, Bytes: 14_000})
 	}
@@ -257,10 +265,10 @@ func reflected(b *flow.Batch, host netip.Addr, resolvers []netip.Addr, other fun
 		if !attacked {
 			return
 		}
-		r := flow.Record{Src: other(5000 + i), Dst: to, SrcPort: 53, DstPort: 4444, Proto: flow.ProtoUDP, Packets: 100, Bytes: 140_000}
-		if i%100 < share {
-			r.Src = flow.AddrFrom(resolvers[min(i%10/8, len(resolvers)-1)]) // mostly the first
+		x := flow.Record{Src: other(5000 + i), Dst: to, SrcPort: 53, DstPort: 4444, Proto: flow.ProtoUDP, Packets: 100, Bytes: 140_000}
+		if i%100 < r.share {
+			x.Src = flow.AddrFrom(resolvers[min(i%10/8, len(resolvers)-1)]) // mostly the first
 		}
-		add(r)
+		add(x)
 	}
 }

@@ -155,7 +155,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if s.counsel, err = newCounsel(s, registry); err != nil {
 		return nil, err
 	}
-	if s.defence, err = newDefence(s, registry, health); err != nil {
+	if s.defence, err = newDefence(ctx, s, registry, health); err != nil {
 		return nil, err
 	}
 	for i := range s.plans.unfit {

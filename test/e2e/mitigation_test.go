@@ -104,12 +104,39 @@ func empty(t *testing.T, r *routers.Router) bool {
 	return len(r.Routes(t))+len(r.FlowSpec(t)) == 0
 }
 
+// site is a server, which may have been started anew, and its routers.
+type site struct {
+	*testing.T
+
+	routers []*routers.Router
+	config  string
+	mu      sync.Mutex // guards server
+	server  *process
+}
+
+func (s *site) now() *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.server
+}
+
+// start starts a server, and has it connected to all routers.
+func (s *site) start() {
+	s.Helper()
+	p := startServer(s.T, s.config)
+	s.mu.Lock()
+	s.server = p
+	s.mu.Unlock()
+	p.connected(s.T, len(s.routers))
+}
+
 // everywhere waits until all routers are as they should be, and prints how long after a
 // moment each was.
-func everywhere(t *testing.T, all []*routers.Router, what string, since time.Time, within time.Duration, is func(*testing.T, *routers.Router) bool, p *process) {
+func (s *site) everywhere(what string, since time.Time, within time.Duration, is func(*testing.T, *routers.Router) bool) {
+	t, p := s.T, s.now()
 	t.Helper()
 	var waiting sync.WaitGroup
-	for _, r := range all {
+	for _, r := range s.routers {
 		waiting.Go(func() {
 			for !is(t, r) {
 				if time.Since(since) > within {
@@ -136,7 +163,7 @@ func (p *process) story() string {
 
 func (p *process) connected(t *testing.T, n int) {
 	t.Helper()
-	var text []byte
+	var text string
 	until(t, 30*time.Second, func() bool {
 		var status struct {
 			Actuators []struct{ Sessions []struct{ State string } }
@@ -148,9 +175,9 @@ func (p *process) connected(t *testing.T, n int) {
 				up++
 			}
 		}
-		text, _ = json.Marshal(status)
+		text = fmt.Sprint(status)
 		return up == n
-	}, func() string { return string(text) + "\n" + p.said() })
+	}, func() string { return text + "\n" + p.said() })
 }
 
 func (p *process) mitigations(t *testing.T, query string) []decision.Decision {
@@ -164,40 +191,30 @@ func (p *process) mitigations(t *testing.T, query string) []decision.Decision {
 // the first datagram of the attack to the route, and away again on each way that there is.
 func TestMitigation(t *testing.T) {
 	hosts := besieged()
-	all := make([]*routers.Router, 0, 3)
+	at := &site{T: t}
 	for _, kind := range routers.Kinds() {
-		all = append(all, routers.Start(t, kind, routers.Options{Neighbour: speakerAddress(), NeighbourASN: speakerASN}))
+		at.routers = append(at.routers, routers.Start(t, kind, routers.Options{Neighbour: speakerAddress(), NeighbourASN: speakerASN}))
 	}
-	config := actConfig(t, all)
-	first := startServer(t, config)
-	began := time.Now()
-	p := first
-	var mu sync.Mutex
-	s := besiege(t, func() string { mu.Lock(); defer mu.Unlock(); return p.flows }, hosts)
-	restart := func() {
-		next := startServer(t, config)
-		mu.Lock()
-		p = next
-		mu.Unlock()
-		p.connected(t, len(all))
-	}
-	p.connected(t, len(all))
+	at.config = actConfig(t, at.routers)
+	at.start()
+	began, p := time.Now(), at.now()
+	s := besiege(t, func() string { return at.now().flows }, hosts)
 	time.Sleep(time.Until(began.Add(20 * time.Second))) // what is usual
 
 	s.attack(hosts...)
 	until(t, 2*time.Second, func() bool { return !s.since().IsZero() }, func() string { return "nothing was sent" })
-	everywhere(t, all, "complete", s.since(), 10*time.Second, complete, p)
+	at.everywhere("complete", s.since(), 10*time.Second, complete)
 	s.attack() // what is dropped is seen no more
 	checkIncidents(t, p)
 	end := leaseEnd(t, p)
-	everywhere(t, all, "empty", end, 3*time.Second, empty, p)
+	at.everywhere("empty", end, 3*time.Second, empty)
 	if early := time.Until(end); early > 2*time.Second {
 		t.Errorf("the rules went %v before their end", early)
 	}
 
 	s.attack(hosts...) // it goes on, as the probe shows
 	until(t, 2*time.Second, func() bool { return !s.since().IsZero() }, func() string { return "nothing was sent" })
-	everywhere(t, all, "complete again", s.since(), 10*time.Second, complete, p)
+	at.everywhere("complete again", s.since(), 10*time.Second, complete)
 	s.attack()
 	again := p.mitigations(t, "&state=active")
 	if len(again) != len(hosts) {
@@ -209,23 +226,24 @@ func TestMitigation(t *testing.T) {
 		}
 		p.ask(t, "/api/v1/mitigations/"+again[i].ID+"/withdraw", map[string]string{"by": "anna"}, nil)
 	}
-	everywhere(t, all, "empty on withdrawal", time.Now(), 5*time.Second, empty, p)
+	at.everywhere("empty on withdrawal", time.Now(), 5*time.Second, empty)
 
 	askFor(t, p, hosts)
-	everywhere(t, all, "complete on request", time.Now(), 5*time.Second, complete, p)
+	at.everywhere("complete on request", time.Now(), 5*time.Second, complete)
 	checkHealth(t, p, began)
 	stopped := time.Now()
 	p.end(t, syscall.SIGTERM)
-	everywhere(t, all, "empty after a clean stop", stopped, 15*time.Second, empty, p)
+	at.everywhere("empty after a clean stop", stopped, 15*time.Second, empty)
 
-	restart()
+	at.start()
+	p = at.now()
 	askFor(t, p, hosts)
-	everywhere(t, all, "complete on request", time.Now(), 5*time.Second, complete, p)
+	at.everywhere("complete on request", time.Now(), 5*time.Second, complete)
 	killed := time.Now()
 	p.end(t, syscall.SIGKILL)
-	everywhere(t, all, "empty after kill -9", killed, actHold, empty, p)
-	restart()
-	everywhere(t, all, "complete after the start", time.Now(), 10*time.Second, complete, p)
+	at.everywhere("empty after kill -9", killed, actHold, empty)
+	at.start()
+	at.everywhere("complete after the start", time.Now(), 10*time.Second, complete)
 }
 
 // leaseEnd is when the last of the rules in force ends.

@@ -136,7 +136,7 @@ func TestServerProcess(t *testing.T) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	err = app.Serve(ctx, cfg, &app.ServeOptions{Log: os.Stderr, Version: "test", Ready: func(s *app.Server) {
-		fmt.Printf("\nserving http://%s %s\n", s.Addr(), s.Collector().Addrs()[0])
+		_, _ = fmt.Fprintf(os.Stdout, "\nserving http://%s %s\n", s.Addr(), s.Collector().Addrs()[0])
 	}})
 	if err != nil {
 		t.Fatal(err)
