@@ -343,7 +343,7 @@ func TestRails(t *testing.T) {
 		"blackhole of a prefix":    {change: func(c *scene) { c.act(decision.Blackhole, c.half) }, held: "a blackhole of more than one address"},
 		"prefixes allowed":         {change: func(c *scene) { c.act(decision.Blackhole, c.half); c.cfg.AutomaticPrefixes = true }},
 		"collateral unknown":       {change: func(c *scene) { c.d.Collateral = nil }, held: "it is not known how much usual traffic it would hit"},
-		"collateral with error":    {change: func(c *scene) { c.d.Collateral, c.d.CollateralError = new(0.06), 0.05 }, held: "up to 16 % of usual traffic, and beyond 15 % a person decides (ask_collateral_drop)"},
+		"collateral with error":    {change: func(c *scene) { c.d.Collateral, c.d.CollateralError = new(0.11), 0.05 }, held: "up to 16 % of usual traffic, and beyond 15 % a person decides (ask_collateral_drop)"},
 		"collateral of a block":    {change: func(c *scene) { c.block(c.source); c.d.Collateral = new(0.2) }, held: "(ask_collateral_block)"},
 		"collateral of a limit":    {change: func(c *scene) { c.d.Action, c.d.Rate, c.d.Collateral = decision.FlowSpecRateLimit, 1e6, new(0.2) }},
 		"more of a limit":          {change: func(c *scene) { c.d.Action, c.d.Rate, c.d.Collateral = decision.FlowSpecRateLimit, 1e6, new(0.99) }, held: "(ask_collateral_limit)"},
