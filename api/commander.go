@@ -129,7 +129,7 @@ func (h *handlers) panicMitigations(ctx context.Context, in *BrakeInput) (*Panic
 	switch {
 	case errors.Is(err, mitigate.ErrLedger):
 		h.deps.Logger.ErrorContext(ctx, "request failed", "what", "write the panic button down", "error", err)
-		return nil, huma.Error500InternalServerError(fmt.Sprintf("halted, and %d rules are being taken back, but that cannot be written down; the server's log says why. It holds until the server ends: press again when the disk is well", n))
+		return nil, huma.Error500InternalServerError(fmt.Sprintf("halted, and %d rules are being taken back, but that cannot be written down; the server's log says why. It holds until the server ends, and is tried again; press again to see whether it was written", n))
 	case err != nil:
 		return nil, h.failed(ctx, fmt.Sprintf("take all rules back (%d were)", n), err)
 	}
