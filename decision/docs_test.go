@@ -34,7 +34,7 @@ func TestReferenceIsComplete(t *testing.T) {
 	for _, a := range Actions() {
 		names = append(names, string(a))
 	}
-	names = append(names, ByPolicy, ByPerson, ByGuard, ByLease, ByTotal, ByEnd, ByNoHelp, ByHarm, ByEscalation, ByPanic, ByStop, ByMode, ByActuator, ByVerdict)
+	names = append(names, ByPolicy, ByPerson, ByGuard, ByLease, ByTotal, ByEnd, ByNoHelp, ByHarm, ByEscalation, ByPanic, ByStop, ByMode, BySuccessor, ByActuator, ByVerdict)
 	for _, name := range names {
 		if !strings.Contains(page, "`"+name+"`") {
 			t.Errorf("%s is not in docs/reference/mitigation.md", name)

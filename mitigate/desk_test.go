@@ -372,6 +372,26 @@ func TestProbing(t *testing.T) {
 	})
 }
 
+// TestTotal shows that a person decides when the policy's time is over.
+func TestTotal(t *testing.T) {
+	t.Parallel()
+	bubble(t, "an attack that does not end", func(c *Config) {
+		ladder(c)
+		c.Sees = Before
+		c.Policy[0].Ladder = []Step{{Action: decision.FlowSpecDrop, Total: 5 * time.Minute}}
+	}, func(h *house) {
+		h.net.set(func(n *network) { n.coverage = &Coverage{Covers: new(0.97)} })
+		h.attack()
+		h.wait(4 * time.Minute)
+		h.holds("flowspec_drop")
+		h.wait(2 * time.Minute)
+		h.holds()
+		if story := h.story(); !strings.Contains(story, "expiring total") || h.last().State != decision.Proposed && !strings.Contains(story, "proposed policy") {
+			t.Fatalf("%s", story)
+		}
+	})
+}
+
 // TestLadder shows when a stronger step follows, and when a person is asked.
 func TestLadder(t *testing.T) {
 	t.Parallel()

@@ -16,11 +16,17 @@ import (
 func (b *book) keep(c *story, d *decision.Decision) {
 	seen := b.visible(c, d)
 	if !b.now.Before(d.Until) {
-		text := "its time is over; whether the attack is, will be seen now"
+		reason, text := decision.ByLease, "its time is over; whether the attack is, will be seen now"
 		if seen {
 			text = "its time is over"
 		}
-		b.end(d, decision.Expiring, decision.ByLease, "", text)
+		if r := b.policy.named(d.Policy); r != nil && r.takes(d) {
+			lease, _, total := r.Ladder[d.Step-1].leases(c.inc.Category == detect.DDoSAttack)
+			if seen && b.now.Add(lease).Sub(c.since) > total {
+				reason, text = decision.ByTotal, "rules were in force for "+total.String()+", the longest time that the policy allows"
+			}
+		}
+		b.end(d, decision.Expiring, reason, "", text)
 		return
 	}
 	if b.cfg.Sees == Before && b.effect(c, d) {
@@ -188,7 +194,7 @@ func (b *book) went(d *decision.Decision) {
 		return
 	}
 	switch d.Reason {
-	case decision.ByLease:
+	case decision.ByLease, decision.ByTotal:
 		c.gone = later(b.now, c.inc.LastSeen) // the clocks of exporters may be ahead
 		if r := b.policy.named(d.Policy); r != nil && d.Step <= len(r.Ladder) {
 			first, longest, _ := r.Ladder[d.Step-1].leases(c.inc.Category == detect.DDoSAttack)

@@ -42,6 +42,13 @@ func newMetrics(r prometheus.Registerer, d *Desk) (*metrics, error) {
 			return f(d.book)
 		})
 	}
+	counter := func(name, help string, f func(*book) float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return f(d.book)
+		})
+	}
 	for _, c := range []prometheus.Collector{
 		m.changed, m.calls, m.seconds, m.unwritten,
 		gauge("tidewatch_decisions_wanted", "Rules that are to be in force, dry runs left out.", func(b *book) float64 {
@@ -50,8 +57,8 @@ func newMetrics(r prometheus.Registerer, d *Desk) (*metrics, error) {
 		gauge("tidewatch_decisions_waiting", "Proposals that wait for a person.", func(b *book) float64 {
 			return float64(len(b.those(func(x *decision.Decision) bool { return x.State == decision.Proposed })))
 		}),
-		gauge("tidewatch_decisions_refused", "Decisions that a guard rail forbade since the start.", func(b *book) float64 { return float64(b.stats.Refused) }),
-		gauge("tidewatch_decisions_overlooked", "Incidents without a place among those that are decided about, since the start.", func(b *book) float64 { return float64(b.stats.Overlooked + d.lost()) }),
+		counter("tidewatch_decisions_refused_total", "Decisions that a guard rail forbade.", func(b *book) float64 { return float64(b.stats.Refused) }),
+		counter("tidewatch_decisions_overlooked_total", "Incidents without a place among those that are decided about.", func(b *book) float64 { return float64(b.stats.Overlooked + d.lost()) }),
 		gauge("tidewatch_decisions_halted", "1 after the panic button was pressed, until somebody resumes.", func(b *book) float64 {
 			if b.halted != nil {
 				return 1
