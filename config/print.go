@@ -69,7 +69,7 @@ func (p *printer) section(v reflect.Value, path string, depth int) {
 			p.section(to, at, depth+1)
 		case f.secret && !to.IsZero():
 			p.add(depth, "# "+f.name+": set, not shown", p.origins.Of(at))
-		case f.secret, to.Kind() == reflect.Pointer && to.IsNil():
+		case f.secret, to.Kind() == reflect.Pointer && to.IsNil(), f.unset && to.IsZero():
 			p.add(depth, "# "+f.name+": not set", p.origins.Of(at))
 		case isBlock(to):
 			p.add(depth, f.name+":", p.origins.Of(at))

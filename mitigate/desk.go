@@ -95,7 +95,7 @@ func NewDesk(cfg *Config, deps *Deps) (*Desk, error) {
 func (d *Desk) Hear(events []incident.Event) {
 	d.heard.Lock()
 	for i := range events {
-		inc := &events[i].Incident
+		inc := events[i].Incident // who tells of it uses the list again
 		if d.heard.news[inc.ID] == nil {
 			if len(d.heard.order) >= maxStories {
 				d.heard.lost++
@@ -103,7 +103,7 @@ func (d *Desk) Hear(events []incident.Event) {
 			}
 			d.heard.order = append(d.heard.order, inc.ID)
 		}
-		d.heard.news[inc.ID] = inc
+		d.heard.news[inc.ID] = &inc
 	}
 	d.heard.Unlock()
 	d.nudge()
