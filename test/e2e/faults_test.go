@@ -516,9 +516,14 @@ func (l *lane) pause() {
 	_ = p.Signal(syscall.SIGSTOP)
 	l.wait(800)
 	if l.rand.IntN(4) == 0 {
-		time.Sleep(faultHold + time.Second)
-		if have := l.router.table(l.T); len(have) > 0 {
-			l.Errorf("a router that heard nothing for %v has %q", faultHold, have)
+		// The router is a part of this test, and has to get its turn on a busy machine.
+		const slack = 5 * time.Second
+		have := l.router.table(l.T)
+		for end := time.Now().Add(faultHold + slack); len(have) > 0 && time.Now().Before(end); have = l.router.table(l.T) {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if len(have) > 0 {
+			l.Errorf("a router that heard nothing for %v has %q", faultHold+slack, have)
 		}
 	}
 	_ = p.Signal(syscall.SIGCONT)
