@@ -3,7 +3,6 @@
 package app
 
 import (
-	"slices"
 	"time"
 
 	"tidewatch/detect"
@@ -16,15 +15,7 @@ import (
 func (e *Engine) Act(id string, a *incident.Action) (*incident.Incident, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	event, err := e.book.Act(e.flowTime(), id, a)
-	if err != nil {
-		return nil, err
-	}
-	if e.sink != nil {
-		e.sink([]incident.Event{event})
-	}
-	inc := event.Incident.Clone()
-	return &inc, nil
+	return e.tell(e.book.Act(e.flowTime(), id, a))
 }
 
 // Incident returns one incident that the engine holds: one that goes on or ended lately.
@@ -32,13 +23,6 @@ func (e *Engine) Incident(id string) (incident.Incident, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.book.Held(id)
-}
-
-// ActiveIncidents returns the incidents that go on, in the order they were opened.
-func (e *Engine) ActiveIncidents() (out []incident.Incident) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Collect(e.book.Ongoing(func(*incident.Incident) bool { return true }))
 }
 
 // keepEvery is how often, in seconds, what is mitigated is kept under suspicion, which

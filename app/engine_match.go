@@ -5,7 +5,6 @@ package app
 import (
 	"tidewatch/decision"
 	"tidewatch/detect"
-	"tidewatch/flow"
 )
 
 // matchOf is a rule's match as detection judges it, which knows nothing of decisions.
@@ -18,21 +17,3 @@ func matchOf(m *decision.Match) detect.Match {
 	}
 	return out
 }
-
-// ruleOf is the reverse, of what detection proposes.
-func ruleOf(m *detect.Match) decision.Match {
-	out := decision.Match{Source: m.Source, Destination: m.Dest, SrcPort: m.SrcPort, DstPort: m.DstPort, Fragment: m.Fragment}
-	if m.HasProto {
-		out.Protocol = flow.ProtoName(m.Proto)
-	}
-	if m.HasFlags {
-		out.Flags = detect.FlagWords(m.Flags)
-	}
-	if r := m.PacketBytes; r != (detect.Range{}) {
-		out.PacketBytes = &decision.Range{From: size16(r.From), To: size16(r.To)}
-	}
-	return out
-}
-
-// size16 is the length of a packet as IP can write it.
-func size16(n uint64) uint16 { return uint16(min(n, 1<<16-1)) }

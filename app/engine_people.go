@@ -30,15 +30,7 @@ func (e *Engine) FlowTime() time.Time {
 func (e *Engine) Decide(id string, d *incident.Decision) (*incident.Incident, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	event, err := e.book.Decide(e.flowTime(), id, d)
-	if err != nil {
-		return nil, err
-	}
-	if e.sink != nil {
-		e.sink([]incident.Event{event})
-	}
-	inc := event.Incident.Clone()
-	return &inc, nil
+	return e.tell(e.book.Decide(e.flowTime(), id, d))
 }
 
 // Adopt notes on an incident that the engine holds that another was closed as its
@@ -46,7 +38,11 @@ func (e *Engine) Decide(id string, d *incident.Decision) (*incident.Incident, er
 func (e *Engine) Adopt(id, child, by string) (*incident.Incident, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	event, err := e.book.Adopt(e.flowTime(), id, child, by)
+	return e.tell(e.book.Adopt(e.flowTime(), id, child, by))
+}
+
+// tell hands one change to the sink, and a copy of its incident back. The engine is locked.
+func (e *Engine) tell(event incident.Event, err error) (*incident.Incident, error) {
 	if err != nil {
 		return nil, err
 	}

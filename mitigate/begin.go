@@ -25,7 +25,7 @@ func (b *book) begin(c *story) {
 	if r == nil {
 		return
 	}
-	if a := byRules(&c.inc); a != nil && a.Verdict == incident.Legitimate {
+	if verdict, _ := incident.RulesVerdict(&c.inc); verdict == incident.Legitimate {
 		return // a busy day is left alone
 	}
 	b.climb(c, r, c.step, nil)
@@ -82,7 +82,7 @@ func (b *book) choose(c *story, r *Rule, from int, held []string, refused func(*
 			held = append(held, c.skip[step])
 			continue
 		}
-		d, err := wish(&c.inc, r, step, b.now)
+		d, err := wish(&c.inc, r, step, b.now, b.scene)
 		if errors.Is(err, errScope) {
 			continue
 		}

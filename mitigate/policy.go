@@ -80,26 +80,16 @@ func within(i *incident.Incident, in []netip.Prefix) bool {
 	return err == nil && slices.ContainsFunc(in, func(n netip.Prefix) bool { return n.Bits() <= p.Bits() && n.Contains(p.Addr()) })
 }
 
-// byRules is what the rules say of an incident, whatever a model says: nobody is cut off
-// because a model wants it, and nobody is spared.
-func byRules(i *incident.Incident) *incident.Assessment {
-	if i.Rules != nil {
-		return i.Rules
-	}
-	return i.Assessment
-}
-
 // unsure says why the rules are not sure enough that the incident is a threat, nothing
 // when they are.
 func (r *Rule) unsure(i *incident.Incident) string {
-	a := byRules(i)
-	switch {
-	case a == nil:
+	switch verdict, confidence := incident.RulesVerdict(i); {
+	case verdict == "":
 		return "the rules do not judge this incident"
-	case a.Verdict != incident.Threat:
-		return "the rules call it " + string(a.Verdict)
-	case a.Confidence < r.MinConfidence:
-		return fmt.Sprintf("the rules are %.0f %% sure that it is a threat; the policy wants %.0f %%", 100*a.Confidence, 100*r.MinConfidence)
+	case verdict != incident.Threat:
+		return "the rules call it " + string(verdict)
+	case confidence < r.MinConfidence:
+		return fmt.Sprintf("the rules are %.0f %% sure that it is a threat; the policy wants %.0f %%", 100*confidence, 100*r.MinConfidence)
 	}
 	return ""
 }

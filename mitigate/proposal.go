@@ -75,7 +75,7 @@ func (b *book) figures(c *story, r *Rule, d *decision.Decision) {
 	if !r.takes(d) {
 		return
 	}
-	n, err := wish(&c.inc, r, d.Step-1, b.now)
+	n, err := wish(&c.inc, r, d.Step-1, b.now, b.scene)
 	if err != nil {
 		return
 	}

@@ -209,3 +209,46 @@ func TestFlappingFillsNoLedger(t *testing.T) {
 		}
 	})
 }
+
+// TestRevision shows what becomes of a proposal when more is known.
+func TestRevision(t *testing.T) {
+	t.Parallel()
+	bubble(t, "what was in the way is gone", ladder, func(h *house) {
+		h.net.set(func(n *network) {
+			f := *n.inc.Filter
+			f.Collateral = nil
+			n.inc.Filter = &f
+		})
+		h.attack()
+		h.holds()
+		d := h.last()
+		if d.State != decision.Proposed || !strings.Contains(strings.Join(d.Held, " "), "not known how much usual traffic") {
+			t.Fatalf("%s", h.story())
+		}
+		h.net.set(func(n *network) { n.inc = flood("203.0.113.7") })
+		h.wait(7 * time.Second)
+		h.holds("flowspec_rate_limit")
+		if h.last().ID != d.ID {
+			t.Error("it is another decision")
+		}
+	})
+	bubble(t, "the attack has changed", ladder, func(h *house) {
+		h.net.set(func(n *network) { n.inc.Assessment.Verdict = incident.Unclear })
+		h.attack()
+		d := h.last()
+		h.net.set(func(n *network) {
+			f := *n.inc.Filter
+			f.SrcPort = 123
+			n.inc.Filter = &f
+		})
+		h.wait(20 * time.Second) // long enough for a person to approve what was read
+		if h.last().ID != d.ID {
+			t.Fatalf("%s", h.story())
+		}
+		h.wait(20 * time.Second)
+		if got := h.last(); got.State != decision.Proposed || got.Match.SrcPort != 123 {
+			t.Fatalf("%s", h.story())
+		}
+		h.holds()
+	})
+}

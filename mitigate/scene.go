@@ -38,9 +38,8 @@ type Coverage struct {
 func ground(s Scene, d *decision.Decision, i *incident.Incident) *guard.Ground {
 	g := &guard.Ground{Category: d.Category, Vector: d.Vector, Severity: d.Severity, Person: d.Origin == originPerson}
 	if i != nil {
-		if a := byRules(i); a != nil {
-			g.Verdict, g.Confidence = string(a.Verdict), a.Confidence
-		}
+		verdict, confidence := incident.RulesVerdict(i)
+		g.Verdict, g.Confidence = string(verdict), confidence
 		g.Severity = string(i.CurrentSeverity)
 		g.Spoofed, g.Sampled = incident.Spoofed(i), incident.Sampled(i)
 	}

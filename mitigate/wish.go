@@ -22,7 +22,7 @@ var (
 
 // wish makes the decision that a step of a rule would take about an incident, without
 // end and state. The error says why the step cannot be taken (yet).
-func wish(i *incident.Incident, r *Rule, step int, now time.Time) (*decision.Decision, error) {
+func wish(i *incident.Incident, r *Rule, step int, now time.Time, scene Scene) (*decision.Decision, error) {
 	s := &r.Ladder[step]
 	subject, err := i.Prefix()
 	if err != nil {
@@ -50,7 +50,7 @@ func wish(i *incident.Incident, r *Rule, step int, now time.Time) (*decision.Dec
 			d.Match = decision.Match{Destination: subject}
 		}
 	case i.Category == detect.DDoSAttack && i.Kind != "ddos_outbound":
-		err = arriving(d, i.Filter)
+		err = arriving(d, i.Filter, scene)
 	default:
 		err = leaving(d, i)
 	}
@@ -60,56 +60,42 @@ func wish(i *incident.Incident, r *Rule, step int, now time.Time) (*decision.Dec
 	return d, d.Match.Validate()
 }
 
-// arriving has a rule hit what an attack on the target has in common.
-func arriving(d *decision.Decision, f *incident.TrafficFilter) error {
+// arriving has a rule hit what an attack on the target has in common. A rule for packets
+// that must leave out what only whole flows have hits more than the filter says: then
+// what it hits of usual traffic is asked of the traffic, and is else not known.
+func arriving(d *decision.Decision, f *incident.TrafficFilter, scene Scene) error {
 	if f == nil {
 		return errNoFilter
 	}
-	m, err := ruleOf(&f.Filter, d.Target)
-	if err != nil {
-		return err
+	rule, exact := f.Rule()
+	d.Match = decision.Match{Source: rule.Source, Destination: d.Target, SrcPort: rule.SrcPort, DstPort: rule.DstPort, Fragment: rule.Fragment}
+	if rule.HasProto {
+		d.Match.Protocol = f.Protocol
 	}
-	d.Match = *m
-	covers := f.Covers
-	d.Covers, d.CoversError = &covers, f.CoversError
-	if f.Collateral != nil {
-		hits := *f.Collateral
-		d.Collateral, d.CollateralError = &hits, f.CollateralError
+	if rule.HasFlags {
+		d.Match.Flags = f.Flags
 	}
+	if r := rule.PacketBytes; r != (detect.Range{}) {
+		d.Match.PacketBytes = &decision.Range{From: uint16(min(r.From, math.MaxUint16)), To: uint16(min(r.To, math.MaxUint16))}
+	}
+	known := Coverage{Covers: &f.Covers, CoversError: f.CoversError, Collateral: f.Collateral, CollateralError: f.CollateralError}
+	if !exact {
+		known.Collateral, known.CollateralError = nil, 0
+		if got, ok := scene.Coverage(d.Target, &d.Match); ok {
+			known.Collateral, known.CollateralError = got.Collateral, got.CollateralError
+		}
+	}
+	d.Covers, d.CoversError = copied(known.Covers), known.CoversError
+	d.Collateral, d.CollateralError = copied(known.Collateral), known.CollateralError
 	return nil
 }
 
-// ruleOf translates what flows have in common into what packets can be told by.
-func ruleOf(f *detect.Filter, target netip.Prefix) (*decision.Match, error) {
-	m := &decision.Match{Destination: target, Protocol: f.Protocol, SrcPort: f.SrcPort, DstPort: f.DstPort, Fragment: f.Fragment}
-	if f.SourcePrefix != "" {
-		p, err := netip.ParsePrefix(f.SourcePrefix)
-		if err != nil {
-			return nil, fmt.Errorf("read the filter: %w", err)
-		}
-		m.Source = p
+func copied(v *float64) *float64 {
+	if v == nil {
+		return nil
 	}
-	if f.Flags != "" {
-		if !onOnePacket(f.Flags) {
-			return nil, fmt.Errorf("packets cannot be told by %s, the flags of whole connections", f.Flags)
-		}
-		m.Flags = f.Flags
-	}
-	if r := f.PacketBytes; r != nil {
-		m.PacketBytes = &decision.Range{From: uint16(min(r.From, math.MaxUint16)), To: uint16(min(r.To, math.MaxUint16))}
-	}
-	return m, nil
-}
-
-// onOnePacket reports whether a combination of flags stands on single packets, real ones
-// or those that only attackers send. The flags of a flow are those of all its packets
-// together, and a combination that only whole connections have matches no packet.
-func onOnePacket(flags string) bool {
-	switch flags {
-	case "SYN", "ACK", "RST", "FIN", "SYN+ACK", "RST+ACK", "FIN+ACK", "PSH+ACK", "none", "FIN+PSH+URG", "FIN+SYN":
-		return true
-	}
-	return false
+	c := *v
+	return &c
 }
 
 // leaving has a rule hit what a device of ours sends to the place it should not.
