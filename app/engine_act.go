@@ -15,7 +15,8 @@ import (
 func (e *Engine) Act(id string, a *incident.Action) (*incident.Incident, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.tell(e.book.Act(e.flowTime(), id, a))
+	event, err := e.book.Act(e.flowTime(), id, a)
+	return e.tell(&event, err)
 }
 
 // Incident returns one incident that the engine holds: one that goes on or ended lately.

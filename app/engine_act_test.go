@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 
-
 	"tidewatch/decision"
 	"tidewatch/detect"
 	"tidewatch/flow"

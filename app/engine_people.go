@@ -30,7 +30,8 @@ func (e *Engine) FlowTime() time.Time {
 func (e *Engine) Decide(id string, d *incident.Decision) (*incident.Incident, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.tell(e.book.Decide(e.flowTime(), id, d))
+	event, err := e.book.Decide(e.flowTime(), id, d)
+	return e.tell(&event, err)
 }
 
 // Adopt notes on an incident that the engine holds that another was closed as its
@@ -38,16 +39,17 @@ func (e *Engine) Decide(id string, d *incident.Decision) (*incident.Incident, er
 func (e *Engine) Adopt(id, child, by string) (*incident.Incident, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.tell(e.book.Adopt(e.flowTime(), id, child, by))
+	event, err := e.book.Adopt(e.flowTime(), id, child, by)
+	return e.tell(&event, err)
 }
 
 // tell hands one change to the sink, and a copy of its incident back. The engine is locked.
-func (e *Engine) tell(event incident.Event, err error) (*incident.Incident, error) {
+func (e *Engine) tell(event *incident.Event, err error) (*incident.Incident, error) {
 	if err != nil {
 		return nil, err
 	}
 	if e.sink != nil {
-		e.sink([]incident.Event{event})
+		e.sink([]incident.Event{*event})
 	}
 	inc := event.Incident.Clone()
 	return &inc, nil

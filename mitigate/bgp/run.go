@@ -4,7 +4,9 @@ package bgp
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/osrg/gobgp/v4/api"
@@ -56,7 +58,12 @@ func (s *Speaker) start(ctx context.Context, srv *server.BgpServer) error {
 	err := srv.StartBgp(ctx, &api.StartBgpRequest{Global: &api.Global{
 		Asn: s.cfg.ASN, RouterId: s.cfg.routerID().String(), ListenPort: port, ListenAddresses: listen,
 	}})
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("start BGP: port %d is in use by another program; set mitigation.bgp.listen_port to another one, or leave mitigation.bgp.listen empty", port)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("start BGP: no permission to listen on port %d; ports below 1024 need one", port)
+	case err != nil:
 		return fmt.Errorf("start BGP: %w", err)
 	}
 	if err := hearNobody(ctx, srv); err != nil {
