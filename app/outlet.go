@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ type outlet struct {
 	store saver
 	log   *slog.Logger
 	wake  chan struct{}
+	also  func([]incident.Event) // hears of changes as they happen, before they are saved; nil: nobody
 
 	saving  sync.Mutex // held while something is saved
 	mu      sync.Mutex
@@ -43,6 +45,9 @@ func (o *outlet) take(events []incident.Event) {
 	o.mu.Unlock()
 	for i := range events {
 		o.tell(&events[i])
+	}
+	if o.also != nil {
+		o.also(slices.Clone(events)) // the engine uses the slice again
 	}
 	select {
 	case o.wake <- struct{}{}:
