@@ -51,7 +51,7 @@ func less(t *testing.T, past Past, sight Sight, minutes int64, kilobytes func(mi
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig(), past, sight, nil)
+	d, err := New(DefaultConfig(), Deps{Past: past, Sight: sight})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestLessAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig(), always(), blind{}, nil)
+	d, err := New(DefaultConfig(), Deps{Past: always(), Sight: blind{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestConfig(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		bad(&cfg)
-		if _, err := New(cfg, nil, nil, nil); err == nil {
+		if _, err := New(cfg, Deps{}); err == nil {
 			t.Errorf("%+v is taken", cfg)
 		}
 	}
