@@ -192,11 +192,11 @@ func (r *theft) check(t *testing.T, seed uint64, got []incident.Incident, truth 
 			continue
 		}
 		further = append(further, g.Headline()+" on "+g.Detected.Format(time.DateTime))
+		if r.kinds == "" {
+			t.Logf("  seed %d: %s: %s to %s, %v: %+v", seed, r.act, g.Headline(), heaviest(g), g.Detected, g.Indicators)
+		}
 		if g.Category != detect.BaselineAnomaly {
 			loud = append(loud, g.Headline())
-			if r.kinds == "" {
-				t.Logf("  %s to %s, %v: %+v", r.act, heaviest(g), g.Detected, g.Indicators)
-			}
 		}
 	}
 	switch {
