@@ -195,7 +195,8 @@ func (r *theft) check(t *testing.T, seed uint64, got []incident.Incident, truth 
 		if r.kinds == "" {
 			t.Logf("  seed %d: %s: %s to %s, %v: %+v", seed, r.act, g.Headline(), heaviest(g), g.Detected, g.Indicators)
 		}
-		if g.Category != detect.BaselineAnomaly {
+		// A printer that works in an hour in which it never does is unusual, and told of.
+		if g.Category != detect.BaselineAnomaly || r.act != "printer-scans" {
 			loud = append(loud, g.Headline())
 		}
 	}
