@@ -5,7 +5,7 @@
 // blocks of rows that cannot match, and counts in bounded memory: what is too much
 // makes an answer partial, and the answer says so.
 //
-// A flow belongs to the moment of its last packet. Flows that another exporter
+// A flow belongs to the moment at which it was reported. Flows that another exporter
 // reported already are left out (see package enrich), and volumes are true volumes:
 // what was exported times the sampling rate.
 package ask
@@ -21,7 +21,7 @@ import (
 
 // History is what is asked.
 type History interface {
-	// Segments opens those that may hold flows that ended in [from, to).
+	// Segments opens those that may hold flows that were reported in [from, to).
 	Segments(from, to time.Time) (Segments, error)
 }
 

@@ -201,7 +201,7 @@ func TestPartialAnswersSayWhy(t *testing.T) {
 			m.segments = append(m.segments, nil)
 		}
 		s := &m.segments[len(m.segments)-1]
-		*s = append(*s, flow.Record{End: begin().UnixNano(), Src: packNumber(i), Bytes: 1 + i%3})
+		*s = append(*s, flow.Record{Received: begin().UnixNano(), Src: packNumber(i), Bytes: 1 + i%3})
 	}
 	a := asker(t, m, func(c *Config) { c.Workers, c.MaxGroups = 1, 10_000 })
 	q := &query.Question{From: begin(), To: begin().Add(time.Second), Group: []query.Dimension{query.Src}, By: query.Bytes, Limit: 3}

@@ -12,8 +12,9 @@ type Column uint8
 
 // The columns that questions need.
 const (
-	Start Column = iota
-	End
+	Received Column = iota // Unix nanoseconds
+	Age                    // nanoseconds from the flow's end to Received
+	Duration               // nanoseconds from the flow's start to its end; like Age, a number with a sign
 	Src
 	Dst
 	SrcPort
@@ -100,7 +101,7 @@ func (w *view) column(c Column) (*Vector, error) {
 func columnOf(c query.Column) Column {
 	return [query.NumColumns]Column{
 		query.ColSrc: Src, query.ColDst: Dst, query.ColSrcPort: SrcPort, query.ColDstPort: DstPort, query.ColProto: Proto,
-		query.ColBytes: Bytes, query.ColPackets: Packets, query.ColDuration: NumColumns, query.ColTCPFlags: TCPFlags,
+		query.ColBytes: Bytes, query.ColPackets: Packets, query.ColDuration: Duration, query.ColTCPFlags: TCPFlags,
 		query.ColExporter: Exporter, query.ColInIf: InIf, query.ColOutIf: OutIf, query.ColSrcAS: SrcAS, query.ColDstAS: DstAS,
 		query.ColDirection: NumColumns,
 	}[c]
@@ -111,6 +112,7 @@ func (w *view) Judge(t *query.Test) query.Verdict {
 	switch c := columnOf(t.Column); c {
 	case NumColumns:
 		return query.Some
+	case Duration: // has a sign
 	case Src, Dst, Exporter:
 		if low, high, ok := w.block.AddrBounds(c); ok {
 			return t.BetweenAddr(&low, &high)
@@ -126,9 +128,6 @@ func (w *view) Judge(t *query.Test) query.Verdict {
 // Test asks a test of each row, or of each distinct value where there are such.
 func (w *view) Test(t *query.Test, out []uint64) error {
 	clear(out)
-	if t.Column == query.ColDuration {
-		return w.testDuration(t, out)
-	}
 	if t.Column == query.ColDirection {
 		marks, err := w.column(Mark)
 		if err != nil {
@@ -145,27 +144,12 @@ func (w *view) Test(t *query.Test, out []uint64) error {
 		return err
 	}
 	switch c {
+	case Duration:
+		spread(v, len(v.Numbers), w.block.Rows(), out, func(i int) bool { return t.Value(query.DurationOf(0, int64(v.Numbers[i]))) })
 	case Src, Dst, Exporter:
 		spread(v, len(v.Addrs), w.block.Rows(), out, func(i int) bool { return t.Addr(&v.Addrs[i]) })
 	default:
 		spread(v, len(v.Numbers), w.block.Rows(), out, func(i int) bool { return t.Value(v.Numbers[i]) })
-	}
-	return nil
-}
-
-func (w *view) testDuration(t *query.Test, out []uint64) error {
-	start, err := w.column(Start)
-	if err != nil {
-		return err
-	}
-	end, err := w.column(End)
-	if err != nil {
-		return err
-	}
-	for i := range uint32(w.block.Rows()) {
-		if t.Value(query.DurationOf(int64(start.Number(i)), int64(end.Number(i)))) {
-			out[i/64] |= 1 << (i % 64)
-		}
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ var errEnough = errors.New("enough")
 
 // cursor writes the place of a flow; what is listed next lies behind it.
 func (p *position) cursor() string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d,%d,%d,%s", p.end, p.block, p.row, p.segment))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d,%d,%d,%s", p.received, p.block, p.row, p.segment))
 }
 
 func parseCursor(text string) (*position, error) {
@@ -39,5 +39,5 @@ func parseCursor(text string) (*position, error) {
 			return nil, ErrBadCursor
 		}
 	}
-	return &position{end: n[0], place: place{parts[3], int(n[1])}, row: int(n[2])}, nil
+	return &position{received: n[0], place: place{parts[3], int(n[1])}, row: int(n[2])}, nil
 }

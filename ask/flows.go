@@ -34,7 +34,7 @@ type found struct {
 	flow query.Flow
 }
 
-// List lists flows by the time of their last packet, newest first.
+// List lists flows by the time they were reported, newest first.
 func (a *Asker) List(ctx context.Context, p *Page) (*Flows, error) {
 	after, err := parseCursor(p.Cursor)
 	if err != nil {
@@ -47,7 +47,7 @@ func (a *Asker) List(ctx context.Context, p *Page) (*Flows, error) {
 	defer leave()
 	to := p.To
 	if after != nil {
-		to = time.Unix(0, after.end+1)
+		to = time.Unix(0, after.received+1)
 	}
 	from, err := a.history.Segments(p.From, to)
 	if err != nil {
@@ -96,7 +96,7 @@ type lister struct {
 func (l *lister) see(b Block, at place) error {
 	// What is older than all that are kept needs no look.
 	if len(l.found) == l.limit {
-		if _, newest, ok := b.Bounds(End); ok && int64(newest) < l.found[l.limit-1].at.end {
+		if _, newest, ok := b.Bounds(Received); ok && int64(newest) < l.found[l.limit-1].at.received {
 			return nil
 		}
 	}
@@ -105,13 +105,13 @@ func (l *lister) see(b Block, at place) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	ends, err := l.view.column(End)
+	times, err := l.view.column(Received)
 	if err != nil {
 		return err
 	}
 	var best []position
 	for _, r := range rows {
-		p := position{end: int64(ends.Number(r)), place: at, row: int(r)}
+		p := position{received: int64(times.Number(r)), place: at, row: int(r)}
 		if l.after != nil && p.compare(l.after) >= 0 || len(l.found) == l.limit && p.compare(&l.found[l.limit-1].at) < 0 {
 			continue
 		}
@@ -189,9 +189,10 @@ func (w *view) flow(row uint32) (query.Flow, error) {
 			n[c] = v.Number(row)
 		}
 	}
-	mark := flow.Mark(n[Mark])
+	mark, received := flow.Mark(n[Mark]), int64(n[Received])
 	f := query.Flow{
-		Start: time.Unix(0, int64(n[Start])).UTC(), End: time.Unix(0, int64(n[End])).UTC(),
+		Received: time.Unix(0, received).UTC(),
+		Start:    time.Unix(0, received-int64(n[Age])-int64(n[Duration])).UTC(), End: time.Unix(0, received-int64(n[Age])).UTC(),
 		Source: addr[Src], Destination: addr[Dst], SourcePort: uint16(n[SrcPort]), DestinationPort: uint16(n[DstPort]),
 		Protocol: flow.ProtoName(uint8(n[Proto])), Bytes: n[Bytes], Packets: n[Packets], Sampling: uint32(n[Sampling]),
 		Exporter: addr[Exporter], Input: uint32(n[InIf]), Output: uint32(n[OutIf]),
@@ -203,14 +204,14 @@ func (w *view) flow(row uint32) (query.Flow, error) {
 	return f, nil
 }
 
-// position orders flows: by end, then by where they lie.
+// position orders flows: by when they were reported, then by where they lie.
 type position struct {
-	end int64
+	received int64
 	place
 	row int
 }
 
 func (p *position) compare(o *position) int {
-	return cmp.Or(cmp.Compare(p.end, o.end), cmp.Compare(p.segment, o.segment),
+	return cmp.Or(cmp.Compare(p.received, o.received), cmp.Compare(p.segment, o.segment),
 		cmp.Compare(p.block, o.block), cmp.Compare(p.row, o.row))
 }

@@ -16,8 +16,8 @@ import (
 func TestPagesHoldEveryFlowOnce(t *testing.T) {
 	t.Parallel()
 	m, all := recorded(3000, 4)
-	for i := range all { // many end in one moment
-		all[i].End -= all[i].End % int64(10*time.Second)
+	for i := range all { // many are reported in one moment
+		all[i].Received -= all[i].Received % int64(10*time.Second)
 	}
 	from, to := begin().Add(5*time.Minute), begin().Add(50*time.Minute)
 	for text, limit := range map[string]int{"": 100, "proto = udp and direction = out": 7, "src = 192.0.2.1": 10} {
@@ -44,7 +44,7 @@ func TestPagesHoldEveryFlowOnce(t *testing.T) {
 				break
 			}
 		}
-		if len(got) != want || !slices.IsSortedFunc(got, func(a, b query.Flow) int { return b.End.Compare(a.End) }) {
+		if len(got) != want || !slices.IsSortedFunc(got, func(a, b query.Flow) int { return b.Received.Compare(a.Received) }) {
 			t.Errorf("%q: %d flows, want %d in order", text, len(got), want)
 		}
 		seen := map[query.Flow]bool{}

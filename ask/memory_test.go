@@ -67,10 +67,12 @@ func (b memoryBlock) Rows() int { return len(b) }
 func (b memoryBlock) number(c Column, i int) uint64 {
 	r := &b[i]
 	switch c {
-	case Start:
-		return uint64(r.Start)
-	case End:
-		return uint64(r.End)
+	case Received:
+		return uint64(r.Received)
+	case Age:
+		return uint64(r.Received - r.End)
+	case Duration:
+		return uint64(r.End - r.Start)
 	case SrcPort:
 		return uint64(r.SrcPort)
 	case DstPort:
@@ -161,14 +163,15 @@ func (b memoryBlock) Read(c Column, v *Vector) error {
 	return nil
 }
 
-// traffic makes up flows over an hour from begin, in order of time but for some.
+// traffic makes up flows over an hour from begin.
 func traffic(n int, begin time.Time, r *rand.Rand) []flow.Record {
 	ports := []uint16{53, 80, 443, 443, 443, 22, 40000, 50123}
 	var out []flow.Record
 	for i := range n {
-		end := begin.UnixNano() + int64(i)*int64(time.Hour)/int64(n) - r.Int64N(int64(time.Minute))
+		at := begin.UnixNano() + int64(i)*int64(time.Hour)/int64(n)
+		end := at - r.Int64N(int64(time.Minute))
 		x := flow.Record{
-			Start: end - r.Int64N(int64(time.Minute)), End: end, Proto: flow.ProtoTCP, TCPFlags: uint8(r.IntN(64)),
+			Received: at, Start: end - r.Int64N(int64(time.Minute)), End: end, Proto: flow.ProtoTCP, TCPFlags: uint8(r.IntN(64)),
 			SrcPort: uint16(1024 + r.IntN(60000)), DstPort: ports[r.IntN(len(ports))],
 			Bytes: uint64(r.IntN(100_000)), Packets: uint64(1 + r.IntN(100)), Sampling: 1, Exporter: uint32(r.IntN(3)),
 			InIf: uint32(r.IntN(4)), OutIf: uint32(r.IntN(4)), SrcAS: uint32(r.IntN(5)), DstAS: uint32(r.IntN(5)) << 20,
@@ -216,7 +219,7 @@ func plain(all []flow.Record, q *query.Question) map[string]query.Volume {
 }
 
 func counts(r *flow.Record, from, to time.Time, f *query.Filter) bool {
-	if r.Mark&flow.Duplicate != 0 || r.End < from.UnixNano() || r.End >= to.UnixNano() {
+	if r.Mark&flow.Duplicate != 0 || r.Received < from.UnixNano() || r.Received >= to.UnixNano() {
 		return false
 	}
 	b := &flow.Batch{}

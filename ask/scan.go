@@ -160,7 +160,7 @@ func (s *scanner) selected() ([]uint32, error) {
 	n := s.view.block.Rows()
 	s.rows = s.rows[:0]
 	verdict := s.matcher.Judge(&s.view)
-	low, high, ok := s.view.block.Bounds(End)
+	low, high, ok := s.view.block.Bounds(Received)
 	if n == 0 || verdict == query.None || ok && (int64(high) < s.span.from || int64(low) >= s.span.to) {
 		return nil, nil
 	}
@@ -189,7 +189,7 @@ func (s *scanner) selected() ([]uint32, error) {
 
 // within is the rest of selected for a block at the edge of the span.
 func (s *scanner) within(marks *Vector, everything bool) ([]uint32, error) {
-	ends, err := s.view.column(End)
+	times, err := s.view.column(Received)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +197,7 @@ func (s *scanner) within(marks *Vector, everything bool) ([]uint32, error) {
 		if !everything && s.bits[i/64]>>(i%64)&1 == 0 || flow.Mark(marks.Number(i))&flow.Duplicate != 0 {
 			continue
 		}
-		if at := int64(ends.Number(i)); at >= s.span.from && at < s.span.to {
+		if at := int64(times.Number(i)); at >= s.span.from && at < s.span.to {
 			s.rows = append(s.rows, i)
 		}
 	}
@@ -290,13 +290,13 @@ func newSeries(q *query.Question, groups int, from time.Time, step time.Duration
 }
 
 func (t *series) count(s *scanner, bytes, packets *Vector, rows []uint32) error {
-	ends, err := s.view.column(End)
+	times, err := s.view.column(Received)
 	if err != nil {
 		return err
 	}
 	for i, r := range rows {
 		r &^= flip
-		at := int(int64(ends.Number(r))-t.from) / int(t.step)
+		at := int(int64(times.Number(r))-t.from) / int(t.step)
 		if at < 0 || at >= t.points {
 			continue
 		}
