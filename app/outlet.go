@@ -46,12 +46,17 @@ func (o *outlet) take(events []incident.Event) {
 	for i := range events {
 		o.tell(&events[i])
 	}
-	if o.also != nil {
-		o.also(slices.Clone(events)) // the engine uses the slice again
-	}
+	o.publish(slices.Clone(events)...) // the engine uses the slice again
 	select {
 	case o.wake <- struct{}{}:
 	default:
+	}
+}
+
+// publish tells of changes at once, also of those that do not wait here to be saved.
+func (o *outlet) publish(events ...incident.Event) {
+	if o != nil && o.also != nil {
+		o.also(events)
 	}
 }
 

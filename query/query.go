@@ -24,7 +24,7 @@ const (
 
 // Question asks for the largest groups of flows in a span of time.
 type Question struct {
-	From, To time.Time // flows whose end lies in [From, To)
+	From, To time.Time // flows reported in [From, To)
 	Filter   *Filter   // nil: every flow
 	Group    []Dimension
 	By       Measure
@@ -113,6 +113,7 @@ type Answer struct {
 
 // Flow is one recorded flow as the API gives it.
 type Flow struct {
+	Received        time.Time `json:"received" doc:"when it was reported; questions go by it"`
 	Start           time.Time `json:"start"`
 	End             time.Time `json:"end"`
 	Source          string    `json:"source"`
