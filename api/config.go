@@ -105,6 +105,7 @@ type Deps struct {
 	Traffic     Traffic               // nil: nothing is carried
 	Hub         *Hub                  // nil: nothing can be watched
 	Exporters   func() []Exporter     // nil: none are known
+	Web         http.Handler          // the dashboard: GET / and everything that is not the API; nil: a page of text
 	Health      http.Handler          // /healthz; nil: always 200
 	Ready       http.Handler          // /readyz; nil: always 200
 	Metrics     http.Handler          // /metrics; nil: 404

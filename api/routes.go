@@ -57,10 +57,15 @@ func routes(d *Deps) *http.ServeMux {
 	mount("GET /healthz", d.Health, ok)
 	mount("GET /readyz", d.Ready, ok)
 	mount("GET /metrics", d.Metrics, nil)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, page)
-	})
+	if d.Web != nil {
+		mux.Handle("GET /assets/", d.Web)
+		mux.Handle("GET /{$}", d.Web)
+	} else {
+		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			_, _ = io.WriteString(w, page)
+		})
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
 
 	cfg := huma.DefaultConfig("tidewatch", d.Version)

@@ -22,6 +22,7 @@ import (
 	"tidewatch/store"
 	"tidewatch/telemetry"
 	"tidewatch/triage"
+	"tidewatch/web"
 )
 
 // ServeOptions are what serve is told beside the configuration.
@@ -194,7 +195,12 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	acfg.TokenFile = ""
+	dashboard, err := web.New()
+	if err != nil {
+		return nil, fmt.Errorf("dashboard: %w", err)
+	}
 	s.api, err = api.New(&acfg, &api.Deps{
+		Web:       dashboard,
 		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store},
 		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList, Traffic: s.live, Hub: s.hub,
 		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
