@@ -17,13 +17,19 @@ import (
 	"time"
 
 	"tidewatch/query"
+	"tidewatch/rollup"
 )
 
 // History is what is asked.
 type History interface {
 	// Segments opens those that may hold flows that were reported in [from, to).
 	Segments(from, to time.Time) (Segments, error)
+	// Extent is how many flows that may be, and from when on flows are kept at all.
+	Extent(from, to time.Time) (flows uint64, oldest time.Time)
 }
+
+// Shelves hold the roll-ups; both may be nil.
+type Shelves struct{ Minutes, Hours *rollup.Shelf }
 
 // Config holds the bounds of questions.
 type Config struct {
@@ -57,15 +63,16 @@ func (c *Config) Validate() error {
 type Asker struct {
 	cfg     Config
 	history History
+	shelves Shelves
 	places  chan struct{}
 }
 
 // New checks the configuration; it opens nothing.
-func New(cfg *Config, history History) (*Asker, error) {
+func New(cfg *Config, history History, shelves Shelves) (*Asker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("ask: %w", err)
 	}
-	return &Asker{cfg: *cfg, history: history, places: make(chan struct{}, cfg.AtOnce)}, nil
+	return &Asker{cfg: *cfg, history: history, shelves: shelves, places: make(chan struct{}, cfg.AtOnce)}, nil
 }
 
 // enter waits for a place, and begins the time limit.
@@ -79,7 +86,7 @@ func (a *Asker) enter(ctx context.Context) (context.Context, func(), error) {
 	return limited, func() { cancel(); <-a.places }, nil
 }
 
-// Answer answers q from the flows themselves.
+// Answer answers q from the flows themselves, or from roll-ups.
 func (a *Asker) Answer(ctx context.Context, q *query.Question) (*query.Answer, error) {
 	if err := q.Validate(); err != nil {
 		return nil, err
@@ -93,7 +100,7 @@ func (a *Asker) Answer(ctx context.Context, q *query.Question) (*query.Answer, e
 	r := &run{asker: a, q: q, matcher: q.Filter.Compile(), answer: &query.Answer{
 		From: q.From, To: q.To, Source: query.Raw, By: q.By, Groups: []query.Group{},
 	}}
-	if err := r.answerRaw(limited); err != nil {
+	if err := r.answerIt(limited); err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {

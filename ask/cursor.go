@@ -18,7 +18,7 @@ var errEnough = errors.New("enough")
 
 // cursor writes the place of a flow; what is listed next lies behind it.
 func (p *position) cursor() string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d,%d,%d,%s", p.received, p.block, p.row, p.segment))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d,%d,%d,%s", p.received, p.group, p.row, p.segment))
 }
 
 func parseCursor(text string) (*position, error) {
