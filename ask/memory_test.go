@@ -48,6 +48,16 @@ func (m *memory) Extent(from, to time.Time) (flows uint64, oldest time.Time) {
 	return flows + m.claim, oldest
 }
 
+func (m *memory) Kept() (out []Kept) {
+	for i, s := range m.segments {
+		if len(s) > 0 {
+			n := uint64(i + 1)
+			out = append(out, Kept{time.Unix(0, s[0].Received), time.Unix(0, s[len(s)-1].Received), n, n})
+		}
+	}
+	return out
+}
+
 type memorySegments struct {
 	memory *memory
 	next   int

@@ -5,7 +5,6 @@ package ask
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"tidewatch/query"
@@ -33,10 +32,9 @@ func Summarise(ctx context.Context, history History, grain rollup.Grain, from ti
 	for _, d := range names {
 		sections = append(sections, rollup.Section{Name: d})
 	}
-	sources := map[string]bool{}
 	for at := from; at.Before(from.Add(grain.Unit)); at = at.Add(grain.Bucket) {
 		s := newSummary(span{at.UnixNano(), at.Add(grain.Bucket).UnixNano()})
-		if err := s.read(ctx, history, sources); err != nil {
+		if err := s.read(ctx, history); err != nil {
 			return nil, nil, fmt.Errorf("make a roll-up of %s: %w", at.Format(time.RFC3339), err)
 		}
 		about.Flows += s.total.Flows
@@ -49,10 +47,6 @@ func Summarise(ctx context.Context, history History, grain rollup.Grain, from ti
 			sections[i].Buckets = append(sections[i].Buckets, s.tables[sections[i].Name].bucket(keep))
 		}
 	}
-	for name := range sources {
-		about.Sources = append(about.Sources, name)
-	}
-	slices.Sort(about.Sources)
 	return about, sections, nil
 }
 
@@ -68,7 +62,7 @@ func newSummary(of span) *summary {
 	return s
 }
 
-func (s *summary) read(ctx context.Context, history History, sources map[string]bool) error {
+func (s *summary) read(ctx context.Context, history History) error {
 	from, err := history.Segments(time.Unix(0, s.span.from), time.Unix(0, s.span.to))
 	if err != nil {
 		return err
@@ -78,8 +72,7 @@ func (s *summary) read(ctx context.Context, history History, sources map[string]
 		return err
 	}
 	defer shut()
-	return each(ctx, from, 1, func(_ int, g *segment.Group, at place) error {
-		sources[at.segment] = true
+	return each(ctx, from, 1, func(_ int, g *segment.Group, _ place) error {
 		if err := s.look(g); err != nil {
 			s.damaged += uint64(g.Rows())
 		}

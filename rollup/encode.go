@@ -18,9 +18,9 @@ import (
 const (
 	magic   = "TWROLLUP"
 	version = 1
-	// maxAbout and maxPart bound what a file may claim: names of a thousand segments,
-	// and 65536 devices in each of ten minutes.
-	maxAbout = 1 << 20
+	// maxAbout and maxPart bound what a file may claim: some twenty sections, and 65536
+	// devices in each of ten minutes.
+	maxAbout = 64 << 10
 	maxPart  = 64 << 20
 	maxRows  = 60 * MaxDevices
 )

@@ -13,12 +13,13 @@ import (
 )
 
 // Retain removes what is older than before, and the oldest files until all together
-// are no larger than size. It also removes what a killed writer left.
-func (s *Shelf) Retain(before time.Time, size int64) (removed int, err error) {
+// are no larger than size. until is the end of the last unit that was removed. It also
+// removes what a killed writer left.
+func (s *Shelf) Retain(before time.Time, size int64) (until time.Time, err error) {
 	s.sweep()
 	files, err := s.files()
 	if err != nil {
-		return 0, err
+		return until, err
 	}
 	sizes, total := make([]int64, len(files)), int64(0)
 	for i, f := range files {
@@ -33,12 +34,12 @@ func (s *Shelf) Retain(before time.Time, size int64) (removed int, err error) {
 			break
 		}
 		if err := os.Remove(f.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return removed, fmt.Errorf("remove an old roll-up: %w", err)
+			return until, fmt.Errorf("remove an old roll-up: %w", err)
 		}
 		total -= sizes[i]
-		removed++
+		until = f.from.Add(s.grain.Unit)
 	}
-	return removed, nil
+	return until, nil
 }
 
 // sweep removes unfinished files; there is one writer, and it is not writing now.

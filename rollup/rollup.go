@@ -4,8 +4,9 @@
 // heaviest values of every dimension and what all the others add up to
 // (docs/reference/rollup-format.md).
 //
-// A file holds one span of time and names the segments that it was made from, so that
-// it can be seen whether it still says what they say. It is written whole or not at all.
+// A file holds one span of time and says up to which segment there were flows to read,
+// so that it can be seen whether it still says what they say. It is written whole or
+// not at all.
 package rollup
 
 import (
@@ -75,8 +76,8 @@ type About struct {
 	Version int       `json:"version"`
 	From    time.Time `json:"from"`
 	Grain   string    `json:"grain"`
-	Flows   uint64    `json:"flows"`   // rows that were looked at
-	Sources []string  `json:"sources"` // segments, sorted
+	Flows   uint64    `json:"flows"`  // rows that were looked at
+	Newest  uint64    `json:"newest"` // number of the newest segment that was there
 	Damaged bool      `json:"damaged,omitempty"`
 	Parts   []part    `json:"parts"`
 }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -44,7 +43,7 @@ func TestShelf(t *testing.T) {
 	}
 	for i := range byte(3) {
 		for again := range byte(2) {
-			a := &About{From: begin().Add(time.Duration(i) * 10 * time.Minute), Flows: 12, Sources: []string{"a", strings.Repeat("b", 9000)}}
+			a := &About{From: begin().Add(time.Duration(i) * 10 * time.Minute), Flows: 12, Newest: 7}
 			if err := s.Put(a, sections(i+again)); err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +57,7 @@ func TestShelf(t *testing.T) {
 		t.Fatalf("units %v, %v", units, err)
 	}
 	about, err := s.About(units[1])
-	if err != nil || about.Flows != 12 || len(about.Sources) != 2 || !about.From.Equal(units[1]) {
+	if err != nil || about.Flows != 12 || about.Newest != 7 || !about.From.Equal(units[1]) {
 		t.Errorf("about %+v, %v", about, err)
 	}
 	for _, want := range sections(2) {
@@ -130,14 +129,14 @@ func TestRetain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		before      time.Time
-		size        int64
-		gone, first int
-	}{{begin(), 1 << 40, 0, 0}, {begin().Add(2*time.Hour + 1), 1 << 40, 2, 2}, {begin(), 5*size + size/2, 3, 5}, {begin(), 0, 5, 10}} {
-		gone, err := s.Retain(c.before, c.size)
+		before time.Time
+		size   int64
+		first  int
+	}{{begin(), 1 << 40, 0}, {begin().Add(2*time.Hour + 1), 1 << 40, 2}, {begin(), 5*size + size/2, 5}, {begin(), 0, 10}} {
+		until, err := s.Retain(c.before, c.size)
 		units, _ := s.Units(begin(), begin().Add(100*time.Hour))
-		if err != nil || gone != c.gone || len(units) != 10-c.first || len(units) > 0 && !units[0].Equal(begin().Add(time.Duration(c.first)*time.Hour)) {
-			t.Errorf("%+v: removed %d, left %v, %v", c, gone, units, err)
+		if err != nil || until.IsZero() != (c.first == 0) || c.first > 0 && !until.Equal(begin().Add(time.Duration(c.first)*time.Hour)) || len(units) != 10-c.first || len(units) > 0 && !units[0].Equal(begin().Add(time.Duration(c.first)*time.Hour)) {
+			t.Errorf("%+v: removed until %v, left %v, %v", c, until, units, err)
 		}
 	}
 	if _, err := os.Stat(left); err == nil {
