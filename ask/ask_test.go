@@ -253,9 +253,9 @@ func TestDamagedFiles(t *testing.T) {
 	if !got.Partial || !strings.Contains(got.Reason, "damaged") || got.Total != want {
 		t.Errorf("total %+v, want %+v; partial %v: %s", got.Total, want, got.Partial, got.Reason)
 	}
-	page, err := asker(t, m, nil, Shelves{}).List(t.Context(), &Page{From: begin(), To: begin().Add(time.Hour), Limit: 1000})
-	if err != nil || !strings.Contains(page.Partial, "damaged") {
-		t.Errorf("%d flows, partial %q, %v", len(page.Flows), page.Partial, err)
+	page, err := asker(t, m, nil, Shelves{}).List(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 1000})
+	if err != nil || !strings.Contains(page.Reason, "damaged") {
+		t.Errorf("%d flows, partial %q, %v", len(page.Flows), page.Reason, err)
 	}
 }
 

@@ -14,21 +14,6 @@ import (
 	"tidewatch/segment"
 )
 
-// Page asks for single flows, newest first.
-type Page struct {
-	From, To time.Time
-	Filter   *query.Filter
-	Limit    int
-	Cursor   string // of the page before
-}
-
-// Flows is a page of them.
-type Flows struct {
-	Flows   []query.Flow
-	Next    string // "" on the last page
-	Partial string // what is missing, "" when nothing is
-}
-
 // found is a flow and its place in the order of all flows.
 type found struct {
 	at   position
@@ -36,12 +21,12 @@ type found struct {
 }
 
 // List lists flows by the time they were reported, newest first.
-func (a *Asker) List(ctx context.Context, p *Page) (*Flows, error) {
+func (a *Asker) List(ctx context.Context, p *query.Selection) (*query.Page, error) {
 	after, err := parseCursor(p.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	limited, leave, err := a.enter(ctx)
+	limited, leave, err := enter(ctx, a.places, a.cfg.TimeLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -67,21 +52,21 @@ func (a *Asker) List(ctx context.Context, p *Page) (*Flows, error) {
 		return nil, err
 	}
 	defer shut()
-	out := &Flows{Flows: []query.Flow{}}
+	out := &query.Page{Flows: []query.Flow{}}
 	err = each(limited, from, len(lists), func(worker int, g *segment.Group, at place) error { return lists[worker].see(g, at) })
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("the question was given up: %w", context.Cause(ctx))
 	case given(err):
-		out.Partial = fmt.Sprintf("the time limit of %s was reached; the oldest flows are missing", a.cfg.TimeLimit)
+		out.Partial, out.Reason = true, fmt.Sprintf("the time limit of %s was reached; the oldest flows are missing", a.cfg.TimeLimit)
 	case err != nil:
 		return nil, describe(err)
 	}
 	var all []found
 	for _, l := range lists {
 		all = append(all, l.found...)
-		if l.damaged > 0 && out.Partial == "" {
-			out.Partial = damaged
+		if l.damaged > 0 && !out.Partial {
+			out.Partial, out.Reason = true, damaged
 		}
 	}
 	slices.SortFunc(all, func(x, y found) int { return y.at.compare(&x.at) })
@@ -152,8 +137,8 @@ func (l *lister) look(g *segment.Group, at place) error {
 
 // Export hands out flows, roughly newest first, until there are max or keep says no. It
 // reports whether there were more.
-func (a *Asker) Export(ctx context.Context, p *Page, keep func(*query.Flow) error) (more bool, err error) {
-	ctx, leave, err := a.enter(ctx)
+func (a *Asker) Export(ctx context.Context, p *query.Selection, keep func(*query.Flow) error) (more bool, err error) {
+	ctx, leave, err := enter(ctx, a.exports, exportLimit)
 	if err != nil {
 		return false, err
 	}

@@ -4,7 +4,6 @@ package ask
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"tidewatch/flow"
@@ -14,9 +13,6 @@ import (
 
 // quick is how many flows are read rather than estimated from roll-ups: some 0.2 s.
 const quick = 4_000_000
-
-// ErrNoRollup is the error of a question that roll-ups cannot answer.
-var ErrNoRollup = errors.New("roll-ups answer one dimension at most, with a filter on that dimension alone or on one device; ask with source auto or raw")
 
 // plan is how roll-ups answer a question.
 type plan struct {
@@ -39,7 +35,7 @@ func (r *run) answerIt(ctx context.Context) error {
 	forced := r.q.Source == query.Rollup
 	switch {
 	case p == nil && forced:
-		return ErrNoRollup
+		return query.ErrNoRollup
 	case p == nil:
 		return r.answerRaw(ctx)
 	}

@@ -153,7 +153,7 @@ func TestSourceIsChosen(t *testing.T) {
 		}
 	}
 	q.Source, q.Group = query.Rollup, []query.Dimension{query.Src, query.Dst}
-	if _, err := asker(t, m, nil, shelves).Answer(t.Context(), &q); !errors.Is(err, ErrNoRollup) {
+	if _, err := asker(t, m, nil, shelves).Answer(t.Context(), &q); !errors.Is(err, query.ErrNoRollup) {
 		t.Errorf("a question beyond roll-ups gives %v", err)
 	}
 }

@@ -100,7 +100,8 @@ func (r *Roller) roll(ctx context.Context, shelf *rollup.Shelf, oldest, now time
 	}
 	due := map[int64]bool{}
 	var newest uint64
-	for _, s := range kept {
+	for i := range kept {
+		s := &kept[i]
 		newest = max(newest, s.Last)
 		for at := s.From.Truncate(grain.Unit); !at.After(s.To); at = at.Add(grain.Unit) {
 			read, there := known[at.UnixNano()]
