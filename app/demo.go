@@ -117,8 +117,7 @@ func (d *demo) learn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.cfg.Enrich.Internal = s.Internal()
-	d.cfg.Mitigation.Guard.Own = s.Internal()
+	d.cfg.own(s.Internal())
 	l := &lecture{cfg: d.cfg, scenario: s, until: time.Now, progress: func(at time.Time) {
 		if d.o.Progress != nil {
 			d.o.Progress(at, int(at.Sub(start)/(24*time.Hour)), demoDays)
@@ -178,9 +177,7 @@ func (d *demo) play(ctx context.Context, s *Server, start time.Time) error {
 	server := &remote{"http://" + s.Addr(), secret}
 	d.story.begins(d.cfg, server.base, s.Collector().Addrs()[0].Port())
 	for ctx.Err() == nil {
-		net := demoNetwork(d.o.Seed, d.cfg.zone(), start, demoLasts)
-		net.AttackAt = demoCalm
-		acts, err := scenario.New("demo", net)
+		acts, err := demoActs(d.o.Seed, d.cfg.zone(), start)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ package app
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"tidewatch/scenario"
@@ -19,7 +20,7 @@ const demoHour = 23
 // traffic; a scenario lasts for demoLasts, and then another one follows.
 const (
 	demoDays  = 30
-	demoCalm  = 15 * time.Second
+	demoCalm  = 8 * time.Second
 	demoLasts = 24 * time.Hour
 )
 
@@ -44,6 +45,13 @@ func demoNetwork(seed uint64, zone *time.Location, start time.Time, lasts time.D
 	return scenario.Config{Seed: seed, Zone: zone, Start: start, Duration: lasts, ShopRate: 12, FlowsPerSecond: 2.5}
 }
 
+// demoActs is what goes on in that network from a moment on, for a day.
+func demoActs(seed uint64, zone *time.Location, start time.Time) (*scenario.Scenario, error) {
+	cfg := demoNetwork(seed, zone, start, demoLasts)
+	cfg.AttackAt = demoCalm
+	return scenario.New("demo", cfg)
+}
+
 // demoConfig is the default configuration with the demo's networks, zone and folder, and
 // with what its people know: a campaign that was planned.
 func demoConfig(dir string, now time.Time) *Config {
@@ -51,6 +59,9 @@ func demoConfig(dir string, now time.Time) *Config {
 	cfg.DataDir, cfg.Timezone = dir, demoZone(now)
 	return &cfg
 }
+
+// own says which networks are the site's.
+func (c *Config) own(all []netip.Prefix) { c.Enrich.Internal, c.Mitigation.Guard.Own = all, all }
 
 // demoCampaign is the event that the campaign's customers are told by.
 func demoCampaign(from time.Time) schedule.Event {

@@ -12,24 +12,27 @@ import (
 // DemoRound is how long after its begin the play of "demo" is given again.
 const DemoRound = 10 * time.Minute
 
-// The times of a play, in seconds from its begin.
+// The times of a play, in seconds from its begin. What is judged once a minute begins
+// first: nobody wants to wait for two minutes.
 const (
-	demoTurn     = 35 // the flood turns to requests, for as long again
-	demoTheft    = 10
-	demoScan     = 15
-	demoCampaign = 20
-	demoCopy     = 5
+	demoTheft    = 0
+	demoCampaign = 2
+	demoFlood    = 5
+	demoCopy     = 8
+	demoScan     = 12
+	demoTurn     = 35 // seconds until the flood turns to requests, for as long again
 	demoCopyFor  = 12
-	demoEnd      = 110 // of theft and campaign
+	demoScanFor  = 40
+	demoEnd      = 90 // of theft and campaign
 )
 
 // The sizes of a play beside those of the configuration.
 const (
 	demoBots     = 40  // that make requests
 	demoRequests = 800 // a second, 20 of each: no person asks so often
-	demoCrowd    = 150 // connections of customers a second
+	demoCrowd    = 500 // connections of customers a second
 	demoProbes   = 20  // ports tried a second
-	demoScanFor  = 40  // seconds
+	demoCopier   = 52  // number of the workstation that copies
 )
 
 // encore gives the same play, with variations, every so many seconds: what round n
@@ -59,7 +62,7 @@ func (e *encore) second(g *generator, sec int64) {
 
 // buildDemo puts on top of the office what `tidewatch demo` shows, again and again from
 // AttackAt on: somebody floods the shop and turns to requests; meanwhile data leaves a
-// workstation, another copies an archive, a third tries the ports of a server, and a campaign brings customers
+// workstation, another copies what the camera recorded, a third tries the ports of a server, and a campaign brings customers
 // to the shop's second front. Rounds differ in the flood's kind, and every second one
 // is over IPv6.
 func buildDemo(s *Scenario) {
@@ -72,9 +75,9 @@ func buildDemo(s *Scenario) {
 	}
 }
 
-// demoFlood is the flood of round n: SYN from addresses that are made up, or answers of
+// demoAssault is the flood of round n: SYN from addresses that are made up, or answers of
 // name servers that nobody asked.
-func (s *Scenario) demoFlood(n, from int64) (f *flood, vector string) {
+func (s *Scenario) demoAssault(n, from int64) (f *flood, vector string) {
 	if n%3 == 1 {
 		f, vector = dnsAnswers(n%2 == 1), "dns_amplification"
 		f.rate, f.sources = 4*s.cfg.AttackRate, uint64(s.cfg.AttackSources)
@@ -82,28 +85,25 @@ func (s *Scenario) demoFlood(n, from int64) (f *flood, vector string) {
 		f, vector = synFlood(n%2 == 1), "syn_flood"
 		f.rate, f.sources, f.spoofed = s.cfg.AttackRate, uint64(s.cfg.AttackRate), true
 	}
-	f.from, f.to, f.crowded = from, from+demoTurn, true
+	f.from, f.to, f.crowded = from+demoFlood, from+demoFlood+demoTurn, true
 	return f, vector
 }
 
 // demoThief is the workstation from which data leaves in round n.
 func demoThief(n int64) flow.Addr { return workstation(exfilHost+int(n%2), n%2 == 1) }
 
-// demoCopier is the workstation that copies an archive in round n.
-func demoCopier(n int64) flow.Addr { return workstation(52+int(n%2), n%2 == 1) }
-
 // demoPlay is round n, which begins at a second.
 func (s *Scenario) demoPlay(n, from int64) []source {
 	v6 := n%2 == 1
-	flood, _ := s.demoFlood(n, from)
+	flood, _ := s.demoAssault(n, from)
 	theft := newParcels(mix(s.gen.seed, uint64(n)), from+demoTheft, from+demoEnd)
 	theft.client, theft.cif, theft.bytes = demoThief(n), ifOffice, s.cfg.AttackBytes
 	theft.server = s.gen.net.stranger(kindAct, 1<<32|uint64(n), v6)
 	return []source{
 		flood,
-		askers(demoRequests, demoBots, wave{from + demoTurn, from + 2*demoTurn, 1, 1}, v6),
+		askers(demoRequests, demoBots, wave{flood.to, flood.to + demoTurn, 1, 1}, v6),
 		theft,
-		copying(demoCopier(n), internal(10, 1, 10, v6), from+demoCopy, s.cfg.AttackBytes),
+		copying(workstation(demoCopier, false), recorder(), from+demoCopy, s.cfg.AttackBytes),
 		portScan(workstation(scanner, v6), internal(10, 1, 10, v6), from+demoScan, from+demoScan+demoScanFor),
 		newcomers(demoCrowd, wave{from + demoCampaign, from + demoEnd, 5, 5}),
 	}
@@ -111,7 +111,7 @@ func (s *Scenario) demoPlay(n, from int64) []source {
 
 func (s *Scenario) demoTruth(n, from int64) {
 	v6 := n%2 == 1
-	f, vector := s.demoFlood(n, from)
+	f, vector := s.demoAssault(n, from)
 	t := truthOf("ddos_attack", "ddos", vector, f.victim)
 	t.Sources, t.Packets, t.Bytes, t.Note = int(f.sources), f.packets(), f.bytes(), "the first act on the shop"
 	s.tell(t, f.from, f.to)
@@ -121,8 +121,8 @@ func (s *Scenario) demoTruth(n, from int64) {
 	t = truthOf("data_exfiltration", "exfiltration", "", demoThief(n))
 	t.Bytes, t.Sources, t.Note = s.cfg.AttackBytes, 1, "in parcels, to an address that nobody ever talked to, port 443"
 	s.tell(t, from+demoTheft, from+demoEnd)
-	t = truthOf("baseline_anomaly", "volume", "", demoCopier(n))
-	t.Bytes, t.Sources, t.Note = s.cfg.AttackBytes, 1, "a workstation copies an archive from the file server"
+	t = truthOf("baseline_anomaly", "volume", "", recorder())
+	t.Bytes, t.Sources, t.Note = s.cfg.AttackBytes, 1, "a workstation copies what the camera recorded"
 	s.tell(t, from+demoCopy, from+demoCopy+demoCopyFor)
 	t = truthOf("reconnaissance", "port_scan", "", workstation(scanner, v6))
 	t.Sources, t.Packets, t.Note = 1, demoProbes*demoScanFor, "a workstation tries the ports of the file server"
