@@ -82,18 +82,7 @@ func replay(ctx context.Context, s *scenario.Scenario, exporters []*demoExporter
 		if !pace(ctx, at) {
 			return nil
 		}
-		for _, x := range exporters {
-			x.b.Reset()
-		}
-		for i := range b.Start {
-			for _, x := range exporters {
-				if x.takes(b, i) {
-					r := b.Record(i)
-					x.b.Append(&r)
-					break
-				}
-			}
-		}
+		deal(b, exporters)
 		for _, x := range exporters { // a second's flows of all of them fit into it
 			if err := x.send.second(ctx, x.b, at); err != nil {
 				return fmt.Errorf("send flows: %w", err)
@@ -101,4 +90,20 @@ func replay(ctx context.Context, s *scenario.Scenario, exporters []*demoExporter
 		}
 	}
 	return nil
+}
+
+// deal gives each flow to the first exporter that tells of it.
+func deal(b *flow.Batch, exporters []*demoExporter) {
+	for _, x := range exporters {
+		x.b.Reset()
+	}
+	for i := range b.Start {
+		for _, x := range exporters {
+			if x.takes(b, i) {
+				r := b.Record(i)
+				x.b.Append(&r)
+				break
+			}
+		}
+	}
 }
