@@ -98,6 +98,7 @@ type Deps struct {
 	Health      http.Handler          // /healthz; nil: always 200
 	Ready       http.Handler          // /readyz; nil: always 200
 	Metrics     http.Handler          // /metrics; nil: 404
+	Web         http.Handler          // the dashboard: GET / and everything that is not the API; nil: a page of text
 	Logger      *slog.Logger          // nil: discarded
 	Registerer  prometheus.Registerer // nil: not counted anywhere
 	Clock       func() time.Time      // nil: time.Now; what "24 h" counts back from
