@@ -41,6 +41,7 @@ type Server struct {
 	handler  http.Handler
 	logger   *slog.Logger
 	listener net.Listener
+	hub      *Hub
 }
 
 // New checks the configuration and builds the routes; it opens no socket.
@@ -65,7 +66,7 @@ func New(cfg *Config, deps *Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	s := &Server{cfg: *cfg, logger: d.Logger}
+	s := &Server{cfg: *cfg, logger: d.Logger, hub: d.Hub}
 	mux := routes(&d)
 	s.handler = counts.count(mux, recovered(d.Logger, headers(checkHost(cfg, counts,
 		checkOrigin(counts, newAuthenticator(cfg, newThrottle(d.Clock), counts).check(mux, mux))))))
@@ -136,6 +137,7 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
+		s.hub.close() // streams would go on for as long as their clients like
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
 		if err := server.Shutdown(drain); err != nil {

@@ -53,7 +53,7 @@ func server(t *testing.T, change func(*Config, *Deps)) *Server {
 	cfg.Token = token
 	store := saved(t, 26)
 	deps := Deps{
-		Incidents: store, Clock: noon, Desk: &desk{store: store}, Baselines: &shelf{}, Events: &diary{}, Exclusions: &doorkeeper{}, Audit: ledger(1), Devices: &catalog{}, Mitigations: mitigations(&commander{}),
+		Incidents: store, Clock: noon, Desk: &desk{store: store}, Baselines: &shelf{}, Events: &diary{}, Exclusions: &doorkeeper{}, Audit: ledger(1), Devices: &catalog{}, Mitigations: mitigations(&commander{}), Traffic: &carrying{}, Hub: closedHub(t),
 		Exporters: func() []Exporter {
 			return []Exporter{
 				{Address: netip.MustParseAddr("192.0.2.1"), LastSeen: noon(), Records: 7, SequenceGaps: 1},
@@ -69,6 +69,17 @@ func server(t *testing.T, change func(*Config, *Deps)) *Server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// closedHub refuses all who want to watch, so that no test waits for a stream's end.
+func closedHub(t *testing.T) *Hub {
+	t.Helper()
+	h, err := NewHub(1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.close()
+	return h
 }
 
 // ask sends one request from this machine and returns the answer's body.

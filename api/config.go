@@ -28,10 +28,12 @@ type Config struct {
 	Token     string   `yaml:"token" secret:"true"` // bearer token, at least 16 characters; needed to change anything, and by everyone beyond loopback
 	TokenFile string   `yaml:"token_file"`          // file that holds the token alone, mode 0600, read at the start; empty: the file token in the data directory, made when missing
 	MaxConns  int      `yaml:"max_conns"`           // connections at once; more wait in the kernel's queue
+
+	MaxStreams int `yaml:"max_streams"` // clients that watch events at once, never more than half of max_conns; further ones are refused
 }
 
 // DefaultConfig listens on loopback, where no token is needed to read.
-func DefaultConfig() Config { return Config{Listen: "127.0.0.1:8080", MaxConns: 512} }
+func DefaultConfig() Config { return Config{Listen: "127.0.0.1:8080", MaxConns: 512, MaxStreams: 64} }
 
 // Validate reports the first value that makes no sense. It never repeats the token.
 func (c *Config) Validate() error {
@@ -58,6 +60,9 @@ func (c *Config) Validate() error {
 	if c.MaxConns < 1 {
 		return errors.New("max_conns must be at least 1")
 	}
+	if c.MaxStreams < 1 {
+		return errors.New("max_streams must be at least 1")
+	}
 	for _, h := range c.Hosts {
 		if h == "" || strings.ContainsAny(h, ":/ ") {
 			return fmt.Errorf("hosts holds plain names, not %q", h)
@@ -65,6 +70,9 @@ func (c *Config) Validate() error {
 	}
 	return nil
 }
+
+// Streams is how many may watch at once: open streams must leave connections for others.
+func (c *Config) Streams() int { return min(c.MaxStreams, max(1, c.MaxConns/2)) }
 
 // isLoopback reports whether a listening host is reached from this machine only.
 // Names other than localhost may mean anything and are taken as not.
@@ -94,6 +102,8 @@ type Deps struct {
 	Devices     Devices               // nil: none are known
 	Mitigations *Mitigations          // nil: nothing is done against attacks
 	Audit       Audit                 // nil: nobody keeps it
+	Traffic     Traffic               // nil: nothing is carried
+	Hub         *Hub                  // nil: nothing can be watched
 	Exporters   func() []Exporter     // nil: none are known
 	Health      http.Handler          // /healthz; nil: always 200
 	Ready       http.Handler          // /readyz; nil: always 200

@@ -25,7 +25,7 @@ type Devices interface {
 type DeviceFilter struct {
 	Prefix netip.Prefix // the zero value is all
 	Text   string       // in the address or the name; "" for all
-	Sort   string       // last_seen, bytes, address
+	Sort   string       // last_seen, bytes, address, risk
 	Limit  int
 	Cursor string
 }
@@ -41,6 +41,7 @@ type Device struct {
 	Exporter  netip.Addr `json:"exporter,omitzero" doc:"that reported it last; absent when this run has not met it"`
 	BytesIn   uint64     `json:"bytes_in" doc:"received in the last five minutes"`
 	BytesOut  uint64     `json:"bytes_out" doc:"sent in the last five minutes"`
+	Risk      float64    `json:"risk" minimum:"0" maximum:"1" doc:"highest score of the open incidents about it, 0 without any"`
 }
 
 // DevicePage is a page of devices.
@@ -89,7 +90,7 @@ func (h *handlers) devices(a huma.API) {
 type DevicesInput struct {
 	Prefix string `query:"prefix" maxLength:"64" doc:"address or network that they lie in"`
 	Text   string `query:"text" maxLength:"255" doc:"part of the address or the name"`
-	Sort   string `query:"sort" enum:"last_seen,bytes,address" default:"last_seen" doc:"newest first; most bytes in the last five minutes first; by address"`
+	Sort   string `query:"sort" enum:"last_seen,bytes,address,risk" default:"last_seen" doc:"newest first; most bytes in the last five minutes first; by address; highest risk first"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor string `query:"cursor" maxLength:"64" doc:"next of the page before; what moves meanwhile may be missed or come twice"`
 }

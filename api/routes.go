@@ -35,6 +35,9 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
   /api/v1/audit          what people decided
   /api/v1/exporters      who sends flows
   /api/v1/summary        the last 24 hours in numbers
+  /api/v1/traffic        what is carried, and what is usual
+  /api/v1/movers         devices that are far from what is usual
+  /api/v1/stream         what happens, as it happens (server-sent events)
   /api/v1/openapi.json   all of the API (OpenAPI 3.1)
   /healthz  /readyz      is it alive, is it ready
   /metrics               Prometheus metrics
@@ -93,6 +96,12 @@ func routes(d *Deps) *http.ServeMux {
 	}
 	if d.Audit != nil {
 		h.audit(a)
+	}
+	if d.Traffic != nil {
+		h.traffic(a)
+	}
+	if d.Hub != nil {
+		h.stream(a)
 	}
 	return mux
 }

@@ -24,6 +24,7 @@ type Exporter struct {
 	SamplingKnown    bool              `json:"sampling_known"`
 	SkewSeconds      float64           `json:"skew_seconds" doc:"our clock less the exporter's"`
 	Errors           map[string]uint64 `json:"errors,omitempty" doc:"datagrams or parts that could not be read, by reason"`
+	Quality          Quality           `json:"quality" doc:"how far it can be relied on"`
 }
 
 // ExportersOutput lists exporters.
@@ -43,6 +44,7 @@ func (h *handlers) exporters(context.Context, *struct{}) (*ExportersOutput, erro
 		if e := &out.Body.Exporters[i]; e.Protocols == nil {
 			e.Protocols = []string{} // not null
 		}
+		out.Body.Exporters[i].Quality = QualityOf(&out.Body.Exporters[i], h.deps.Clock())
 	}
 	return out, nil
 }

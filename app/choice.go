@@ -40,6 +40,7 @@ type choice struct {
 	after  found // of the page before
 	begun  bool  // there is none
 	who    func(flow.Addr) string
+	risks  map[netip.Addr]float64 // when they are ordered by it
 	kept   []found
 }
 
@@ -48,6 +49,8 @@ func (c *choice) offer(a flow.Addr, seen int64, bytes uint64) {
 	switch c.filter.Sort {
 	case "bytes":
 		f.rank = bytes
+	case "risk":
+		f.rank = rankOf(c.risks[f.addr])
 	case "address":
 	default:
 		f.rank = uint64(max(seen, 0))

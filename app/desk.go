@@ -136,9 +136,11 @@ func (d *desk) apply(ctx context.Context, id string, what *incident.Decision) (*
 		return nil, err
 	}
 	limit := incident.DefaultConfig().MaxTimeline
-	if _, err := inc.Decide(at, what, limit); err != nil {
+	t, err := inc.Decide(at, what, limit)
+	if err != nil {
 		return nil, err
 	}
+	d.outlet.publish(incident.Event{At: inc.Updated, Type: t, Incident: inc.Clone()})
 	return inc, nil
 }
 

@@ -24,6 +24,8 @@ func (d *desk) Act(ctx context.Context, id string, a *incident.Action) error {
 		if err != nil {
 			return err
 		}
-		return d.store.Save(ctx, []incident.Event{{At: inc.Updated, Type: t, Incident: *inc}})
+		e := incident.Event{At: inc.Updated, Type: t, Incident: *inc}
+		d.outlet.publish(e)
+		return d.store.Save(ctx, []incident.Event{e})
 	})
 }

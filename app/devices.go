@@ -38,6 +38,11 @@ func (d *directory) Devices(ctx context.Context, f *api.DeviceFilter) (*api.Devi
 	}
 	e := d.engine
 	c.who = func(a flow.Addr) string { return e.shards[0].who.Name(a, e.now) } // called under the mutex
+	if f.Sort == "risk" {
+		e.mu.Lock()
+		c.risks = e.risks()
+		e.mu.Unlock()
+	}
 	for _, s := range e.shards {
 		for from := 0; from >= 0; {
 			if err := ctx.Err(); err != nil {
@@ -54,8 +59,10 @@ func (d *directory) Devices(ctx context.Context, f *api.DeviceFilter) (*api.Devi
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	risks := e.risks()
 	for _, k := range c.kept {
 		if one, _, ok := d.tell(k.addr); ok {
+			one.Risk = risks[k.addr]
 			out.Devices = append(out.Devices, one)
 		}
 	}
@@ -143,6 +150,7 @@ func (d *directory) Device(_ context.Context, addr netip.Addr, field string) (*a
 	defer d.engine.mu.Unlock()
 	a := flow.AddrFrom(addr)
 	one, s, ok := d.tell(addr)
+	one.Risk = d.engine.risk(addr)
 	out := &api.DeviceDetail{
 		Device: one, Zone: nameOf(d.zone), Peers: []api.UsualPeer{}, Services: []api.UsualService{}, Hours: []int{},
 	}

@@ -51,6 +51,7 @@ type Engine struct {
 	resumed  bool  // now comes from a checkpoint, and nothing was received since
 	input    Input
 	ticks    ticks
+	meter    *meter              // nil: nobody looks
 	planned  *schedule.View      // what the schedule says of findings
 	hurt     map[flow.Addr]int64 // Unix hour up to which a device's hours must not be learned
 	attacked attackedNets        // likewise of devices in it
@@ -168,6 +169,9 @@ func (e *Engine) Process(b *flow.Batch) {
 		to := from + 1
 		for to < b.Len() && b.Received[to] < (e.now+1)*1e9 {
 			to++
+		}
+		if e.meter != nil {
+			e.meter.add(b, from, to, e.now)
 		}
 		e.outages.HearBatch(b, from, to, e.now)
 		e.each(func(s *shard) { s.add(b, from, to) })

@@ -165,7 +165,7 @@ func newDefence(ctx context.Context, s *Server, registry prometheus.Registerer, 
 	if err != nil {
 		return nil, err
 	}
-	d := &defence{actuators: a, log: s.log, told: &teller{s.people, s.log}}
+	d := &defence{actuators: a, log: s.log, told: &teller{s.people, s.live, s.log}}
 	d.Desk, err = mitigate.NewDesk(&cfg.Config, &mitigate.Deps{
 		Ledger: s.store.Ledger(), Reader: s.store.Ledger(), Scene: newScene(s, cfg), Actuators: a.named, Groups: s.cfg.groups(),
 		Tell: d.told.tell, State: a.status, Logger: s.log, Registerer: registry,
@@ -242,10 +242,12 @@ func (d *defence) run(ctx context.Context) error {
 // teller has incidents show what was decided about them.
 type teller struct {
 	desk *desk
+	live *live
 	log  *slog.Logger
 }
 
 func (t *teller) tell(d *decision.Decision, text string) {
+	t.live.decided(d)
 	if d.Incident == "" {
 		return
 	}

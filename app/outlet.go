@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ type outlet struct {
 	store saver
 	log   *slog.Logger
 	wake  chan struct{}
+	also  func([]incident.Event) // hears of changes as they happen, before they are saved; nil: nobody
 
 	saving  sync.Mutex // held while something is saved
 	mu      sync.Mutex
@@ -44,9 +46,17 @@ func (o *outlet) take(events []incident.Event) {
 	for i := range events {
 		o.tell(&events[i])
 	}
+	o.publish(slices.Clone(events)...) // the engine uses the slice again
 	select {
 	case o.wake <- struct{}{}:
 	default:
+	}
+}
+
+// publish tells of changes at once, also of those that do not wait here to be saved.
+func (o *outlet) publish(events ...incident.Event) {
+	if o != nil && o.also != nil {
+		o.also(events)
 	}
 }
 

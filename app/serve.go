@@ -56,6 +56,8 @@ type Server struct {
 	counsel   *triage.Counsel // nil: no model is asked
 	people    *desk
 	defence   *defence
+	live      *live
+	hub       *api.Hub
 	api       *api.Server
 	exporters exporterNames
 	tiers     string // the promotion rule
@@ -98,6 +100,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	}
 	s.tiers = cfg.Window.Rule()
 	s.outlet = newOutlet(s.store, s.log)
+	if s.hub, err = api.NewHub(cfg.API.Streams(), registry); err != nil {
+		return nil, err
+	}
 	if s.alerts, err = newAlerts(ctx, cfg, s.store, s.log, registry); err != nil {
 		return nil, err
 	}
@@ -115,6 +120,8 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if s.engine, err = NewEngine(cfg, s.outlet.take); err != nil {
 		return nil, err
 	}
+	s.live = newLive(s.engine, s.hub)
+	s.outlet.also = s.live.incidents
 	s.tellThreats(s.engine.threats)
 	if s.baselines, err = store.OpenBaselines(cfg.DataDir); err != nil {
 		return nil, err
@@ -189,7 +196,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	acfg.TokenFile = ""
 	s.api, err = api.New(&acfg, &api.Deps{
 		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store},
-		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList,
+		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList, Traffic: s.live, Hub: s.hub,
 		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
 	})
 	if err != nil {
@@ -303,6 +310,7 @@ func (s *Server) tick(ctx context.Context) error {
 			return nil
 		case now := <-t.C:
 			s.engine.Advance(now.Add(-gathering).Unix())
+			s.live.tick()
 		}
 	}
 }

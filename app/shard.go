@@ -98,7 +98,7 @@ func newShard(cfg *Config, index, of int, deps shardDeps) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	volumes, err := volume.New(cfg.Volume, past, deps.sight, s.habits)
+	volumes, err := volume.New(cfg.Volume, volume.Deps{Past: past, Sight: deps.sight, Habits: s.habits, Ledger: s.ledger})
 	if err != nil {
 		return nil, err
 	}

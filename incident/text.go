@@ -18,7 +18,7 @@ type phrase struct {
 
 // phrases has a sentence for every indicator of the shipped detectors. Another
 // name gets a plain sentence of its numbers.
-func phrases() [142]phrase {
+func phrases() [143]phrase {
 	return [...]phrase{
 		{"packet_rate", "%o of attack traffic; %e is the limit"},
 		{"packet_rate_floor", "the limit is its past's; by the configuration %e would be enough"},
@@ -88,6 +88,7 @@ func phrases() [142]phrase {
 		{"growth_over_limit", "it grew step by step to %o what may be followed without approval"},
 		{"devices_alike", "%o are far over their past in the same hour, so the cause is likely common; more than %e count as many"},
 		{"call_explains", "it is a conversation over UDP with %n, %o both ways together, as a call with picture and sound has (up to %e); the rest is as usual"},
+		{"usual_destination", "%o of the running hour went to %n, where the device sends something on most days; the rest is as usual"},
 		{"told_inside", "%o of it are more than usual for single devices or networks inside that are told of already, or planned; the whole is %e more than usual"},
 		{"volume_packets_in", "%o arrived over five minutes; %e is usual at that hour"},
 		{"silent", "the device sent nothing for %o; up to %e is usual at that hour"},

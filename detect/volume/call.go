@@ -70,17 +70,12 @@ func (d *Detector) explain(w *window.Window, s *subject, v *verdict, f *detect.F
 // atWork reports whether a device is one that people work at, and this an hour at which
 // they do. Servers and things call nobody; those that do have it in their past.
 func (d *Detector) atWork(w *window.Window, a flow.Addr) bool {
-	if d.habits == nil {
-		return false
-	}
-	h := d.habits.Habits(a)
-	if h == nil {
+	if !d.ofPeople(a) {
 		return false
 	}
 	_, slot := d.habits.Slot(w.Now / 3600)
-	idle, _ := h.Idle(slot)
-	role, _ := h.Role()
-	return role == baseline.Workstation && idle == baseline.NotIdle
+	idle, _ := d.habits.Habits(a).Idle(slot)
+	return idle == baseline.NotIdle
 }
 
 // without is how far a measure is from its past without the call; as always, too little to

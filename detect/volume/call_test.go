@@ -175,11 +175,16 @@ func eight(x exchange) (all []exchange) {
 // judged plays the day up to the last exchange's end and returns what is told of the device.
 func judged(t *testing.T, device string, habits Habits, xs []exchange) (all []detect.Finding) {
 	t.Helper()
+	return judgedWith(t, device, Deps{Past: quiet{}, Habits: habits}, xs)
+}
+
+func judgedWith(t *testing.T, device string, deps Deps, xs []exchange) (all []detect.Finding) {
+	t.Helper()
 	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig(), quiet{}, nil, habits)
+	d, err := New(DefaultConfig(), deps)
 	if err != nil {
 		t.Fatal(err)
 	}

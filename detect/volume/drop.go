@@ -46,6 +46,9 @@ func (d *Detector) drop(w *window.Window, dev window.Device) (f detect.Finding, 
 	}
 	f = d.finding(w, dev, "volume")
 	d.tellLow(&f, &s, &low)
+	if d.ofPeople(dev.Addr()) {
+		f.Score, f.Severity = 0.5, detect.Low
+	}
 	f.Started = w.At().Add(-windows*300e9 - window.Lateness)
 	return f, true
 }

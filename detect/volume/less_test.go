@@ -47,11 +47,16 @@ type told struct {
 // less plays minutes in which a device sends and receives so many kilobytes.
 func less(t *testing.T, past Past, sight Sight, minutes int64, kilobytes func(minute int64) (sent, received uint64)) map[string]told {
 	t.Helper()
+	return lessOf(t, Deps{Past: past, Sight: sight}, minutes, kilobytes)
+}
+
+func lessOf(t *testing.T, deps Deps, minutes int64, kilobytes func(minute int64) (sent, received uint64)) map[string]told {
+	t.Helper()
 	tr, err := window.New(new(window.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig(), past, sight, nil)
+	d, err := New(DefaultConfig(), deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,6 +174,23 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// A device that people work at goes home with them; a server does not.
+func TestSilenceOfPeople(t *testing.T) {
+	t.Parallel()
+	const noon = day + 12*60 + 2
+	for kilobytes, kind := range map[uint64]string{0: "silence", 1000: "volume"} {
+		for answers, want := range map[bool]detect.Severity{false: detect.Low, true: detect.Medium} {
+			got := lessOf(t, Deps{Past: always(), Habits: known(t, "10.0.0.1", answers)}, noon+400, func(m int64) (uint64, uint64) {
+				v := pick(m >= noon, kilobytes, 20_000)
+				return v, v
+			})
+			if s := got[kind]; len(got) != 1 || s.severity != want {
+				t.Errorf("%s of one that answers: %v: %+v, want %s", kind, answers, got, want)
+			}
+		}
+	}
+}
+
 func TestDrop(t *testing.T) {
 	const noon = day + 12*60 + 2
 	// low is 20 MB a minute, and so many kilobytes in [from,to).
@@ -221,7 +243,7 @@ func TestLessAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig(), always(), blind{}, nil)
+	d, err := New(DefaultConfig(), Deps{Past: always(), Sight: blind{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +285,7 @@ func TestConfig(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		bad(&cfg)
-		if _, err := New(cfg, nil, nil, nil); err == nil {
+		if _, err := New(cfg, Deps{}); err == nil {
 			t.Errorf("%+v is taken", cfg)
 		}
 	}

@@ -34,7 +34,7 @@ type Networks struct {
 
 // NewNetworks returns an error when a limit makes no sense.
 func NewNetworks(cfg Config, past Past, inside Inside) (*Networks, error) {
-	d, err := New(cfg, past, nil, nil)
+	d, err := New(cfg, Deps{Past: past})
 	if err != nil {
 		return nil, err
 	}

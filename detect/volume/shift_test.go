@@ -61,7 +61,7 @@ func TestShift(t *testing.T) {
 
 // A device that is gone takes no room for a change that was told of it.
 func TestShiftOfTheGone(t *testing.T) {
-	d, err := New(DefaultConfig(), moved{5, 18}, nil, nil)
+	d, err := New(DefaultConfig(), Deps{Past: moved{5, 18}})
 	if err != nil {
 		t.Fatal(err)
 	}

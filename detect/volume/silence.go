@@ -7,6 +7,7 @@ import (
 
 	"tidewatch/baseline"
 	"tidewatch/detect"
+	"tidewatch/flow"
 	"tidewatch/window"
 )
 
@@ -60,7 +61,7 @@ func (d *Detector) silence(w *window.Window, dev window.Device) (f detect.Findin
 	f = d.finding(w, dev, "silence")
 	f.Started, f.Baseline = time.Unix(from, 0).UTC(), detect.Baseline(e.normal.Basis)
 	f.Score, f.Severity = 0.65, detect.Medium
-	if !e.always {
+	if !e.always || d.ofPeople(dev.Addr()) {
 		f.Score, f.Severity = 0.5, detect.Low
 	}
 	f.Metrics.Sigma = e.normal.Sigma(0)
@@ -71,6 +72,20 @@ func (d *Detector) silence(w *window.Window, dev window.Device) (f detect.Findin
 	}
 	d.silent[dev.Addr()] = &silence{finding: f, judged: w.Now}
 	return f, true
+}
+
+// ofPeople reports whether people work at a device: it rests when they do, and that
+// somebody went home earlier than ever wakes nobody.
+func (d *Detector) ofPeople(a flow.Addr) bool {
+	if d.habits == nil {
+		return false
+	}
+	h := d.habits.Habits(a)
+	if h == nil {
+		return false
+	}
+	role, _ := h.Role()
+	return role == baseline.Workstation
 }
 
 // least is the shortest lull, in closed minutes, that may be a silence.

@@ -44,19 +44,29 @@ type Detector struct {
 	lows   map[flow.Addr]*lows
 	shifts map[flow.Addr]shifted
 	habits Habits
+	ledger Ledger
 	calls  map[flow.Addr]call
+}
+
+// Deps are what a detector asks. Without a past nothing is judged; a nil sight sees
+// everything; without habits no call explains anything, and without a ledger no usual
+// destination does.
+type Deps struct {
+	Past   Past
+	Sight  Sight
+	Habits Habits
+	Ledger Ledger
 }
 
 var _ detect.Detector = (*Detector)(nil)
 
-// New returns an error when a limit makes no sense. Without a past nothing is
-// judged; a nil sight sees everything; without habits no call explains anything.
-func New(cfg Config, past Past, sight Sight, habits Habits) (*Detector, error) {
+// New returns an error when a limit makes no sense.
+func New(cfg Config, deps Deps) (*Detector, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("volume: %w", err)
 	}
 	return &Detector{
-		cfg: cfg, past: past, sight: sight, habits: habits,
+		cfg: cfg, past: deps.Past, sight: deps.Sight, habits: deps.Habits, ledger: deps.Ledger,
 		over: map[flow.Addr]uint8{}, far: map[flow.Addr]int64{}, silent: map[flow.Addr]*silence{}, lows: map[flow.Addr]*lows{},
 		shifts: map[flow.Addr]shifted{}, calls: map[flow.Addr]call{},
 	}, nil
@@ -178,6 +188,7 @@ func (d *Detector) rise(w *window.Window, dev window.Device) (f detect.Finding, 
 		})
 	}
 	d.explain(w, &s, &v, &f)
+	d.expect(dev, &s, &v, &f)
 	return f, true
 }
 

@@ -47,7 +47,7 @@ func play(t *testing.T, past Past, minutes int64, megabytes func(minute int64) u
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(DefaultConfig(), past, nil, nil)
+	d, err := New(DefaultConfig(), Deps{Past: past})
 	if err != nil {
 		t.Fatal(err)
 	}

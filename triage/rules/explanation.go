@@ -10,7 +10,7 @@ type excuse struct {
 }
 
 // excuses has the most specific first.
-func excuses() [37]excuse {
+func excuses() [38]excuse {
 	return [...]excuse{
 		{"", "scheduled_event", "a planned event"},
 		{"", "exclusion", "what people know and call harmless"},
@@ -43,6 +43,7 @@ func excuses() [37]excuse {
 		{"", "devices_alike", "what many devices do in the same hour: an update, a holiday, the end of a month"},
 		{"volume", "fewer", "work that moved elsewhere, a holiday, or a service that failed"},
 		{"volume", "call_explains", "a call with picture and sound"},
+		{"volume", "usual_destination", "more of what the device does each day: a publication, a synchronisation"},
 		{"volume", "both_ways", "more of the usual work: a campaign, a busy day"},
 		{"upload_ratio", "", "a backup, or a large transfer that somebody wants"},
 		{"off_hours", "", "an update, a nightly job, or somebody who works late"},

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package ask answers questions about recorded flows: the largest groups, series in
+// time, single flows. It reads only the columns that a question needs, leaves out
+// blocks of rows that cannot match, and counts in bounded memory: what is too much
+// makes an answer partial, and the answer says so.
+//
+// A flow belongs to the moment at which it was reported. Flows that another exporter
+// reported already are left out (see package enrich), and volumes are true volumes:
+// what was exported times the sampling rate.
+package ask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tidewatch/query"
+)
+
+// History is what is asked.
+type History interface {
+	// Segments opens those that may hold flows that were reported in [from, to).
+	Segments(from, to time.Time) (Segments, error)
+}
+
+// Config holds the bounds of questions.
+type Config struct {
+	Workers   int           `yaml:"workers"`    // goroutines of one question; more than cores do not help
+	AtOnce    int           `yaml:"at_once"`    // questions that run at the same time; others wait
+	MaxGroups int           `yaml:"max_groups"` // groups that one question counts at once, some 150 bytes each; the lightest give way
+	TimeLimit time.Duration `yaml:"time_limit"` // longest run of a question; what was found by then is the answer
+}
+
+// DefaultConfig leaves most of two cores to detection.
+func DefaultConfig() Config {
+	return Config{Workers: 2, AtOnce: 2, MaxGroups: 400_000, TimeLimit: 20 * time.Second}
+}
+
+// Validate says what is wrong.
+func (c *Config) Validate() error {
+	switch {
+	case c.Workers < 1 || c.Workers > 64:
+		return errors.New("workers must lie between 1 and 64")
+	case c.AtOnce < 1 || c.AtOnce > 64:
+		return errors.New("at_once must lie between 1 and 64")
+	case c.MaxGroups < 10*query.MaxLimit || c.MaxGroups > 50_000_000:
+		return fmt.Errorf("max_groups must lie between %d and 50000000", 10*query.MaxLimit)
+	case c.TimeLimit < time.Second || c.TimeLimit > 25*time.Second:
+		return errors.New("time_limit must lie between 1s and 25s: the API gives up a connection after 30s")
+	}
+	return nil
+}
+
+// Asker answers questions. Many may ask at once.
+type Asker struct {
+	cfg     Config
+	history History
+	places  chan struct{}
+}
+
+// New checks the configuration; it opens nothing.
+func New(cfg *Config, history History) (*Asker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("ask: %w", err)
+	}
+	return &Asker{cfg: *cfg, history: history, places: make(chan struct{}, cfg.AtOnce)}, nil
+}
+
+// enter waits for a place, and begins the time limit.
+func (a *Asker) enter(ctx context.Context) (context.Context, func(), error) {
+	select {
+	case a.places <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, fmt.Errorf("wait for other questions: %w", context.Cause(ctx))
+	}
+	limited, cancel := context.WithTimeout(ctx, a.cfg.TimeLimit)
+	return limited, func() { cancel(); <-a.places }, nil
+}
+
+// Answer answers q from the flows themselves.
+func (a *Asker) Answer(ctx context.Context, q *query.Question) (*query.Answer, error) {
+	if err := q.Validate(); err != nil {
+		return nil, err
+	}
+	limited, leave, err := a.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	began := time.Now()
+	r := &run{asker: a, q: q, matcher: q.Filter.Compile(), answer: &query.Answer{
+		From: q.From, To: q.To, Source: query.Raw, By: q.By, Groups: []query.Group{},
+	}}
+	if err := r.answerRaw(limited); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("the question was given up: %w", context.Cause(ctx))
+	}
+	r.answer.TookMS = float64(time.Since(began).Microseconds()) / 1000
+	return r.answer, nil
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ask
+
+import (
+	"encoding/base64"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"tidewatch/query"
+)
+
+// Page by page, every flow that matches is listed once, newest first.
+func TestPagesHoldEveryFlowOnce(t *testing.T) {
+	t.Parallel()
+	m, all := recorded(3000, 4)
+	for i := range all { // many are reported in one moment
+		all[i].Received -= all[i].Received % int64(10*time.Second)
+	}
+	from, to := begin().Add(5*time.Minute), begin().Add(50*time.Minute)
+	for text, limit := range map[string]int{"": 100, "proto = udp and direction = out": 7, "src = 192.0.2.1": 10} {
+		f := filter(t, text)
+		want := 0
+		for i := range all {
+			if counts(&all[i], from, to, f) {
+				want++
+			}
+		}
+		a := asker(t, m, nil)
+		var got []query.Flow
+		page := Page{From: from, To: to, Filter: f, Limit: limit}
+		for {
+			p, err := a.List(t.Context(), &page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, p.Flows...)
+			if len(p.Flows) > limit || p.Partial != "" || p.Next != "" && len(p.Flows) < limit {
+				t.Fatalf("%q: %d flows, partial %q", text, len(p.Flows), p.Partial)
+			}
+			if page.Cursor = p.Next; p.Next == "" {
+				break
+			}
+		}
+		if len(got) != want || !slices.IsSortedFunc(got, func(a, b query.Flow) int { return b.Received.Compare(a.Received) }) {
+			t.Errorf("%q: %d flows, want %d in order", text, len(got), want)
+		}
+		seen := map[query.Flow]bool{}
+		for _, one := range got {
+			if seen[one] {
+				t.Fatalf("%q: %+v is listed twice", text, one)
+			}
+			seen[one] = true
+		}
+	}
+	if m.opened != m.closed {
+		t.Errorf("%d segments were opened, %d closed", m.opened, m.closed)
+	}
+}
+
+func TestExport(t *testing.T) {
+	t.Parallel()
+	m, all := recorded(2000, 5)
+	want := 0
+	for i := range all {
+		if counts(&all[i], begin(), begin().Add(time.Hour), nil) {
+			want++
+		}
+	}
+	for limit, expect := range map[int]int{want + 1: want, want: want, want - 1: want - 1, 10: 10} {
+		got := 0
+		more, err := asker(t, m, nil).Export(t.Context(), &Page{From: begin(), To: begin().Add(time.Hour), Limit: limit},
+			func(*query.Flow) error { got++; return nil })
+		if err != nil || got != expect || more != (limit < want) {
+			t.Errorf("limit %d: %d flows, more %v, %v; want %d", limit, got, more, err, expect)
+		}
+	}
+	gone := errors.New("the reader is gone")
+	_, err := asker(t, m, nil).Export(t.Context(), &Page{From: begin(), To: begin().Add(time.Hour), Limit: 10},
+		func(*query.Flow) error { return gone })
+	if !errors.Is(err, gone) || m.opened != m.closed {
+		t.Errorf("got %v; %d segments were opened, %d closed", err, m.opened, m.closed)
+	}
+}
+
+func TestStrangeCursors(t *testing.T) {
+	t.Parallel()
+	m, _ := recorded(10, 5)
+	for _, text := range []string{
+		"x", "?", base64.RawURLEncoding.EncodeToString([]byte("1,2,3")), base64.RawURLEncoding.EncodeToString([]byte("1,-2,3,a")),
+		base64.RawURLEncoding.EncodeToString([]byte("9223372036854775807,2,3,a")), base64.RawURLEncoding.EncodeToString(make([]byte, 600)),
+	} {
+		_, err := asker(t, m, nil).List(t.Context(), &Page{From: begin(), To: begin().Add(time.Hour), Limit: 1, Cursor: text})
+		if !errors.Is(err, ErrBadCursor) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

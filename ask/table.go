@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ask
+
+import (
+	"math"
+	"slices"
+
+	"tidewatch/flow"
+	"tidewatch/query"
+)
+
+// key names a group: the numbers of its values, 0 for dimensions that are not asked.
+type key [query.MaxGroup]uint32
+
+// table adds up groups in bounded memory. What is too many is pruned: the lighter
+// half loses its name and goes to the rest. A group that comes back after that begins
+// anew, so no figure is ever too high, and none is too low by more than lost.
+type table struct {
+	by     query.Measure
+	dims   []*values
+	slots  map[key]uint32 // unused with one dimension: the slot is the number of the value
+	keys   []key
+	volume []query.Volume
+	frozen bool
+	limit  int
+
+	rest query.Volume // of pruned groups
+	lost uint64       // what a group may lack, by the measure
+}
+
+func newTable(dims int, by query.Measure, limit int) *table {
+	t := &table{by: by, limit: limit, slots: map[key]uint32{}}
+	for range dims {
+		t.dims = append(t.dims, newValues())
+	}
+	if dims == 0 {
+		t.volume, t.keys = make([]query.Volume, 1), make([]key, 1)
+	}
+	return t
+}
+
+// slot is where the group is counted, unknown when it is not among those of a frozen
+// table.
+func (t *table) slot(k key) uint32 {
+	switch len(t.dims) {
+	case 0:
+		return 0
+	case 1:
+		s := k[0]
+		for int(s) >= len(t.keys) && s != unknown {
+			t.keys = append(t.keys, key{uint32(len(t.keys))})
+			t.volume = append(t.volume, query.Volume{})
+		}
+		return s
+	}
+	if s, known := t.slots[k]; known {
+		return s
+	}
+	if t.frozen {
+		return unknown
+	}
+	s := uint32(len(t.keys))
+	t.slots[k] = s
+	t.keys, t.volume = append(t.keys, k), append(t.volume, query.Volume{})
+	return s
+}
+
+// named are the values of a group.
+func (t *table) named(k key) (out [query.MaxGroup]flow.Addr) {
+	for i, d := range t.dims {
+		out[i] = d.list[k[i]]
+	}
+	return out
+}
+
+// place is slot of a group given by its values.
+func (t *table) place(values *[query.MaxGroup]flow.Addr) uint32 {
+	var k key
+	for i, d := range t.dims {
+		k[i] = d.id(values[i])
+	}
+	return t.slot(k)
+}
+
+// prune keeps the heavier half when there are too many groups.
+func (t *table) prune() {
+	if len(t.keys) <= t.limit {
+		return
+	}
+	sorted := make([]uint64, len(t.volume))
+	for i := range t.volume {
+		sorted[i] = t.volume[i].Of(t.by)
+	}
+	slices.Sort(sorted)
+	t.cut(sorted[len(sorted)-t.limit/2])
+}
+
+// cut keeps groups above least, as many as fit into half of the table.
+func (t *table) cut(least uint64) {
+	old := *t
+	*t = *newTable(len(old.dims), old.by, old.limit)
+	t.rest, t.lost = old.rest, old.lost
+	var dropped uint64
+	for i, k := range old.keys {
+		v := old.volume[i]
+		if v.Of(t.by) <= least {
+			dropped = max(dropped, v.Of(t.by))
+			t.rest.Add(v)
+			continue
+		}
+		values := old.named(k)
+		t.volume[t.place(&values)] = v
+	}
+	t.lost += dropped
+}
+
+// add takes over what another table counted.
+func (t *table) add(o *table) {
+	t.rest.Add(o.rest)
+	t.lost += o.lost
+	translate := make([][]uint32, len(o.dims))
+	for i, d := range o.dims {
+		for _, v := range d.list {
+			translate[i] = append(translate[i], t.dims[i].id(v))
+		}
+	}
+	for i, k := range o.keys {
+		for d := range o.dims {
+			k[d] = translate[d][k[d]]
+		}
+		t.volume[t.slot(k)].Add(o.volume[i])
+	}
+}
+
+// top lists the heaviest slots, and what all the others and the rest add up to.
+func (t *table) top(n int) (slots []uint32, other query.Volume) {
+	other = t.rest
+	for i := range t.volume {
+		if t.volume[i].Flows > 0 {
+			slots = append(slots, uint32(i))
+		}
+	}
+	heavier := func(a, b uint32) int {
+		if x, y := t.volume[a].Of(t.by), t.volume[b].Of(t.by); x != y {
+			if x > y {
+				return -1
+			}
+			return 1
+		}
+		x, y := t.named(t.keys[a]), t.named(t.keys[b]) // any order, but always the same
+		for i := range x {
+			if c := slices.Compare(x[i][:], y[i][:]); c != 0 {
+				return c
+			}
+		}
+		return 0
+	}
+	if least := t.nth(n); least > 0 {
+		slots = slices.DeleteFunc(slots, func(s uint32) bool {
+			light := t.volume[s].Of(t.by) < least
+			if light {
+				other.Add(t.volume[s])
+			}
+			return light
+		})
+	}
+	slices.SortFunc(slots, heavier)
+	for _, s := range slots[min(n, len(slots)):] {
+		other.Add(t.volume[s])
+	}
+	return slots[:min(n, len(slots))], other
+}
+
+// nth is the measure of the nth heaviest group, so that only few must be sorted.
+func (t *table) nth(n int) uint64 {
+	if len(t.volume) <= n {
+		return 0
+	}
+	all := make([]uint64, len(t.volume))
+	for i := range t.volume {
+		all[i] = t.volume[i].Of(t.by)
+	}
+	slices.Sort(all)
+	return all[len(all)-n]
+}
+
+// freeze makes a table of these groups alone, to count only them.
+func (t *table) freeze(slots []uint32) *table {
+	f := newTable(len(t.dims), t.by, math.MaxInt)
+	for _, s := range slots {
+		values := t.named(t.keys[s])
+		f.place(&values)
+	}
+	f.frozen = true
+	for _, d := range f.dims {
+		d.frozen = true
+	}
+	return f
+}

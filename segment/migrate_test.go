@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package segment
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the file of the present version")
+
+// Files of every version that was ever released are read. testdata has one each,
+// written by the program of its time; they are never written anew.
+func TestOldVersions(t *testing.T) {
+	t.Parallel()
+	const file = "testdata/version1.parquet"
+	want := traffic(1, 50)
+	if *update {
+		if err := os.WriteFile(file, write(t, want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, data)
+	if f.Version() != 1 {
+		t.Errorf("version %d", f.Version())
+	}
+	same(t, sorted(want), records(t, f))
+}
+
+// A column that a later version brings is zero in the files of older ones.
+func TestColumnThatIsMissing(t *testing.T) {
+	t.Parallel()
+	f := open(t, write(t, traffic(1, 3)))
+	g := f.Groups()[0]
+	g.chunks[DstAS], g.chunks[Bytes], g.chunks[Src] = chunk{}, chunk{}, chunk{}
+	s := scanner(t)
+	as, err := s.Small(&g, DstAS, nil)
+	if err != nil || len(as) != 3 || as[2] != 0 {
+		t.Errorf("AS numbers %v (%v)", as, err)
+	}
+	volume, err := s.Wide(&g, Bytes, nil)
+	if err != nil || len(volume) != 3 || volume[0] != 0 {
+		t.Errorf("bytes %v (%v)", volume, err)
+	}
+	var src Addrs
+	if err := s.Addrs(&g, Src, &src); err != nil || len(src.Index) != 3 || !src.Dict[src.Index[1]].IsZero() {
+		t.Errorf("sources %v (%v)", src, err)
+	}
+}
