@@ -155,8 +155,11 @@ type ListInput struct {
 	State       []string  `query:"state" enum:"open,acknowledged,mitigated,resolved,closed" doc:"any of these states"`
 	Category    []string  `query:"category" enum:"ddos_attack,data_exfiltration,command_and_control,reconnaissance,baseline_anomaly,operational" doc:"any of these categories"`
 	MinSeverity string    `query:"min_severity" enum:"low,medium,high,critical" doc:"this severity or above"`
+	Kind        []string  `query:"kind" maxItems:"32" doc:"any of these kinds"`
 	Subject     string    `query:"subject" maxLength:"64" doc:"address or prefix, exactly"`
+	Text        string    `query:"text" maxLength:"128" doc:"in id, subject or headline, in any case"`
 	Since       time.Time `query:"since" doc:"changed at or after this time"`
+	Until       time.Time `query:"until" doc:"detected at or before this time; with since: what went on between the two"`
 	Limit       int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor      string    `query:"cursor" maxLength:"256" doc:"next of the page before"`
 }
@@ -172,7 +175,7 @@ type List struct {
 
 func (h *handlers) list(ctx context.Context, in *ListInput) (*ListOutput, error) {
 	f := incident.Filter{
-		MinSeverity: detect.Severity(in.MinSeverity), Subject: in.Subject, Since: in.Since,
+		MinSeverity: detect.Severity(in.MinSeverity), Kinds: in.Kind, Subject: in.Subject, Text: in.Text, Since: in.Since, Until: in.Until,
 		Limit: in.Limit, Cursor: in.Cursor,
 	}
 	for _, s := range in.State {
