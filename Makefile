@@ -73,7 +73,8 @@ packages: ## install the Debian packages that tests use (as root), or name those
 
 .PHONY: web-test
 web-test: web/ui/node_modules/.package-lock.json ## check the types of the dashboard, run its unit tests and build it; npm must be there
-	@cd web/ui && npm run --silent check && npm run --silent unit
+	@npm --prefix web/ui run --silent check
+	npm --prefix web/ui run --silent unit
 	rm -f web/dist/index.html
 	$(MAKE) web
 
@@ -222,10 +223,10 @@ web: ## build the dashboard into web/dist, when Node is there and its sources ar
 
 web/dist/index.html: $(UI)/node_modules/.package-lock.json $(UISOURCES)
 	@rm -rf web/dist/assets
-	cd $(UI) && npm run --silent build -- --logLevel warn
+	npm --prefix $(UI) run --silent build -- --logLevel warn
 	touch web/dist/index.html
 
 $(UI)/node_modules/.package-lock.json: $(UI)/package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is needed: install Node.js 20 or newer' >&2; exit 1; }
-	cd $(UI) && npm ci --silent
-	touch node_modules/.package-lock.json
+	npm --prefix $(UI) ci --silent
+	touch $@
