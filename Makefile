@@ -47,6 +47,10 @@ VERSION = $(shell git describe --tags --dirty 2>/dev/null || echo v0.0.0-$(COMMI
 run: build ## build tidewatch and serve with no configuration; ARGS= adds flags
 	@exec bin/tidewatch serve $(ARGS)
 
+.PHONY: demo
+demo: build ## build tidewatch and show everything with a simulated network; ARGS= adds flags
+	@exec bin/tidewatch demo $(ARGS)
+
 # Cheap steps come first; the first that fails ends the run and is named.
 STEPS := packages web-test fmt-check lint vet law unit fuzz-short e2e
 SKIPPED := bin/skipped
