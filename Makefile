@@ -47,6 +47,10 @@ VERSION = $(shell git describe --tags --dirty 2>/dev/null || echo v0.0.0-$(COMMI
 run: build ## build tidewatch and serve with no configuration; ARGS= adds flags
 	@exec bin/tidewatch serve $(ARGS)
 
+.PHONY: demo
+demo: build ## build tidewatch and show everything with a simulated network; ARGS= adds flags
+	@exec bin/tidewatch demo $(ARGS)
+
 # Cheap steps come first; the first that fails ends the run and is named.
 STEPS := packages web-test fmt-check lint vet law unit fuzz-short e2e
 SKIPPED := bin/skipped
@@ -73,7 +77,8 @@ packages: ## install the Debian packages that tests use (as root), or name those
 
 .PHONY: web-test
 web-test: web/ui/node_modules/.package-lock.json ## check the types of the dashboard, run its unit tests and build it; npm must be there
-	@cd web/ui && npm run --silent check && npm run --silent unit
+	@npm --prefix web/ui run --silent check
+	npm --prefix web/ui run --silent unit
 	rm -f web/dist/index.html
 	$(MAKE) web
 
@@ -222,10 +227,10 @@ web: ## build the dashboard into web/dist, when Node is there and its sources ar
 
 web/dist/index.html: $(UI)/node_modules/.package-lock.json $(UISOURCES)
 	@rm -rf web/dist/assets
-	cd $(UI) && npm run --silent build -- --logLevel warn
+	npm --prefix $(UI) run --silent build -- --logLevel warn
 	touch web/dist/index.html
 
 $(UI)/node_modules/.package-lock.json: $(UI)/package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is needed: install Node.js 20 or newer' >&2; exit 1; }
-	cd $(UI) && npm ci --silent
-	touch node_modules/.package-lock.json
+	npm --prefix $(UI) ci --silent
+	touch $@

@@ -18,6 +18,7 @@ import (
 
 	"tidewatch/api"
 	"tidewatch/collect"
+	"tidewatch/history"
 	"tidewatch/incident"
 	"tidewatch/store"
 	"tidewatch/telemetry"
@@ -48,6 +49,7 @@ type Server struct {
 	collector *collect.Collector
 	lock      *store.Lock
 	store     *store.Store
+	history   *history.Recorder // nil: none is kept
 	outlet    *outlet
 	alerts    *alerts
 	memory    *memory
@@ -170,11 +172,14 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		e := &s.plans.unfit[i]
 		s.log.Error("an event that was added has no effect any more; tidewatch event remove takes it away", "id", e.ID, "error", e.err)
 	}
+	if s.history, err = newHistory(s, registry, health); err != nil {
+		return nil, err
+	}
 	ccfg := cfg.Collect
 	ccfg.Decode = cfg.decode()
 	ccfg.TemplateFile = filepath.Join(cfg.DataDir, "templates")
 	s.collector, err = collect.New(ccfg, collect.Deps{
-		Sink: s.engine.Process, Logger: s.log, Registerer: registry, Exporter: s.exporters.add,
+		Sink: s.receive, Logger: s.log, Registerer: registry, Exporter: s.exporters.add,
 	})
 	if err != nil {
 		return nil, err
@@ -277,6 +282,9 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 		return err
 	})
 	rest.Go(func() error { return s.outlet.run(behind) })
+	if s.history != nil {
+		rest.Go(func() error { return s.history.Run(behind) })
+	}
 	rest.Go(func() error { return s.memory.run(behind) })
 	rest.Go(func() error {
 		return s.plans.run(behind, func(err error) {
