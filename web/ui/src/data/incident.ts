@@ -137,9 +137,16 @@ export function bar(i: Pick<Indicator, 'observed' | 'expected' | 'unit'>): Bar |
   return { observed: part(o), expected: part(e), log, beyond: o > e }
 }
 
+// Things are counted; only rates and volumes have thousands as letters.
+function quantity(v: number, unit: string): string {
+  if (['bits/s', 'bytes', 's', 'share', ''].includes(unit)) return amount(v, unit)
+  if (unit === 'packets/s') return packets(v)
+  return v.toLocaleString('en', { maximumFractionDigits: v < 10 ? 2 : v < 100 ? 1 : 0 }) + ' ' + unit
+}
+
 /** numbers writes what was seen and what was expected, or one of them. */
 export function numbers(i: Pick<Indicator, 'observed' | 'expected' | 'unit'>): { observed: string; expected: string } {
-  return { observed: amount(i.observed, i.unit ?? ''), expected: i.expected === 0 ? '' : amount(i.expected, i.unit ?? '') }
+  return { observed: quantity(i.observed, i.unit ?? ''), expected: i.expected === 0 ? '' : quantity(i.expected, i.unit ?? '') }
 }
 
 /** Gate is one of the conditions that made an incident of traffic. */
