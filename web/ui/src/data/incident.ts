@@ -198,7 +198,7 @@ export function matchText(m: Match): string {
   const parts = [m.protocol ? m.protocol : 'all traffic']
   if (m.tcp_flags) parts.push('with flags ' + m.tcp_flags)
   if (m.fragment) parts.push('fragments')
-  if (m.packet_bytes) parts.push('of ' + m.packet_bytes.from + ' to ' + m.packet_bytes.to + ' bytes')
+  if (m.packet_bytes) parts.push('of ' + (m.packet_bytes.from === m.packet_bytes.to ? '' : m.packet_bytes.from + ' to ') + m.packet_bytes.to + ' bytes')
   const from = ends(m.source, m.source_port)
   const to = ends(m.destination, m.destination_port)
   if (from !== '') parts.push('from ' + from)
@@ -228,15 +228,18 @@ export interface Rule {
   detail: string
 }
 
+// A proposal only says again what it is.
+const told = (detail = '', state: string) => (state === 'proposed' && detail.startsWith('proposed') ? '' : detail)
+
 export const ruleOf = (d: Decision): Rule => ({
   id: d.id, action: d.action, target: bare(d.target), match: matchText(d.match), via: d.via ?? '', state: d.state, dry: d.dry_run === true,
   rate: d.rate_bytes_per_second, covers: d.covers, coversError: d.covers_error, collateral: d.collateral, collateralError: d.collateral_error,
-  until: d.until, held: d.held ?? [], detail: d.detail ?? '',
+  until: d.until, held: d.held ?? [], detail: told(d.detail, d.state),
 })
 
 export const ruleOfDeed = (d: Deed): Rule => ({
   id: d.id, action: d.name, target: bare(d.target ?? ''), match: d.match ?? 'all traffic', via: d.via ?? '', state: d.state, dry: d.dry_run === true,
-  covers: d.covers, collateral: d.collateral, until: d.until, held: [], detail: d.detail ?? '',
+  covers: d.covers, collateral: d.collateral, until: d.until, held: [], detail: told(d.detail, d.state),
 })
 
 /** does says exactly what an action does to which traffic. */
@@ -261,7 +264,18 @@ export function does(r: Rule): string {
     case 'hook':
       return 'The hook ' + (r.via || 'that fits') + ' is told of ' + r.match + '. What it does is its own affair.'
   }
-  return words(r.action) + ': ' + r.match + via + '.'
+  return actionName(r.action) + ': ' + r.match + via + '.'
+}
+
+/** actionName is how people call an action. */
+export const actionName = (action: string) => words(action).replace('Flowspec', 'FlowSpec')
+
+/** hits says how much of the attack, and of what is usual, a rule takes. */
+export function hits(r: Rule): string {
+  if (r.covers === undefined && r.collateral === undefined) return 'How much of the attack and of usual traffic it hits is not known.'
+  const attack = r.covers === undefined ? 'An unknown part of the attack' : estimate(r.covers, r.coversError) + ' of the attack'
+  const usual = r.collateral === undefined ? 'how much of usual traffic is not known' : 'and ' + estimate(r.collateral, r.collateralError) + ' of usual traffic'
+  return (r.covers === undefined ? attack : 'Hits ' + attack) + (r.collateral === undefined ? '; ' : ' ') + usual + '.'
 }
 
 /** share writes an estimate with half the width of its interval; unknown when absent. */
