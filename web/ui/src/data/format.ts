@@ -45,7 +45,7 @@ export function amount(value: number, unit: string): string {
 }
 
 export const percent = (share: number) =>
-  (share >= 0.0995 || share === 0 ? (100 * share).toFixed(0) : (100 * share).toFixed(1)) + ' %'
+  share > 0 && share < 0.0005 ? '< 0.1 %' : (share >= 0.0995 || share === 0 ? (100 * share).toFixed(0) : (100 * share).toFixed(1)) + ' %'
 
 /** duration writes seconds in the two largest units that matter. */
 export function duration(seconds: number): string {
