@@ -53,7 +53,9 @@ func server(t *testing.T, change func(*Config, *Deps)) *Server {
 	cfg.Token = token
 	store := saved(t, 26)
 	deps := Deps{
-		Incidents: store, Clock: noon, Desk: &desk{store: store}, Baselines: &shelf{}, Events: &diary{}, Exclusions: &doorkeeper{}, Audit: ledger(1), Devices: &catalog{}, Mitigations: mitigations(&commander{}), Traffic: &carrying{}, Hub: closedHub(t),
+		Incidents: store, Clock: noon, Desk: &desk{store: store}, Baselines: &shelf{}, Events: &diary{}, Exclusions: &doorkeeper{}, Audit: ledger(1), Devices: &catalog{}, Mitigations: mitigations(&commander{}), Traffic: &carrying{}, Hub: closedHub(t), Flows: &recorded{}, History: func(context.Context) HistoryState {
+			return HistoryState{Flows: 7, Segments: 2, Health: "the disk is full"}
+		},
 		Exporters: func() []Exporter {
 			return []Exporter{
 				{Address: netip.MustParseAddr("192.0.2.1"), LastSeen: noon(), Records: 7, SequenceGaps: 1},

@@ -85,7 +85,14 @@ func (f *Filter) selects(i *Incident) bool {
 		(len(f.Categories) == 0 || slices.Contains(f.Categories, i.Category)) &&
 		i.Severity.Rank() >= f.MinSeverity.Rank() &&
 		(f.Subject == "" || f.Subject == i.Subject) &&
-		!i.Updated.Before(f.Since)
+		(len(f.Kinds) == 0 || slices.Contains(f.Kinds, i.Kind)) && (f.Text == "" || f.reads(i)) &&
+		!i.Updated.Before(f.Since) && (f.Until.IsZero() || !i.Detected.After(f.Until))
+}
+
+// reads reports whether a text is in what people read first of an incident.
+func (f *Filter) reads(i *Incident) bool {
+	text := strings.ToLower(f.Text)
+	return slices.ContainsFunc([]string{i.ID, i.Subject, i.Headline()}, func(s string) bool { return strings.Contains(strings.ToLower(s), text) })
 }
 
 // Counts counts what was detected since a moment.

@@ -26,9 +26,12 @@ const MaxLimit = 1000
 type Filter struct {
 	States      []State
 	Categories  []detect.Category
+	Kinds       []string
 	MinSeverity detect.Severity
 	Subject     string    // address or prefix, exactly
+	Text        string    // in id, subject or headline, in any case
 	Since       time.Time // updated at or after
+	Until       time.Time // detected at or before
 	Limit       int       // 1 to MaxLimit; 0 = 100
 	Cursor      string    // Next of the page before
 }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"tidewatch/detect"
@@ -75,12 +74,12 @@ func upsert(ctx context.Context, tx *sql.Tx, inc *incident.Incident) error {
 		return fmt.Errorf("write incident %s as JSON: %w", inc.ID, err)
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO incidents
-		(id, category, severity, state, subject, detected, updated, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET category = excluded.category, severity = excluded.severity,
+		(id, category, kind, severity, state, subject, detected, updated, search, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET category = excluded.category, kind = excluded.kind, severity = excluded.severity,
 		state = excluded.state, subject = excluded.subject, detected = excluded.detected,
-		updated = excluded.updated, body = excluded.body`,
-		inc.ID, string(inc.Category), inc.Severity.Rank(), string(inc.State), inc.Subject,
-		inc.Detected.UnixNano(), inc.Updated.UnixNano(), string(body))
+		updated = excluded.updated, search = excluded.search, body = excluded.body`,
+		inc.ID, string(inc.Category), inc.Kind, inc.Severity.Rank(), string(inc.State), inc.Subject,
+		inc.Detected.UnixNano(), inc.Updated.UnixNano(), searchText(inc), string(body))
 	return err
 }
 
@@ -118,7 +117,11 @@ func (s *Store) Get(ctx context.Context, id string) (*incident.Incident, error) 
 // List returns a page of the selected incidents, latest detected first.
 func (s *Store) List(ctx context.Context, f *incident.Filter) (incident.Page, error) {
 	page := incident.Page{Incidents: []incident.Incident{}}
-	query, args, err := selection(f)
+	way, err := s.way(ctx, f)
+	if err != nil {
+		return page, fmt.Errorf("list incidents: %w", explain(err, s.path()))
+	}
+	query, args, err := selection(f, way)
 	if err != nil {
 		return page, err
 	}
@@ -146,40 +149,6 @@ func (s *Store) List(ctx context.Context, f *incident.Filter) (incident.Page, er
 		return page, fmt.Errorf("list incidents: %w", explain(err, s.path()))
 	}
 	return page, nil
-}
-
-// selection writes a filter as SQL; one row more than a page tells that there is more.
-func selection(f *incident.Filter) (query string, args []any, err error) {
-	after, begin, err := incident.ParseCursor(f.Cursor)
-	if err != nil {
-		return "", nil, err
-	}
-	where := []string{"severity >= ?"}
-	args = []any{f.MinSeverity.Rank()}
-	in := func(column string, n int, value func(int) string) {
-		if n == 0 {
-			return
-		}
-		where = append(where, column+" IN (?"+strings.Repeat(", ?", n-1)+")")
-		for i := range n {
-			args = append(args, value(i))
-		}
-	}
-	in("state", len(f.States), func(i int) string { return string(f.States[i]) })
-	in("category", len(f.Categories), func(i int) string { return string(f.Categories[i]) })
-	if f.Subject != "" {
-		where, args = append(where, "subject = ?"), append(args, f.Subject)
-	}
-	if !f.Since.IsZero() {
-		where, args = append(where, "updated >= ?"), append(args, f.Since.UnixNano())
-	}
-	if !begin {
-		where = append(where, "(detected < ? OR detected = ? AND id > ?)")
-		args = append(args, after.Detected, after.Detected, after.ID)
-	}
-	query = "SELECT id, body FROM incidents WHERE " + strings.Join(where, " AND ") +
-		" ORDER BY detected DESC, id LIMIT ?"
-	return query, append(args, f.PageSize()+1), nil
 }
 
 // Counts counts the incidents of severity medium or above detected since a

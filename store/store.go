@@ -119,6 +119,9 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if err := migrate(ctx, s.write); err != nil {
 		return err
 	}
+	if err := fill(ctx, s.write); err != nil {
+		return err
+	}
 	if s.read, err = sql.Open("sqlite", source(path, "ro", "deferred")); err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func Events(n int, seed uint64) []incident.Event {
 		inc := incident.Incident{
 			ID:       fmt.Sprintf("inc-%016x", r.Uint64()),
 			Category: detect.Category(pick("ddos_attack", "data_exfiltration", "baseline_anomaly", "operational")),
-			Kind:     "ddos", Vector: "syn_flood", Subject: fmt.Sprintf("192.0.2.%d", r.IntN(20)), Scope: incident.ScopeHost,
+			Kind:     pick("ddos", "port_scan", "volume"), Vector: "syn_flood", Subject: fmt.Sprintf("192.0.2.%d", r.IntN(20)), Scope: incident.ScopeHost,
 			Severity: detect.Severity(pick("low", "medium", "high", "critical")), Score: 0.7, State: state,
 			Started: at.Add(-1500 * time.Millisecond), Detected: at, LastSeen: at, Updated: at.Add(time.Duration(r.IntN(100)) * time.Minute),
 			Indicators: []incident.Indicator{{
@@ -136,6 +136,15 @@ func lists(t *testing.T, s Incidents) {
 		{Limit: 1000, Subject: "192.0.2.7"},
 		{Limit: 1000, Subject: "' OR 1=1 --"},
 		{Limit: 1000, Since: since},
+		{Limit: 1000, Until: since},
+		{Limit: 1000, Since: since, Until: since.Add(10 * time.Hour)},
+		{Limit: 1000, Kinds: []string{"port_scan", "beacon"}},
+		{Limit: 3, Kinds: []string{"ddos"}, States: []incident.State{incident.Open}},
+		{Limit: 1000, Text: "192.0.2.1"},
+		{Limit: 1000, Text: "SYN flood"},
+		{Limit: 1000, Text: events[7].Incident.ID[4:9]},
+		{Limit: 5, Text: "HIGH:", Categories: []detect.Category{detect.Operational}},
+		{Limit: 1000, Text: "%_'\\\""},
 		{Limit: 7, States: []incident.State{incident.Open}, MinSeverity: detect.Medium, Since: since},
 		{Limit: 10, Cursor: incident.CursorOf(&events[100].Incident)},
 	} {
