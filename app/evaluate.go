@@ -25,7 +25,7 @@ type EvaluateOptions func(internal []string) (*Config, *AnalyzeOptions, error)
 // Evaluate finds out what the labels in a file are, judges what they are about, or
 // those of it in only, and scores what was found.
 func Evaluate(ctx context.Context, path string, only []string, options EvaluateOptions) (*evaluate.Report, error) {
-	labels, err := readLabels(path)
+	labels, err := ReadLabels(path)
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +40,8 @@ func Evaluate(ctx context.Context, path string, only []string, options EvaluateO
 	return evaluateCaptures(ctx, path, labels.Captures, only, options)
 }
 
-// readLabels reads a label file, which may be compressed with gzip.
-func readLabels(path string) (*evaluate.Labels, error) {
+// ReadLabels finds out by content what a file of labels is, and reads it; it may be compressed with gzip.
+func ReadLabels(path string) (*evaluate.Labels, error) {
 	r, err := openText(path)
 	if err != nil {
 		return nil, &InputError{fmt.Errorf("open labels: %w", err)}
