@@ -37,6 +37,8 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
   /api/v1/traffic        what is carried, and what is usual
   /api/v1/movers         devices that are far from what is usual
   /api/v1/stream         what happens, as it happens (server-sent events)
+  /api/v1/sinks          who hears of incidents
+  /api/v1/config         the configuration in effect
   /api/v1/openapi.json   all of the API (OpenAPI 3.1)
   /healthz  /readyz      is it alive, is it ready
   /metrics               Prometheus metrics
@@ -105,6 +107,15 @@ func routes(d *Deps) *http.ServeMux {
 	}
 	if d.Hub != nil {
 		h.stream(a)
+	}
+	if d.Differ != nil {
+		h.diffs(a)
+	}
+	if d.Sinks != nil {
+		h.sinks(a)
+	}
+	if d.Effective != nil {
+		h.effective(a)
 	}
 	return mux
 }
