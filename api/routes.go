@@ -77,8 +77,8 @@ func routes(d *Deps) *http.ServeMux {
 	}}
 	h := &handlers{deps: d}
 	a := humago.New(mux, cfg)
-	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity))
-	huma.Get(a, "/api/v1/incidents/{id}", h.get, about("get-incident", "One incident", http.StatusNotFound, http.StatusUnprocessableEntity))
+	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity), conditional)
+	huma.Get(a, "/api/v1/incidents/{id}", h.get, about("get-incident", "One incident", http.StatusNotFound, http.StatusUnprocessableEntity), conditional)
 	huma.Get(a, "/api/v1/exporters", h.exporters, about("list-exporters", "Exporters and the state of their streams"))
 	huma.Get(a, "/api/v1/summary", h.summary, about("get-summary", "The last 24 hours in numbers"))
 	if d.Desk != nil {
@@ -168,10 +168,14 @@ type ListInput struct {
 	Until       time.Time `query:"until" doc:"detected at or before this time; with since: what went on between the two"`
 	Limit       int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor      string    `query:"cursor" maxLength:"256" doc:"next of the page before"`
+	Conditional
 }
 
 // ListOutput is one page.
-type ListOutput struct{ Body List }
+type ListOutput struct {
+	ETag string `header:"ETag"`
+	Body List
+}
 
 // List is a page of incidents.
 type List struct {
@@ -198,16 +202,22 @@ func (h *handlers) list(ctx context.Context, in *ListInput) (*ListOutput, error)
 	if err != nil {
 		return nil, h.failed(ctx, "list incidents", err)
 	}
-	return &ListOutput{List{got.Incidents, got.Next}}, nil
+	out := &ListOutput{Body: List{got.Incidents, got.Next}}
+	out.ETag, err = in.tag(&out.Body)
+	return out, err
 }
 
 // GetInput names an incident.
 type GetInput struct {
 	ID string `path:"id" maxLength:"64" doc:"id of the incident"`
+	Conditional
 }
 
 // GetOutput is one incident.
-type GetOutput struct{ Body *incident.Incident }
+type GetOutput struct {
+	ETag string `header:"ETag"`
+	Body *incident.Incident
+}
 
 func (h *handlers) get(ctx context.Context, in *GetInput) (*GetOutput, error) {
 	got, err := h.deps.Incidents.Get(ctx, in.ID)
@@ -217,7 +227,9 @@ func (h *handlers) get(ctx context.Context, in *GetInput) (*GetOutput, error) {
 	if err != nil {
 		return nil, h.failed(ctx, "read an incident", err)
 	}
-	return &GetOutput{got}, nil
+	out := &GetOutput{Body: got}
+	out.ETag, err = in.tag(got)
+	return out, err
 }
 
 // failed logs what went wrong and keeps it from the client: file names and SQL
