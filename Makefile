@@ -47,8 +47,12 @@ VERSION = $(shell git describe --tags --dirty 2>/dev/null || echo v0.0.0-$(COMMI
 run: build ## build tidewatch and serve with no configuration; ARGS= adds flags
 	@exec bin/tidewatch serve $(ARGS)
 
+.PHONY: demo
+demo: build ## build tidewatch and show everything with a simulated network; ARGS= adds flags
+	@exec bin/tidewatch demo $(ARGS)
+
 # Cheap steps come first; the first that fails ends the run and is named.
-STEPS := packages fmt-check lint vet law unit fuzz-short e2e
+STEPS := packages web-test fmt-check lint vet law unit fuzz-short e2e
 SKIPPED := bin/skipped
 
 .PHONY: test
@@ -70,6 +74,13 @@ test: ## run every check: format, lint, vet, import law, unit with race, short f
 .PHONY: packages
 packages: ## install the Debian packages that tests use (as root), or name those missing
 	@scripts/packages.sh
+
+.PHONY: web-test
+web-test: web/ui/node_modules/.package-lock.json ## check the types of the dashboard, run its unit tests and build it; npm must be there
+	@npm --prefix web/ui run --silent check
+	npm --prefix web/ui run --silent unit
+	rm -f web/dist/index.html
+	$(MAKE) web
 
 .PHONY: fmt-check
 fmt-check: ## show what `make fmt` would change
@@ -185,7 +196,7 @@ cover: ## run unit tests with coverage; bin/cover.html shows it line by line
 ##@ Everyday
 
 .PHONY: build
-build: ## build bin/tidewatch, static
+build: web ## build bin/tidewatch, static, with the dashboard when Node is there
 	@mkdir -p bin
 	go build -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/tidewatch ./cmd/tidewatch
 
@@ -207,3 +218,23 @@ help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' Makefile
+
+##@ The dashboard
+
+UI := web/ui
+UISOURCES = $(shell find $(UI)/src $(UI)/index.html $(UI)/*.ts $(UI)/*.js $(UI)/*.json -type f)
+
+.PHONY: web
+web: ## build the dashboard into web/dist, when Node is there and its sources are newer
+	@if command -v npm >/dev/null; then $(MAKE) web/dist/index.html
+	else echo 'npm is not there: building without the dashboard, a page will say so'; fi
+
+web/dist/index.html: $(UI)/node_modules/.package-lock.json $(UISOURCES)
+	@rm -rf web/dist/assets
+	npm --prefix $(UI) run --silent build -- --logLevel warn
+	touch web/dist/index.html
+
+$(UI)/node_modules/.package-lock.json: $(UI)/package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is needed: install Node.js 20 or newer' >&2; exit 1; }
+	npm --prefix $(UI) ci --silent
+	touch $@

@@ -69,6 +69,9 @@ func fakes(tb testing.TB) *Deps {
 	return &Deps{
 		Incidents: store, Clock: noon, Desk: &desk{store: store}, Baselines: &shelf{}, Events: &diary{}, Exclusions: &doorkeeper{}, Audit: ledger(1), Devices: &catalog{}, Mitigations: mitigations(&commander{}), Traffic: &carrying{}, Hub: closedHub(tb), Differ: differ{}, Sinks: &tellers{},
 		Effective: func() (string, error) { return "api:\n  listen: 127.0.0.1:8080  # default\n", nil },
+		Flows:     &recorded{}, History: func(context.Context) HistoryState {
+			return HistoryState{Flows: 7, Segments: 2, Health: "the disk is full"}
+		},
 		Exporters: func() []Exporter {
 			return []Exporter{
 				{Address: netip.MustParseAddr("192.0.2.1"), LastSeen: noon(), Records: 7, SequenceGaps: 1},

@@ -94,25 +94,28 @@ type Incidents interface {
 
 // Deps are what a Server works with.
 type Deps struct {
-	Incidents   Incidents              // needed
-	Desk        Desk                   // nil: nothing can be decided
-	Baselines   Baselines              // nil: nothing was learned
-	Events      Events                 // nil: nothing can be planned
-	Exclusions  Exclusions             // nil: nothing can be excluded
-	Devices     Devices                // nil: none are known
-	Mitigations *Mitigations           // nil: nothing is done against attacks
-	Audit       Audit                  // nil: nobody keeps it
-	Traffic     Traffic                // nil: nothing is carried
-	Hub         *Hub                   // nil: nothing can be watched
-	Differ      Differ                 // nil: nothing was learned
-	Sinks       Sinks                  // nil: nobody hears of anything
-	Effective   func() (string, error) // the configuration in effect, without secrets; nil: not told
-	Exporters   func() []Exporter      // nil: none are known
-	Health      http.Handler           // /healthz; nil: always 200
-	Ready       http.Handler           // /readyz; nil: always 200
-	Metrics     http.Handler           // /metrics; nil: 404
-	Logger      *slog.Logger           // nil: discarded
-	Registerer  prometheus.Registerer  // nil: not counted anywhere
-	Clock       func() time.Time       // nil: time.Now; what "24 h" counts back from
-	Version     string                 // of the program, in the OpenAPI document; empty: "dev"
+	Incidents   Incidents                          // needed
+	Desk        Desk                               // nil: nothing can be decided
+	Baselines   Baselines                          // nil: nothing was learned
+	Events      Events                             // nil: nothing can be planned
+	Exclusions  Exclusions                         // nil: nothing can be excluded
+	Devices     Devices                            // nil: none are known
+	Mitigations *Mitigations                       // nil: nothing is done against attacks
+	Audit       Audit                              // nil: nobody keeps it
+	Traffic     Traffic                            // nil: nothing is carried
+	Hub         *Hub                               // nil: nothing can be watched
+	Exporters   func() []Exporter                  // nil: none are known
+	Web         http.Handler                       // the dashboard: GET / and everything that is not the API; nil: a page of text
+	Health      http.Handler                       // /healthz; nil: always 200
+	Ready       http.Handler                       // /readyz; nil: always 200
+	Metrics     http.Handler                       // /metrics; nil: 404
+	Logger      *slog.Logger                       // nil: discarded
+	Registerer  prometheus.Registerer              // nil: not counted anywhere
+	Clock       func() time.Time                   // nil: time.Now; what "24 h" counts back from
+	Version     string                             // of the program, in the OpenAPI document; empty: "dev"
+	Flows       Flows                              // nil: none are recorded
+	History     func(context.Context) HistoryState // nil: nothing is recorded
+	Differ      Differ                             // nil: nothing was learned
+	Sinks       Sinks                              // nil: nobody hears of anything
+	Effective   func() (string, error)             // the configuration in effect, without secrets; nil: not told
 }

@@ -17,6 +17,7 @@ import (
 	"tidewatch/decision"
 	"tidewatch/detect"
 	"tidewatch/incident"
+	"tidewatch/query"
 )
 
 // page is what / answers as long as there is no dashboard.
@@ -33,6 +34,7 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
   /api/v1/mitigations    what was decided against attacks
   /api/v1/audit          what people decided
   /api/v1/exporters      who sends flows
+  /api/v1/flows          recorded flows; /api/v1/flows/query adds them up
   /api/v1/summary        the last 24 hours in numbers
   /api/v1/traffic        what is carried, and what is usual
   /api/v1/movers         devices that are far from what is usual
@@ -59,10 +61,15 @@ func routes(d *Deps) *http.ServeMux {
 	mount("GET /healthz", d.Health, ok)
 	mount("GET /readyz", d.Ready, ok)
 	mount("GET /metrics", d.Metrics, nil)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, page)
-	})
+	if d.Web != nil {
+		mux.Handle("GET /assets/", d.Web)
+		mux.Handle("GET /{$}", d.Web)
+	} else {
+		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			_, _ = io.WriteString(w, page)
+		})
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
 
 	cfg := huma.DefaultConfig("tidewatch", d.Version)
@@ -117,13 +124,23 @@ func routes(d *Deps) *http.ServeMux {
 	if d.Effective != nil {
 		h.effective(a)
 	}
+	if d.Flows != nil {
+		h.flows(a)
+	}
+	if d.History != nil {
+		h.history(a)
+	}
 	return mux
 }
 
-// schemaName is the type's name. Of the two ranges, those of a rule tell of packets.
+// schemaName is the type's name. Of the two ranges, those of a rule tell of packets, and
+// of the two flows one was recorded.
 func schemaName(t reflect.Type, hint string) string {
 	if t == reflect.TypeFor[decision.Range]() || t == reflect.TypeFor[*decision.Range]() {
 		return "PacketRange"
+	}
+	if t == reflect.TypeFor[query.Flow]() {
+		return "RecordedFlow"
 	}
 	return huma.DefaultSchemaNamer(t, hint)
 }

@@ -38,6 +38,7 @@ import (
 	"tidewatch/enrich"
 	"tidewatch/exclude"
 	"tidewatch/feedback"
+	"tidewatch/history"
 	"tidewatch/identity"
 	"tidewatch/incident"
 	"tidewatch/notify"
@@ -85,6 +86,7 @@ type Config struct {
 	Notify       NotifyConfig      `yaml:"notify"`
 	Triage       triage.Config     `yaml:"triage"`
 	Mitigation   MitigationConfig  `yaml:"mitigation"`
+	History      history.Config    `yaml:"history"`
 	API          api.Config        `yaml:"api"`
 	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 
@@ -116,7 +118,7 @@ func DefaultConfig() Config {
 		Tunnel: tunnel.DefaultConfig(), Character: character.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
 		Threat:   threat.DefaultConfig(),
-		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), History: history.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 		MaxDecisions: store.DefaultConfig().MaxDecisions, KeepDecisions: store.DefaultConfig().KeepDecisions,
 	}
 }
@@ -206,6 +208,7 @@ func (c *Config) Validate() error {
 		{"notify", c.Notify.Validate()},
 		{"triage", c.Triage.Validate()},
 		{"mitigation", c.Mitigation.Validate()},
+		{"history", c.History.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},
 	} {

@@ -19,10 +19,12 @@ import (
 
 	"tidewatch/api"
 	"tidewatch/collect"
+	"tidewatch/history"
 	"tidewatch/incident"
 	"tidewatch/store"
 	"tidewatch/telemetry"
 	"tidewatch/triage"
+	"tidewatch/web"
 )
 
 // ServeOptions are what serve is told beside the configuration.
@@ -48,6 +50,7 @@ type Server struct {
 	collector *collect.Collector
 	lock      *store.Lock
 	store     *store.Store
+	history   *history.Recorder // nil: none is kept
 	outlet    *outlet
 	alerts    *alerts
 	memory    *memory
@@ -171,11 +174,14 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		e := &s.plans.unfit[i]
 		s.log.Error("an event that was added has no effect any more; tidewatch event remove takes it away", "id", e.ID, "error", e.err)
 	}
+	if s.history, err = newHistory(s, registry, health); err != nil {
+		return nil, err
+	}
 	ccfg := cfg.Collect
 	ccfg.Decode = cfg.decode()
 	ccfg.TemplateFile = filepath.Join(cfg.DataDir, "templates")
 	s.collector, err = collect.New(ccfg, collect.Deps{
-		Sink: s.engine.Process, Logger: s.log, Registerer: registry, Exporter: s.exporters.add,
+		Sink: s.receive, Logger: s.log, Registerer: registry, Exporter: s.exporters.add,
 	})
 	if err != nil {
 		return nil, err
@@ -197,7 +203,12 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	acfg.TokenFile = ""
+	dashboard, err := web.New()
+	if err != nil {
+		return nil, fmt.Errorf("dashboard: %w", err)
+	}
 	s.api, err = api.New(&acfg, &api.Deps{
+		Web:       dashboard,
 		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store},
 		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList, Traffic: s.live, Hub: s.hub,
 		Differ: &comparer{memory: s.memory, cfg: cfg}, Effective: s.effectiveText, Sinks: &tellers{server: s},
@@ -275,6 +286,9 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 		return err
 	})
 	rest.Go(func() error { return s.outlet.run(behind) })
+	if s.history != nil {
+		rest.Go(func() error { return s.history.Run(behind) })
+	}
 	rest.Go(func() error { return s.memory.run(behind) })
 	rest.Go(func() error {
 		return s.plans.run(behind, func(err error) {

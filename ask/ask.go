@@ -17,18 +17,24 @@ import (
 	"time"
 
 	"tidewatch/query"
+	"tidewatch/rollup"
 )
 
 // History is what is asked.
 type History interface {
 	// Segments opens those that may hold flows that were reported in [from, to).
 	Segments(from, to time.Time) (Segments, error)
+	// Extent is how many flows that may be, and from when on flows are kept at all.
+	Extent(from, to time.Time) (flows uint64, oldest time.Time)
 }
+
+// Shelves hold the roll-ups; both may be nil.
+type Shelves struct{ Minutes, Hours *rollup.Shelf }
 
 // Config holds the bounds of questions.
 type Config struct {
 	Workers   int           `yaml:"workers"`    // goroutines of one question; more than cores do not help
-	AtOnce    int           `yaml:"at_once"`    // questions that run at the same time; others wait
+	AtOnce    int           `yaml:"at_once"`    // questions that run at the same time; others wait, five seconds at most; and as many exports
 	MaxGroups int           `yaml:"max_groups"` // groups that one question counts at once, some 150 bytes each; the lightest give way
 	TimeLimit time.Duration `yaml:"time_limit"` // longest run of a question; what was found by then is the answer
 }
@@ -47,8 +53,8 @@ func (c *Config) Validate() error {
 		return errors.New("at_once must lie between 1 and 64")
 	case c.MaxGroups < 10*query.MaxLimit || c.MaxGroups > 50_000_000:
 		return fmt.Errorf("max_groups must lie between %d and 50000000", 10*query.MaxLimit)
-	case c.TimeLimit < time.Second || c.TimeLimit > 25*time.Second:
-		return errors.New("time_limit must lie between 1s and 25s: the API gives up a connection after 30s")
+	case c.TimeLimit < time.Second || c.TimeLimit > 20*time.Second:
+		return errors.New("time_limit must lie between 1s and 20s: the API gives up a connection after 30s")
 	}
 	return nil
 }
@@ -57,34 +63,50 @@ func (c *Config) Validate() error {
 type Asker struct {
 	cfg     Config
 	history History
+	shelves Shelves
 	places  chan struct{}
+	exports chan struct{} // whose readers may be slow
 }
 
 // New checks the configuration; it opens nothing.
-func New(cfg *Config, history History) (*Asker, error) {
+func New(cfg *Config, history History, shelves Shelves) (*Asker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("ask: %w", err)
 	}
-	return &Asker{cfg: *cfg, history: history, places: make(chan struct{}, cfg.AtOnce)}, nil
+	return &Asker{
+		cfg: *cfg, history: history, shelves: shelves,
+		places: make(chan struct{}, cfg.AtOnce), exports: make(chan struct{}, cfg.AtOnce),
+	}, nil
 }
 
+const (
+	// patience is how long a question waits for others.
+	patience = 5 * time.Second
+	// exportLimit is how long a reader of an export may take.
+	exportLimit = 5 * time.Minute
+)
+
 // enter waits for a place, and begins the time limit.
-func (a *Asker) enter(ctx context.Context) (context.Context, func(), error) {
+func enter(ctx context.Context, places chan struct{}, limit time.Duration) (context.Context, func(), error) {
+	t := time.NewTimer(patience)
+	defer t.Stop()
 	select {
-	case a.places <- struct{}{}:
+	case places <- struct{}{}:
+	case <-t.C:
+		return nil, nil, query.ErrBusy
 	case <-ctx.Done():
 		return nil, nil, fmt.Errorf("wait for other questions: %w", context.Cause(ctx))
 	}
-	limited, cancel := context.WithTimeout(ctx, a.cfg.TimeLimit)
-	return limited, func() { cancel(); <-a.places }, nil
+	limited, cancel := context.WithTimeout(ctx, limit)
+	return limited, func() { cancel(); <-places }, nil
 }
 
-// Answer answers q from the flows themselves.
+// Answer answers q from the flows themselves, or from roll-ups.
 func (a *Asker) Answer(ctx context.Context, q *query.Question) (*query.Answer, error) {
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
-	limited, leave, err := a.enter(ctx)
+	limited, leave, err := enter(ctx, a.places, a.cfg.TimeLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +115,7 @@ func (a *Asker) Answer(ctx context.Context, q *query.Question) (*query.Answer, e
 	r := &run{asker: a, q: q, matcher: q.Filter.Compile(), answer: &query.Answer{
 		From: q.From, To: q.To, Source: query.Raw, By: q.By, Groups: []query.Group{},
 	}}
-	if err := r.answerRaw(limited); err != nil {
+	if err := r.answerIt(limited); err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {

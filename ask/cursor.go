@@ -8,17 +8,16 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-)
 
-// ErrBadCursor is the error of a cursor that no page returned.
-var ErrBadCursor = errors.New("the cursor is not one that this API returned")
+	"tidewatch/query"
+)
 
 // errEnough ends an export.
 var errEnough = errors.New("enough")
 
 // cursor writes the place of a flow; what is listed next lies behind it.
 func (p *position) cursor() string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d,%d,%d,%s", p.received, p.block, p.row, p.segment))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d,%d,%d,%s", p.received, p.group, p.row, p.segment))
 }
 
 func parseCursor(text string) (*position, error) {
@@ -27,16 +26,16 @@ func parseCursor(text string) (*position, error) {
 	}
 	plain, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(plain) > 512 {
-		return nil, ErrBadCursor
+		return nil, query.ErrBadCursor
 	}
 	parts := strings.SplitN(string(plain), ",", 4)
 	if len(parts) != 4 {
-		return nil, ErrBadCursor
+		return nil, query.ErrBadCursor
 	}
 	var n [3]int64
 	for i := range n {
 		if n[i], err = strconv.ParseInt(parts[i], 10, 64); err != nil || n[i] < 0 || n[i] == 1<<63-1 {
-			return nil, ErrBadCursor
+			return nil, query.ErrBadCursor
 		}
 	}
 	return &position{received: n[0], place: place{parts[3], int(n[1])}, row: int(n[2])}, nil

@@ -5,6 +5,8 @@ package ask
 import (
 	"tidewatch/flow"
 	"tidewatch/query"
+	"tidewatch/rollup"
+	"tidewatch/segment"
 )
 
 // flip marks a row of a selection that is looked at from its destination: the device
@@ -25,18 +27,23 @@ func twoSided(group []query.Dimension) bool {
 }
 
 // sides doubles the rows between two own addresses, and turns those whose own end is
-// the destination.
-func sides(marks *Vector, rows, out []uint32) []uint32 {
+// the destination. What an address sends to itself counts once.
+func sides(w *view, rows, out []uint32) ([]uint32, error) {
+	v, err := w.columns(segment.Mark, segment.Src, segment.Dst)
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range rows {
-		m := flow.Mark(marks.Number(r))
-		if m&flow.DstInternal == 0 || m&flow.SrcInternal != 0 {
+		m := flow.Mark(v[0].small[r])
+		from := m&flow.DstInternal == 0 || m&flow.SrcInternal != 0
+		if from {
 			out = append(out, r)
 		}
-		if m&flow.DstInternal != 0 {
+		if m&flow.DstInternal != 0 && (!from || *v[1].addr(r) != *v[2].addr(r)) {
 			out = append(out, r|flip)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // codes gives each row of a selection the number of its value in one dimension.
@@ -50,110 +57,94 @@ func codes(w *view, d query.Dimension, known *values, rows, out []uint32) ([]uin
 	case query.Service:
 		return serviceCodes(w, known, rows, out)
 	case query.SrcPort:
-		return numberCodes(w, SrcPort, known, rows, out)
+		return numberCodes(w, segment.SrcPort, known, rows, out)
 	case query.DstPort:
-		return numberCodes(w, DstPort, known, rows, out)
+		return numberCodes(w, segment.DstPort, known, rows, out)
 	case query.Proto:
-		return numberCodes(w, Proto, known, rows, out)
+		return numberCodes(w, segment.Proto, known, rows, out)
 	case query.SrcAS:
-		return numberCodes(w, SrcAS, known, rows, out)
+		return numberCodes(w, segment.SrcAS, known, rows, out)
 	case query.DstAS:
-		return numberCodes(w, DstAS, known, rows, out)
+		return numberCodes(w, segment.DstAS, known, rows, out)
 	case query.Input:
-		return numberCodes(w, InIf, known, rows, out)
+		return numberCodes(w, segment.InIf, known, rows, out)
 	case query.Output:
-		return numberCodes(w, OutIf, known, rows, out)
+		return numberCodes(w, segment.OutIf, known, rows, out)
+	case rollup.Direction:
+		return directionCodes(w, known, rows, out)
 	case query.TCPFlags:
 	}
-	return numberCodes(w, TCPFlags, known, rows, out)
+	return numberCodes(w, segment.TCPFlags, known, rows, out)
 }
 
 func addrCodes(w *view, d query.Dimension, known *values, rows, out []uint32) ([]uint32, error) {
-	c := Src
+	c := segment.Src
 	switch d {
 	case query.Exporter:
-		c = Exporter
+		c = segment.Exporter
 	case query.Dst, query.DstNet, query.DstNet16:
-		c = Dst
+		c = segment.Dst
 	default: // the networks of sources, too
 	}
 	v, err := w.column(c)
 	if err != nil {
 		return nil, err
 	}
-	return dictCodes(v, len(v.Addrs), rows, out, func(i uint32) uint32 { return known.id(masked(v.Addrs[i], d)) }), nil
-}
-
-func numberCodes(w *view, c Column, known *values, rows, out []uint32) ([]uint32, error) {
-	v, err := w.column(c)
-	if err != nil {
-		return nil, err
+	// Each address is looked up once, and only those of selected rows.
+	ids := freshIDs(v)
+	for _, r := range rows {
+		x := v.addrs.Index[r&^flip]
+		if ids[x] == fresh {
+			ids[x] = known.id(masked(v.addrs.Dict[x], d))
+		}
+		out = append(out, ids[x])
 	}
-	return dictCodes(v, len(v.Numbers), rows, out, func(i uint32) uint32 { return known.number(v.Numbers[i]) }), nil
+	return out, nil
 }
 
 // fresh is an index whose value was not looked up yet; unknown ones stay unknown.
 const fresh = unknown - 1
 
-// dictCodes looks each distinct value up once, and only those of selected rows.
-func dictCodes(v *Vector, values int, rows, out []uint32, id func(uint32) uint32) []uint32 {
-	if v.Index == nil {
-		for _, r := range rows {
-			out = append(out, id(r&^flip))
-		}
-		return out
-	}
-	ids := make([]uint32, values)
+func freshIDs(v *vector) []uint32 {
+	ids := make([]uint32, len(v.addrs.Dict))
 	for i := range ids {
 		ids[i] = fresh
 	}
-	for _, r := range rows {
-		x := v.Index[r&^flip]
-		if ids[x] == fresh {
-			ids[x] = id(x)
-		}
-		out = append(out, ids[x])
+	return ids
+}
+
+func numberCodes(w *view, c segment.Column, known *values, rows, out []uint32) ([]uint32, error) {
+	v, err := w.column(c)
+	if err != nil {
+		return nil, err
 	}
-	return out
+	for _, r := range rows {
+		out = append(out, known.number(v.small[r&^flip]))
+	}
+	return out, nil
 }
 
 // endCodes takes the own end or the other one; flows between two others have neither,
 // which is the zero address.
 func endCodes(w *view, peer bool, known *values, rows, out []uint32) ([]uint32, error) {
-	var v [2]*Vector
-	var err error
-	for i, c := range [2]Column{Src, Dst} {
-		if v[i], err = w.column(c); err != nil {
-			return nil, err
-		}
-	}
-	marks, err := w.column(Mark)
+	v, err := w.columns(segment.Src, segment.Dst, segment.Mark)
 	if err != nil {
 		return nil, err
 	}
-	var ids [2][]uint32
-	for i := range ids {
-		ids[i] = make([]uint32, len(v[i].Addrs))
-		for k := range ids[i] {
-			ids[i][k] = fresh
-		}
-	}
+	ids := [2][]uint32{freshIDs(v[0]), freshIDs(v[1])}
 	for _, r := range rows {
 		side := int(r >> 31)
 		if peer {
 			side = 1 - side
 		}
 		r &^= flip
-		if flow.Mark(marks.Number(r))&(flow.SrcInternal|flow.DstInternal) == 0 {
+		if flow.Mark(v[2].small[r])&(flow.SrcInternal|flow.DstInternal) == 0 {
 			out = append(out, known.id(flow.Addr{}))
 			continue
 		}
-		x := r
-		if v[side].Index != nil {
-			x = v[side].Index[r]
-		}
+		x := v[side].addrs.Index[r]
 		if ids[side][x] == fresh {
-			ids[side][x] = known.id(v[side].Addrs[x])
+			ids[side][x] = known.id(v[side].addrs.Dict[x])
 		}
 		out = append(out, ids[side][x])
 	}
@@ -161,25 +152,33 @@ func endCodes(w *view, peer bool, known *values, rows, out []uint32) ([]uint32, 
 }
 
 func serviceCodes(w *view, known *values, rows, out []uint32) ([]uint32, error) {
-	var v [3]*Vector
-	var err error
-	for i, c := range [3]Column{Proto, SrcPort, DstPort} {
-		if v[i], err = w.column(c); err != nil {
-			return nil, err
-		}
+	v, err := w.columns(segment.Proto, segment.SrcPort, segment.DstPort)
+	if err != nil {
+		return nil, err
 	}
 	for _, r := range rows {
 		r &^= flip
-		out = append(out, known.number(service(uint8(v[0].Number(r)), v[1].Number(r), v[2].Number(r))))
+		out = append(out, known.number(service(v[0].small[r], v[1].small[r], v[2].small[r])))
+	}
+	return out, nil
+}
+
+func directionCodes(w *view, known *values, rows, out []uint32) ([]uint32, error) {
+	marks, err := w.column(segment.Mark)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		out = append(out, known.number(uint32(query.DirectionOf(flow.Mark(marks.small[r&^flip])))))
 	}
 	return out, nil
 }
 
 // service packs protocol and port; without ports the protocol is all.
-func service(proto uint8, src, dst uint64) uint64 {
+func service(proto, src, dst uint32) uint32 {
 	switch proto {
 	case flow.ProtoTCP, flow.ProtoUDP, flow.ProtoSCTP:
-		return uint64(proto)<<16 | min(src, dst, DynamicPort)
+		return proto<<16 | min(src, dst, DynamicPort)
 	}
-	return uint64(proto) << 16
+	return proto << 16
 }

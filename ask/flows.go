@@ -11,22 +11,8 @@ import (
 
 	"tidewatch/flow"
 	"tidewatch/query"
+	"tidewatch/segment"
 )
-
-// Page asks for single flows, newest first.
-type Page struct {
-	From, To time.Time
-	Filter   *query.Filter
-	Limit    int
-	Cursor   string // of the page before
-}
-
-// Flows is a page of them.
-type Flows struct {
-	Flows   []query.Flow
-	Next    string // "" on the last page
-	Partial string // what is missing, "" when nothing is
-}
 
 // found is a flow and its place in the order of all flows.
 type found struct {
@@ -35,12 +21,12 @@ type found struct {
 }
 
 // List lists flows by the time they were reported, newest first.
-func (a *Asker) List(ctx context.Context, p *Page) (*Flows, error) {
+func (a *Asker) List(ctx context.Context, p *query.Selection) (*query.Page, error) {
 	after, err := parseCursor(p.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	limited, leave, err := a.enter(ctx)
+	limited, leave, err := enter(ctx, a.places, a.cfg.TimeLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -53,26 +39,35 @@ func (a *Asker) List(ctx context.Context, p *Page) (*Flows, error) {
 	if err != nil {
 		return nil, describe(err)
 	}
-	lists := make([]*lister, a.cfg.Workers)
+	lists, scanners := make([]*lister, a.cfg.Workers), make([]*scanner, a.cfg.Workers)
 	for i := range lists {
 		lists[i] = &lister{
 			scanner: scanner{span: span{p.From.UnixNano(), to.UnixNano()}, matcher: p.Filter.Compile()},
 			limit:   p.Limit + 1, after: after,
 		}
+		scanners[i] = &lists[i].scanner
 	}
-	err = each(limited, from, len(lists), func(worker int, b Block, at place) error { return lists[worker].see(b, at) })
-	out := &Flows{Flows: []query.Flow{}}
+	shut, err := open(scanners...)
+	if err != nil {
+		return nil, err
+	}
+	defer shut()
+	out := &query.Page{Flows: []query.Flow{}}
+	err = each(limited, from, len(lists), func(worker int, g *segment.Group, at place) error { return lists[worker].see(g, at) })
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("the question was given up: %w", context.Cause(ctx))
 	case given(err):
-		out.Partial = fmt.Sprintf("the time limit of %s was reached; the oldest flows are missing", a.cfg.TimeLimit)
+		out.Partial, out.Reason = true, fmt.Sprintf("the time limit of %s was reached; the oldest flows are missing", a.cfg.TimeLimit)
 	case err != nil:
 		return nil, describe(err)
 	}
 	var all []found
 	for _, l := range lists {
 		all = append(all, l.found...)
+		if l.damaged > 0 && !out.Partial {
+			out.Partial, out.Reason = true, damaged
+		}
 	}
 	slices.SortFunc(all, func(x, y found) int { return y.at.compare(&x.at) })
 	for i := range all[:min(p.Limit, len(all))] {
@@ -93,25 +88,35 @@ type lister struct {
 	found []found
 }
 
-func (l *lister) see(b Block, at place) error {
+// see leaves damaged row groups out.
+func (l *lister) see(g *segment.Group, at place) error {
+	before := len(l.found)
+	if err := l.look(g, at); err != nil {
+		l.found = l.found[:before]
+		l.damaged += uint64(g.Rows())
+	}
+	return nil
+}
+
+func (l *lister) look(g *segment.Group, at place) error {
 	// What is older than all that are kept needs no look.
 	if len(l.found) == l.limit {
-		if _, newest, ok := b.Bounds(Received); ok && int64(newest) < l.found[l.limit-1].at.received {
+		if _, newest, ok := g.Wide(segment.Received); ok && newest < l.found[l.limit-1].at.received {
 			return nil
 		}
 	}
-	l.view.reset(b)
+	l.view.reset(g)
 	rows, err := l.selected()
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	times, err := l.view.column(Received)
+	times, err := l.view.column(segment.Received)
 	if err != nil {
 		return err
 	}
 	var best []position
 	for _, r := range rows {
-		p := position{received: int64(times.Number(r)), place: at, row: int(r)}
+		p := position{received: times.wide[r], place: at, row: int(r)}
 		if l.after != nil && p.compare(l.after) >= 0 || len(l.found) == l.limit && p.compare(&l.found[l.limit-1].at) < 0 {
 			continue
 		}
@@ -132,8 +137,8 @@ func (l *lister) see(b Block, at place) error {
 
 // Export hands out flows, roughly newest first, until there are max or keep says no. It
 // reports whether there were more.
-func (a *Asker) Export(ctx context.Context, p *Page, keep func(*query.Flow) error) (more bool, err error) {
-	ctx, leave, err := a.enter(ctx)
+func (a *Asker) Export(ctx context.Context, p *query.Selection, keep func(*query.Flow) error) (more bool, err error) {
+	ctx, leave, err := enter(ctx, a.exports, exportLimit)
 	if err != nil {
 		return false, err
 	}
@@ -143,12 +148,17 @@ func (a *Asker) Export(ctx context.Context, p *Page, keep func(*query.Flow) erro
 		return false, describe(err)
 	}
 	s := &scanner{span: span{p.From.UnixNano(), p.To.UnixNano()}, matcher: p.Filter.Compile()}
+	shut, err := open(s)
+	if err != nil {
+		return false, err
+	}
+	defer shut()
 	left := p.Limit
-	err = each(ctx, from, 1, func(_ int, b Block, _ place) error {
+	err = each(ctx, from, 1, func(_ int, g *segment.Group, _ place) error {
 		if left < 0 {
 			return nil
 		}
-		s.view.reset(b)
+		s.view.reset(g)
 		rows, err := s.selected()
 		if err != nil {
 			return err
@@ -175,31 +185,31 @@ func (a *Asker) Export(ctx context.Context, p *Page, keep func(*query.Flow) erro
 
 // flow reads one row.
 func (w *view) flow(row uint32) (query.Flow, error) {
-	var n [NumColumns]uint64
-	var addr [NumColumns]string
-	for c := range NumColumns {
+	var n [segment.NumColumns]uint64
+	var addr [segment.NumColumns]string
+	for c := range segment.NumColumns {
 		v, err := w.column(c)
 		if err != nil {
 			return query.Flow{}, err
 		}
 		switch c {
-		case Src, Dst, Exporter:
-			addr[c] = v.Addr(row).String()
+		case segment.Src, segment.Dst, segment.Exporter:
+			addr[c] = v.addr(row).String()
 		default:
-			n[c] = v.Number(row)
+			n[c] = v.number(row)
 		}
 	}
-	mark, received := flow.Mark(n[Mark]), int64(n[Received])
+	mark, received := flow.Mark(n[segment.Mark]), int64(n[segment.Received])
 	f := query.Flow{
 		Received: time.Unix(0, received).UTC(),
-		Start:    time.Unix(0, received-int64(n[Age])-int64(n[Duration])).UTC(), End: time.Unix(0, received-int64(n[Age])).UTC(),
-		Source: addr[Src], Destination: addr[Dst], SourcePort: uint16(n[SrcPort]), DestinationPort: uint16(n[DstPort]),
-		Protocol: flow.ProtoName(uint8(n[Proto])), Bytes: n[Bytes], Packets: n[Packets], Sampling: uint32(n[Sampling]),
-		Exporter: addr[Exporter], Input: uint32(n[InIf]), Output: uint32(n[OutIf]),
-		SourceAS: uint32(n[SrcAS]), DestinationAS: uint32(n[DstAS]), Direction: query.DirectionOf(mark).String(),
+		Start:    time.Unix(0, received-int64(n[segment.Age])-int64(n[segment.Duration])).UTC(), End: time.Unix(0, received-int64(n[segment.Age])).UTC(),
+		Source: addr[segment.Src], Destination: addr[segment.Dst], SourcePort: uint16(n[segment.SrcPort]), DestinationPort: uint16(n[segment.DstPort]),
+		Protocol: flow.ProtoName(uint8(n[segment.Proto])), Bytes: n[segment.Bytes], Packets: n[segment.Packets], Sampling: uint32(n[segment.Sampling]),
+		Exporter: addr[segment.Exporter], Input: uint32(n[segment.InIf]), Output: uint32(n[segment.OutIf]),
+		SourceAS: uint32(n[segment.SrcAS]), DestinationAS: uint32(n[segment.DstAS]), Direction: query.DirectionOf(mark).String(),
 	}
-	if n[Proto] == flow.ProtoTCP && mark&flow.NoTCPFlags == 0 {
-		f.TCPFlags = flow.TCPFlagNames(uint8(n[TCPFlags]))
+	if n[segment.Proto] == flow.ProtoTCP && mark&flow.NoTCPFlags == 0 {
+		f.TCPFlags = flow.TCPFlagNames(uint8(n[segment.TCPFlags]))
 	}
 	return f, nil
 }
@@ -213,5 +223,5 @@ type position struct {
 
 func (p *position) compare(o *position) int {
 	return cmp.Or(cmp.Compare(p.received, o.received), cmp.Compare(p.segment, o.segment),
-		cmp.Compare(p.block, o.block), cmp.Compare(p.row, o.row))
+		cmp.Compare(p.group, o.group), cmp.Compare(p.row, o.row))
 }

@@ -28,17 +28,17 @@ func TestPagesHoldEveryFlowOnce(t *testing.T) {
 				want++
 			}
 		}
-		a := asker(t, m, nil)
+		a := asker(t, m, nil, Shelves{})
 		var got []query.Flow
-		page := Page{From: from, To: to, Filter: f, Limit: limit}
+		page := query.Selection{From: from, To: to, Filter: f, Limit: limit}
 		for {
 			p, err := a.List(t.Context(), &page)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got = append(got, p.Flows...)
-			if len(p.Flows) > limit || p.Partial != "" || p.Next != "" && len(p.Flows) < limit {
-				t.Fatalf("%q: %d flows, partial %q", text, len(p.Flows), p.Partial)
+			if len(p.Flows) > limit || p.Partial || p.Next != "" && len(p.Flows) < limit {
+				t.Fatalf("%q: %d flows, partial %v", text, len(p.Flows), p.Partial)
 			}
 			if page.Cursor = p.Next; p.Next == "" {
 				break
@@ -71,14 +71,14 @@ func TestExport(t *testing.T) {
 	}
 	for limit, expect := range map[int]int{want + 1: want, want: want, want - 1: want - 1, 10: 10} {
 		got := 0
-		more, err := asker(t, m, nil).Export(t.Context(), &Page{From: begin(), To: begin().Add(time.Hour), Limit: limit},
+		more, err := asker(t, m, nil, Shelves{}).Export(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: limit},
 			func(*query.Flow) error { got++; return nil })
 		if err != nil || got != expect || more != (limit < want) {
 			t.Errorf("limit %d: %d flows, more %v, %v; want %d", limit, got, more, err, expect)
 		}
 	}
 	gone := errors.New("the reader is gone")
-	_, err := asker(t, m, nil).Export(t.Context(), &Page{From: begin(), To: begin().Add(time.Hour), Limit: 10},
+	_, err := asker(t, m, nil, Shelves{}).Export(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 10},
 		func(*query.Flow) error { return gone })
 	if !errors.Is(err, gone) || m.opened != m.closed {
 		t.Errorf("got %v; %d segments were opened, %d closed", err, m.opened, m.closed)
@@ -92,8 +92,8 @@ func TestStrangeCursors(t *testing.T) {
 		"x", "?", base64.RawURLEncoding.EncodeToString([]byte("1,2,3")), base64.RawURLEncoding.EncodeToString([]byte("1,-2,3,a")),
 		base64.RawURLEncoding.EncodeToString([]byte("9223372036854775807,2,3,a")), base64.RawURLEncoding.EncodeToString(make([]byte, 600)),
 	} {
-		_, err := asker(t, m, nil).List(t.Context(), &Page{From: begin(), To: begin().Add(time.Hour), Limit: 1, Cursor: text})
-		if !errors.Is(err, ErrBadCursor) {
+		_, err := asker(t, m, nil, Shelves{}).List(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 1, Cursor: text})
+		if !errors.Is(err, query.ErrBadCursor) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

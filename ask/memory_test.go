@@ -4,29 +4,58 @@ package ask
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
+	"net/netip"
 	"time"
 
 	"tidewatch/flow"
 	"tidewatch/query"
+	"tidewatch/segment"
 )
 
-// memory is a history for tests: blocks of rows, some columns with distinct values and
-// an index, as files have them.
+// memory is a history for tests: segments as files have them.
 type memory struct {
 	segments [][]flow.Record
-	rows     int // of a block
 	opened   int
 	closed   int
 	fail     error
+	claim    uint64       // flows that are only claimed to be there
+	spoil    func([]byte) // damages files
+	files    map[int][]byte
 }
 
 func exporterAddr(i uint32) flow.Addr { return flow.AddrFrom4([4]byte{198, 51, 100, byte(i)}) }
 
 func (m *memory) Segments(_, _ time.Time) (Segments, error) {
 	return &memorySegments{memory: m, next: len(m.segments) - 1}, nil
+}
+
+func (m *memory) Extent(from, to time.Time) (flows uint64, oldest time.Time) {
+	oldest = to
+	for _, s := range m.segments {
+		for i := range s {
+			at := time.Unix(0, s[i].Received)
+			if at.Before(oldest) {
+				oldest = at
+			}
+			if !at.Before(from) && at.Before(to) {
+				flows++
+			}
+		}
+	}
+	return flows + m.claim, oldest
+}
+
+func (m *memory) Kept() (out []Kept) {
+	for i, s := range m.segments {
+		if len(s) > 0 {
+			n := uint64(i + 1)
+			out = append(out, Kept{time.Unix(0, s[0].Received), time.Unix(0, s[len(s)-1].Received), n, n})
+		}
+	}
+	return out
 }
 
 type memorySegments struct {
@@ -40,128 +69,48 @@ func (s *memorySegments) Next() (Segment, error) {
 	}
 	i := s.next
 	s.next--
+	data, err := s.memory.file(i)
+	if err != nil {
+		return nil, err
+	}
+	f, err := segment.Open(fmt.Sprintf("segment-%04d", i), bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, err
+	}
 	s.memory.opened++
-	return &memorySegment{s.memory, i}, nil
+	return &memorySegment{f, s.memory}, nil
+}
+
+func (m *memory) file(i int) ([]byte, error) {
+	if m.files[i] != nil {
+		return m.files[i], nil
+	}
+	file := &bytes.Buffer{}
+	w := segment.NewWriter(file, func(i uint32) netip.Addr { return exporterAddr(i).Netip() })
+	b := &flow.Batch{}
+	for k := range m.segments[i] {
+		b.Append(&m.segments[i][k])
+	}
+	if err := errors.Join(w.Append(b), w.Close()); err != nil {
+		return nil, err
+	}
+	if m.spoil != nil {
+		m.spoil(file.Bytes())
+	}
+	if m.files == nil {
+		m.files = map[int][]byte{}
+	}
+	m.files[i] = file.Bytes()
+	return m.files[i], nil
 }
 
 type memorySegment struct {
-	memory *memory
-	index  int
-}
+	*segment.File
 
-func (s *memorySegment) Name() string { return fmt.Sprintf("segment-%04d", s.index) }
+	memory *memory
+}
 
 func (s *memorySegment) Close() error { s.memory.closed++; return nil }
-
-func (s *memorySegment) Blocks() (out []Block) {
-	for rows := range slices.Chunk(s.memory.segments[s.index], s.memory.rows) {
-		out = append(out, memoryBlock(rows))
-	}
-	return out
-}
-
-type memoryBlock []flow.Record
-
-func (b memoryBlock) Rows() int { return len(b) }
-
-func (b memoryBlock) number(c Column, i int) uint64 {
-	r := &b[i]
-	switch c {
-	case Received:
-		return uint64(r.Received)
-	case Age:
-		return uint64(r.Received - r.End)
-	case Duration:
-		return uint64(r.End - r.Start)
-	case SrcPort:
-		return uint64(r.SrcPort)
-	case DstPort:
-		return uint64(r.DstPort)
-	case Proto:
-		return uint64(r.Proto)
-	case TCPFlags:
-		return uint64(r.TCPFlags)
-	case Mark:
-		return uint64(r.Mark)
-	case Bytes:
-		return r.Bytes
-	case Packets:
-		return r.Packets
-	case Sampling:
-		return uint64(r.Sampling)
-	case InIf:
-		return uint64(r.InIf)
-	case OutIf:
-		return uint64(r.OutIf)
-	case SrcAS:
-		return uint64(r.SrcAS)
-	case DstAS:
-		return uint64(r.DstAS)
-	default:
-		panic(c)
-	}
-}
-
-func (b memoryBlock) addr(c Column, i int) flow.Addr {
-	switch c {
-	case Src:
-		return b[i].Src
-	case Dst:
-		return b[i].Dst
-	default:
-		return exporterAddr(b[i].Exporter)
-	}
-}
-
-func (b memoryBlock) Bounds(c Column) (low, high uint64, ok bool) {
-	low = 1<<64 - 1
-	for i := range b {
-		low, high = min(low, b.number(c, i)), max(high, b.number(c, i))
-	}
-	return low, high, c != Packets // one column without bounds
-}
-
-func (b memoryBlock) AddrBounds(c Column) (low, high flow.Addr, ok bool) {
-	for i := range b {
-		a := b.addr(c, i)
-		if i == 0 || bytes.Compare(a[:], low[:]) < 0 {
-			low = a
-		}
-		if i == 0 || bytes.Compare(a[:], high[:]) > 0 {
-			high = a
-		}
-	}
-	return low, high, c != Exporter
-}
-
-func (b memoryBlock) Read(c Column, v *Vector) error {
-	*v = Vector{}
-	for i := range b {
-		switch c {
-		case Src, Exporter:
-			a := b.addr(c, i)
-			at := slices.Index(v.Addrs, a)
-			if at < 0 {
-				at = len(v.Addrs)
-				v.Addrs = append(v.Addrs, a)
-			}
-			v.Index = append(v.Index, uint32(at))
-		case Dst:
-			v.Addrs = append(v.Addrs, b.addr(c, i))
-		case DstPort, Mark, SrcAS:
-			n := b.number(c, i)
-			at := slices.Index(v.Numbers, n)
-			if at < 0 {
-				at = len(v.Numbers)
-				v.Numbers = append(v.Numbers, n)
-			}
-			v.Index = append(v.Index, uint32(at))
-		default:
-			v.Numbers = append(v.Numbers, b.number(c, i))
-		}
-	}
-	return nil
-}
 
 // traffic makes up flows over an hour from begin.
 func traffic(n int, begin time.Time, r *rand.Rand) []flow.Record {
@@ -237,7 +186,7 @@ func plainKeys(r *flow.Record, group []query.Dimension) []string {
 	in, out := r.Mark&flow.DstInternal != 0, r.Mark&flow.SrcInternal != 0
 	ends := [][2]string{{r.Src.String(), r.Dst.String()}} // device, peer
 	switch back := [2]string{r.Dst.String(), r.Src.String()}; {
-	case in && out && twoSided(group):
+	case in && out && r.Src != r.Dst && twoSided(group):
 		ends = append(ends, back)
 	case in && !out:
 		ends = [][2]string{back}

@@ -58,10 +58,10 @@ func nameOf(d query.Dimension, v *flow.Addr) string {
 		return query.FlagLetters(uint8(unpackNumber(v)))
 	case query.SrcPort, query.DstPort, query.SrcAS, query.DstAS, query.Input, query.Output:
 	}
-	return strconv.FormatUint(unpackNumber(v), 10)
+	return strconv.FormatUint(uint64(unpackNumber(v)), 10)
 }
 
-func serviceName(n uint64) string {
+func serviceName(n uint32) string {
 	proto, port := uint8(n>>16), n&0xffff
 	name := flow.ProtoName(proto)
 	switch {
@@ -70,5 +70,5 @@ func serviceName(n uint64) string {
 	case port == DynamicPort:
 		return name + "/dynamic"
 	}
-	return name + "/" + strconv.FormatUint(port, 10)
+	return name + "/" + strconv.FormatUint(uint64(port), 10)
 }

@@ -8,7 +8,11 @@ import (
 	"time"
 
 	"tidewatch/query"
+	"tidewatch/segment"
 )
+
+// damaged is why an answer is partial when row groups could not be read.
+const damaged = "some of the recorded flows are damaged and were left out"
 
 // run is one question on its way.
 type run struct {
@@ -46,16 +50,7 @@ func (r *run) answerRaw(ctx context.Context) error {
 // answerSeries adds the series of the groups of a frozen table.
 func (r *run) answerSeries(ctx context.Context, frozen *table, total bool) error {
 	from, step, points := steps(r.q.From, r.q.To, r.q.Points)
-	scanners := r.scanners(func() *table {
-		slots := make([]uint32, len(frozen.keys))
-		for i := range slots {
-			slots[i] = uint32(i)
-		}
-		if len(r.q.Group) == 0 {
-			return newTable(0, r.q.By, 1)
-		}
-		return frozen.freeze(slots)
-	})
+	scanners := r.scanners(frozen.copy)
 	all := make([]*series, 0, len(scanners))
 	for i := range scanners {
 		scanners[i].series = newSeries(r.q, len(frozen.keys), from, step, points)
@@ -85,13 +80,32 @@ func (r *run) scanners(make1 func() *table) []*scanner {
 	return out
 }
 
-// scan looks at all blocks. Running out of time makes the answer partial.
+// scan looks at all row groups of the span asked for.
 func (r *run) scan(ctx context.Context, scanners []*scanner) error {
-	from, err := r.asker.history.Segments(r.q.From, r.q.To)
+	return r.scanSpan(ctx, span{r.q.From.UnixNano(), r.q.To.UnixNano()}, scanners)
+}
+
+// scanSpan looks at all row groups of a span. Running out of time makes the answer
+// partial.
+func (r *run) scanSpan(ctx context.Context, of span, scanners []*scanner) error {
+	from, err := r.asker.history.Segments(time.Unix(0, of.from), time.Unix(0, of.to))
 	if err != nil {
 		return describe(err)
 	}
-	err = each(ctx, from, len(scanners), func(worker int, b Block, _ place) error { return scanners[worker].see(b) })
+	shut, err := open(scanners...)
+	if err != nil {
+		return err
+	}
+	defer shut()
+	err = each(ctx, from, len(scanners), func(worker int, g *segment.Group, _ place) error {
+		scanners[worker].see(g)
+		return nil
+	})
+	for _, s := range scanners {
+		if s.damaged > 0 {
+			r.partial(damaged)
+		}
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -135,9 +149,9 @@ func (r *run) list(t *table, slots []uint32, other query.Volume) {
 		r.answer.Groups = append(r.answer.Groups, g)
 	}
 	r.answer.Other = query.Rest{Volume: other, Share: r.share(other)}
-	if t.lost > 0 {
+	if lost := t.lost.Of(r.q.By); lost > 0 {
 		r.partial(fmt.Sprintf("there are more than %d groups; the lightest were left to the others, and a figure may be too low by up to %d %s",
-			t.limit, t.lost, r.q.By))
+			t.limit, lost, r.q.By))
 	}
 }
 

@@ -13,13 +13,14 @@ import (
 
 	"tidewatch/flow"
 	"tidewatch/query"
+	"tidewatch/segment"
 )
 
 // Segment is a closed file of flows.
 type Segment interface {
 	// Name tells it from all others, for as long as it is kept.
 	Name() string
-	Blocks() []Block
+	Groups() []segment.Group
 	Close() error
 }
 
@@ -28,22 +29,22 @@ type Segments interface {
 	Next() (Segment, error)
 }
 
-// work is a block of an open segment.
+// work is a row group of an open segment.
 type work struct {
-	block Block
+	group *segment.Group
 	at    place
 	done  func()
 }
 
-// place is where a block lies.
+// place is where a row group lies.
 type place struct {
 	segment string
-	block   int
+	group   int
 }
 
-// each hands the blocks of segments to workers, and closes a segment when all of its
-// blocks were looked at.
-func each(ctx context.Context, from Segments, workers int, see func(worker int, b Block, at place) error) error {
+// each hands the row groups of segments to workers, and closes a segment when all of its
+// groups were looked at.
+func each(ctx context.Context, from Segments, workers int, see func(worker int, g *segment.Group, at place) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	todo := make(chan work, workers)
 	group.Go(func() error {
@@ -54,7 +55,7 @@ func each(ctx context.Context, from Segments, workers int, see func(worker int, 
 		group.Go(func() error {
 			for w := range todo {
 				if ctx.Err() == nil {
-					if err := see(i, w.block, w.at); err != nil {
+					if err := see(i, w.group, w.at); err != nil {
 						w.done()
 						return err
 					}
@@ -77,19 +78,19 @@ func feed(ctx context.Context, from Segments, todo chan<- work) error {
 		if s == nil || err != nil {
 			return err
 		}
-		blocks := s.Blocks()
+		groups := s.Groups()
 		left := new(atomic.Int64)
-		left.Store(int64(len(blocks)) + 1)
+		left.Store(int64(len(groups)) + 1)
 		done := func() {
 			if left.Add(-1) == 0 {
 				_ = s.Close() // it was only read
 			}
 		}
-		for i, b := range blocks {
+		for i := range groups {
 			select {
-			case todo <- work{b, place{s.Name(), i}, done}:
+			case todo <- work{&groups[i], place{s.Name(), i}, done}:
 			case <-ctx.Done():
-				left.Add(int64(i - len(blocks)))
+				left.Add(int64(i - len(groups)))
 				done()
 				return ctx.Err()
 			}
@@ -101,7 +102,7 @@ func feed(ctx context.Context, from Segments, todo chan<- work) error {
 // span is [from, to) in nanoseconds.
 type span struct{ from, to int64 }
 
-// scanner is one worker's look at blocks: what matches is counted in its table.
+// scanner is one worker's look at row groups: what matches is counted in its table.
 type scanner struct {
 	span    span
 	group   []query.Dimension
@@ -118,38 +119,63 @@ type scanner struct {
 
 	total   query.Volume
 	scanned uint64
+	damaged uint64
 }
 
-// see counts what matches in one block.
-func (s *scanner) see(b Block) error {
-	s.view.reset(b)
+// open gives workers what they read with; shut takes it back.
+func open(scanners ...*scanner) (shut func(), err error) {
+	var opened []*segment.Scanner
+	shut = func() {
+		for _, o := range opened {
+			o.Close()
+		}
+	}
+	for _, s := range scanners {
+		if s.view.scan, err = segment.NewScanner(); err != nil {
+			shut()
+			return nil, describe(err)
+		}
+		opened = append(opened, s.view.scan)
+	}
+	return shut, nil
+}
+
+// see counts what matches in one row group. A damaged one is left out and told of.
+func (s *scanner) see(g *segment.Group) {
+	if err := s.look(g); err != nil {
+		s.damaged += uint64(g.Rows())
+	}
+}
+
+func (s *scanner) look(g *segment.Group) error {
+	s.view.reset(g)
 	rows, err := s.selected()
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	var vectors [2]*Vector
-	for i, c := range [2]Column{Bytes, Packets} {
-		if vectors[i], err = s.view.column(c); err != nil {
+	vectors, err := s.view.columns(segment.Bytes, segment.Packets)
+	if err != nil {
+		return err
+	}
+	if s.series != nil {
+		if _, err := s.view.column(segment.Received); err != nil {
 			return err
 		}
 	}
-	s.total.Add(sum(vectors[0], vectors[1], rows))
+	all := rows
 	if twoSided(s.group) {
-		marks, err := s.view.column(Mark)
-		if err != nil {
+		if s.sided, err = sides(&s.view, rows, s.sided[:0]); err != nil {
 			return err
 		}
-		s.sided = sides(marks, rows, s.sided[:0])
 		rows = s.sided
 	}
 	if err := s.place(rows); err != nil {
 		return err
 	}
+	s.total.Add(sum(vectors[0], vectors[1], all)) // from here on nothing fails
 	s.count(vectors[0], vectors[1], rows)
 	if s.series != nil {
-		if err := s.series.count(s, vectors[0], vectors[1], rows); err != nil {
-			return err
-		}
+		s.series.count(s, vectors[0], vectors[1], rows)
 	}
 	s.table.prune()
 	return nil
@@ -157,15 +183,15 @@ func (s *scanner) see(b Block) error {
 
 // selected lists the rows that lie in the span, match, and count.
 func (s *scanner) selected() ([]uint32, error) {
-	n := s.view.block.Rows()
+	n := s.view.group.Rows()
 	s.rows = s.rows[:0]
 	verdict := s.matcher.Judge(&s.view)
-	low, high, ok := s.view.block.Bounds(Received)
-	if n == 0 || verdict == query.None || ok && (int64(high) < s.span.from || int64(low) >= s.span.to) {
+	low, high, ok := s.view.group.Wide(segment.Received)
+	if n == 0 || verdict == query.None || ok && (high < s.span.from || low >= s.span.to) {
 		return nil, nil
 	}
 	s.scanned += uint64(n)
-	marks, err := s.view.column(Mark)
+	marks, err := s.view.column(segment.Mark)
 	if err != nil {
 		return nil, err
 	}
@@ -176,28 +202,28 @@ func (s *scanner) selected() ([]uint32, error) {
 		}
 	}
 	everything := verdict == query.All
-	if within := ok && int64(low) >= s.span.from && int64(high) < s.span.to; !within {
+	if within := ok && low >= s.span.from && high < s.span.to; !within {
 		return s.within(marks, everything)
 	}
 	for i := range uint32(n) {
-		if (everything || s.bits[i/64]>>(i%64)&1 != 0) && flow.Mark(marks.Number(i))&flow.Duplicate == 0 {
+		if (everything || s.bits[i/64]>>(i%64)&1 != 0) && flow.Mark(marks.small[i])&flow.Duplicate == 0 {
 			s.rows = append(s.rows, i)
 		}
 	}
 	return s.rows, nil
 }
 
-// within is the rest of selected for a block at the edge of the span.
-func (s *scanner) within(marks *Vector, everything bool) ([]uint32, error) {
-	times, err := s.view.column(Received)
+// within is the rest of selected for a row group at the edge of the span.
+func (s *scanner) within(marks *vector, everything bool) ([]uint32, error) {
+	times, err := s.view.column(segment.Received)
 	if err != nil {
 		return nil, err
 	}
-	for i := range uint32(s.view.block.Rows()) {
-		if !everything && s.bits[i/64]>>(i%64)&1 == 0 || flow.Mark(marks.Number(i))&flow.Duplicate != 0 {
+	for i := range uint32(s.view.group.Rows()) {
+		if !everything && s.bits[i/64]>>(i%64)&1 == 0 || flow.Mark(marks.small[i])&flow.Duplicate != 0 {
 			continue
 		}
-		if at := int64(times.Number(i)); at >= s.span.from && at < s.span.to {
+		if at := times.wide[i]; at >= s.span.from && at < s.span.to {
 			s.rows = append(s.rows, i)
 		}
 	}
@@ -243,11 +269,11 @@ func (s *scanner) place(rows []uint32) (err error) {
 	return nil
 }
 
-func (s *scanner) count(bytes, packets *Vector, rows []uint32) {
+func (s *scanner) count(bytes, packets *vector, rows []uint32) {
 	volume := s.table.volume
 	for i, slot := range s.slots {
 		r := rows[i] &^ flip
-		v := query.Volume{Bytes: bytes.Number(r), Packets: packets.Number(r), Flows: 1}
+		v := query.Volume{Bytes: uint64(bytes.wide[r]), Packets: uint64(packets.wide[r]), Flows: 1}
 		if slot == unknown {
 			s.table.rest.Add(v)
 			continue
@@ -256,10 +282,10 @@ func (s *scanner) count(bytes, packets *Vector, rows []uint32) {
 	}
 }
 
-func sum(bytes, packets *Vector, rows []uint32) (v query.Volume) {
+func sum(bytes, packets *vector, rows []uint32) (v query.Volume) {
 	for _, r := range rows {
-		v.Bytes += bytes.Number(r)
-		v.Packets += packets.Number(r)
+		v.Bytes += uint64(bytes.wide[r])
+		v.Packets += uint64(packets.wide[r])
 	}
 	v.Flows = uint64(len(rows))
 	return v
@@ -289,23 +315,20 @@ func newSeries(q *query.Question, groups int, from time.Time, step time.Duration
 	}
 }
 
-func (t *series) count(s *scanner, bytes, packets *Vector, rows []uint32) error {
-	times, err := s.view.column(Received)
-	if err != nil {
-		return err
-	}
+func (t *series) count(s *scanner, bytes, packets *vector, rows []uint32) {
+	times := &s.view.vectors[segment.Received]
 	for i, r := range rows {
 		r &^= flip
-		at := int(int64(times.Number(r))-t.from) / int(t.step)
+		at := int(times.wide[r]-t.from) / int(t.step)
 		if at < 0 || at >= t.points {
 			continue
 		}
 		n := uint64(1)
 		switch t.by {
 		case query.Bytes:
-			n = bytes.Number(r)
+			n = uint64(bytes.wide[r])
 		case query.Packets:
-			n = packets.Number(r)
+			n = uint64(packets.wide[r])
 		case query.Flows:
 		}
 		t.everyone[at] += n
@@ -313,7 +336,6 @@ func (t *series) count(s *scanner, bytes, packets *Vector, rows []uint32) error 
 			t.groups[int(slot)*t.points+at] += n
 		}
 	}
-	return nil
 }
 
 // given tells whether an error says that the time was up or the asker went away.

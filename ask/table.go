@@ -26,7 +26,7 @@ type table struct {
 	limit  int
 
 	rest query.Volume // of pruned groups
-	lost uint64       // what a group may lack, by the measure
+	lost query.Volume // what a group may lack, by each measure
 }
 
 func newTable(dims int, by query.Measure, limit int) *table {
@@ -101,24 +101,29 @@ func (t *table) cut(least uint64) {
 	old := *t
 	*t = *newTable(len(old.dims), old.by, old.limit)
 	t.rest, t.lost = old.rest, old.lost
-	var dropped uint64
+	var dropped query.Volume
 	for i, k := range old.keys {
 		v := old.volume[i]
 		if v.Of(t.by) <= least {
-			dropped = max(dropped, v.Of(t.by))
+			dropped = largest(dropped, v)
 			t.rest.Add(v)
 			continue
 		}
 		values := old.named(k)
 		t.volume[t.place(&values)] = v
 	}
-	t.lost += dropped
+	t.lost.Add(dropped)
+}
+
+// largest takes the larger of each measure.
+func largest(a, b query.Volume) query.Volume {
+	return query.Volume{Bytes: max(a.Bytes, b.Bytes), Packets: max(a.Packets, b.Packets), Flows: max(a.Flows, b.Flows)}
 }
 
 // add takes over what another table counted.
 func (t *table) add(o *table) {
 	t.rest.Add(o.rest)
-	t.lost += o.lost
+	t.lost.Add(o.lost)
 	translate := make([][]uint32, len(o.dims))
 	for i, d := range o.dims {
 		for _, v := range d.list {
@@ -173,16 +178,27 @@ func (t *table) top(n int) (slots []uint32, other query.Volume) {
 }
 
 // nth is the measure of the nth heaviest group, so that only few must be sorted.
-func (t *table) nth(n int) uint64 {
+func (t *table) nth(n int) uint64 { return t.nthBy(t.by, n) }
+
+func (t *table) nthBy(by query.Measure, n int) uint64 {
 	if len(t.volume) <= n {
 		return 0
 	}
 	all := make([]uint64, len(t.volume))
 	for i := range t.volume {
-		all[i] = t.volume[i].Of(t.by)
+		all[i] = t.volume[i].Of(by)
 	}
 	slices.Sort(all)
 	return all[len(all)-n]
+}
+
+// copy is a frozen table with the same slots and nothing counted.
+func (t *table) copy() *table {
+	slots := make([]uint32, len(t.keys))
+	for i := range slots {
+		slots[i] = uint32(i)
+	}
+	return t.freeze(slots)
 }
 
 // freeze makes a table of these groups alone, to count only them.

@@ -17,7 +17,7 @@ type values struct {
 	ids    map[flow.Addr]uint32
 	list   []flow.Addr
 	frozen bool // new values get no number
-	// small finds numbers below 1<<16 without hashing; services use it per protocol.
+	// small finds numbers without hashing them, a page for each of their upper halves.
 	small map[uint32][]uint32
 }
 
@@ -39,19 +39,21 @@ func (v *values) id(a flow.Addr) uint32 {
 	return id
 }
 
+// maxPages bounds the memory of small: 256 KiB a page.
+const maxPages = 64
+
 // number is id of a packed number.
-func (v *values) number(n uint64) uint32 {
-	page := uint32(n >> 16)
-	if n>>24 != 0 {
-		return v.id(packNumber(n))
-	}
-	table := v.small[page]
+func (v *values) number(n uint32) uint32 {
+	table := v.small[n>>16]
 	if table == nil {
+		if len(v.small) == maxPages {
+			return v.id(packNumber(n))
+		}
 		table = make([]uint32, 1<<16)
 		for i := range table {
 			table[i] = unknown
 		}
-		v.small[page] = table
+		v.small[n>>16] = table
 	}
 	id := table[n&0xffff]
 	if id == unknown {
@@ -61,9 +63,9 @@ func (v *values) number(n uint64) uint32 {
 	return id
 }
 
-func packNumber(n uint64) (a flow.Addr) {
-	binary.BigEndian.PutUint64(a[8:], n)
+func packNumber(n uint32) (a flow.Addr) {
+	binary.BigEndian.PutUint32(a[12:], n)
 	return a
 }
 
-func unpackNumber(a *flow.Addr) uint64 { return binary.BigEndian.Uint64(a[8:]) }
+func unpackNumber(a *flow.Addr) uint32 { return binary.BigEndian.Uint32(a[12:]) }

@@ -2,7 +2,10 @@
 
 package query
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Filter is a parsed filter. The zero value and nil match every flow.
 type Filter struct{ root *node }
@@ -90,6 +93,15 @@ func (n *node) writeTest(b *strings.Builder) {
 		b.WriteString(n.values[i].text(n.field))
 	}
 	b.WriteByte(')')
+}
+
+// Host is the address of a filter that asks for one host and nothing else.
+func (f *Filter) Host() (a netip.Addr, ok bool) {
+	if f.Empty() || f.root.op != opTest || f.root.field.name != "host" || f.root.compare == "!=" || len(f.root.values) != 1 {
+		return a, false
+	}
+	v := &f.root.values[0]
+	return v.prefix.Addr(), v.prefix.IsSingleIP() && !v.until.IsValid()
 }
 
 // And is the filter that both must match.

@@ -17,7 +17,15 @@ func buildHTTPFlood(s *Scenario, v6 bool) {
 
 // requests adds rate answered requests a second of some bots to the shop.
 func (s *Scenario) requests(rate float64, sources int, w wave, v6 bool, note string) {
-	s.sources = append(s.sources, &population{
+	s.sources = append(s.sources, askers(rate, sources, w, v6))
+	t := truthOf("ddos_attack", "ddos", "http_flood", shop(v6))
+	t.Sources, t.Note = sources, note
+	s.tell(t, w.from, w.to)
+}
+
+// askers are bots that make rate requests a second together.
+func askers(rate float64, sources int, w wave, v6 bool) *population {
+	return &population{
 		id: 403, longest: 2,
 		event: func(sec int64) float64 { return rate * w.at(sec) },
 		session: func(g *generator, sec int64) {
@@ -30,10 +38,7 @@ func (s *Scenario) requests(rate float64, sources int, w wave, v6 bool, note str
 			q.tcp(620+g.Uint64N(24), 9000+g.Uint64N(300))
 			g.emit(&q)
 		},
-	})
-	t := truthOf("ddos_attack", "ddos", "http_flood", shop(v6))
-	t.Sources, t.Note = sources, note
-	s.tell(t, w.from, w.to)
+	}
 }
 
 // buildQueryFlood has bots ask the office's name server for names that do not

@@ -148,6 +148,10 @@ func definitions() []definition {
 			name: "backup-window", about: "six servers send to the backup server at once, 90 000 packets/s; no attack",
 			learn: tenDays, hour: night, lasts: 30 * time.Minute, rate: 90_000, build: buildBackupWindow,
 		},
+		{
+			name: "demo", about: "what `tidewatch demo` shows: a flood that shifts, an upload, a port scan and a campaign, every ten minutes",
+			learn: tenDays, hour: 23, lasts: demoEnd * time.Second, rate: 3000, sources: 1500, bytes: 2_000_000_000, build: buildDemo,
+		},
 		{name: "fleet", about: "hundreds of devices of nine roles for months, few and heavy flows, nothing but normal", build: buildFleet},
 		{name: "load", about: "plain flows at any rate, for benchmarks", build: func(s *Scenario) { s.load = newLoad(&s.cfg, false) }},
 		{

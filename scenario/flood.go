@@ -18,6 +18,8 @@ type flood struct {
 	sport, dport   uint16 // 0 = drawn for each flow
 	size, sizeMore uint64 // bytes of a packet: size to size+sizeMore
 	v6             bool
+	spoofed        bool // every flow has a source of its own, made up
+	crowded        bool // the exporter's table is full of it, so that flows are told at once
 	// answers of 100 flows are answered by one packet of answerSize bytes each.
 	answers     int
 	answerSize  uint64
@@ -56,6 +58,10 @@ func (f *flood) second(g *generator, sec int64) {
 		if f.own.IsZero() {
 			s.client, s.cif, s.sif = g.net.stranger(kindAttacker, i, f.v6), ifInternet, ifShop
 		}
+		if f.spoofed {
+			s.client = public(g.Uint64(), f.v6)
+		}
+		s.closed = f.crowded
 		if f.sport == 0 {
 			s.cport = uint16(1024 + g.IntN(64_000))
 		}

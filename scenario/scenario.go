@@ -60,7 +60,7 @@ func New(name string, cfg Config) (*Scenario, error) { //nolint:gocritic // copi
 		for i := range defs {
 			known[i] = defs[i].name
 		}
-		return nil, fmt.Errorf("scenario %q is unknown; known are %s (those with [6] also over IPv6)", name, strings.Join(withSix(known), ", "))
+		return nil, fmt.Errorf("scenario %q is unknown; known are %s ([6]: also over IPv6)", name, strings.Join(withSix(known), ", "))
 	}
 	def := &defs[at]
 	cfg.setDefaults(def)

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // systems without a database of time zones know them, too
 
 	"github.com/alecthomas/kong"
 
@@ -28,6 +29,7 @@ const (
 
 // cli is the command line; the tags are its help.
 type cli struct {
+	Demo       demoCmd       `cmd:"" help:"Show everything with a simulated network: a learned month, then attacks, theft and a campaign, live."`
 	Serve      serveCmd      `cmd:"" help:"Receive flows, judge them, serve the API."`
 	Analyze    analyzeCmd    `cmd:"" help:"Judge recorded flows and print the incidents."`
 	Learn      learnCmd      `cmd:"" help:"Learn what is normal from recorded flows into the data directory."`
@@ -62,7 +64,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	exited := -1
 	parser, err := kong.New(&c,
 		kong.Name("tidewatch"),
-		kong.Description("Network anomaly detection from NetFlow, IPFIX and sFlow: DDoS, data theft, anomalies.\n\nExamples:\n  tidewatch serve\n  tidewatch analyze --internal 192.0.2.0/24 capture.pcap\n  tidewatch simulate syn-flood"),
+		kong.Description("Network anomaly detection from NetFlow, IPFIX and sFlow: DDoS, data theft, anomalies.\n\nExamples:\n  tidewatch demo\n  tidewatch serve\n  tidewatch analyze --internal 192.0.2.0/24 capture.pcap\n  tidewatch simulate syn-flood"),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { exited = code }),
 		kong.UsageOnError(),

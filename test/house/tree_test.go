@@ -29,7 +29,7 @@ func files(t *testing.T) map[string][]byte {
 			return err
 		}
 		if d.IsDir() {
-			if slices.Contains([]string{".git", "bin", "data", "dist"}, name) {
+			if slices.Contains([]string{".git", "bin", "data", "dist", "node_modules"}, path.Base(name)) {
 				return fs.SkipDir
 			}
 			return nil

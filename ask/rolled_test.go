@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ask
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tidewatch/flow"
+	"tidewatch/query"
+	"tidewatch/rollup"
+)
+
+// shelved makes the roll-ups of some units of an hour; the others are gaps.
+func shelved(t *testing.T, m *memory, grain rollup.Grain, gaps ...int) *rollup.Shelf {
+	t.Helper()
+	s := rollup.NewShelf(t.TempDir(), grain)
+	for i := range int(time.Hour / grain.Unit) {
+		if slices.Contains(gaps, i) {
+			continue
+		}
+		about, sections, err := Summarise(t.Context(), m, grain, begin().Add(time.Duration(i)*grain.Unit))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Put(about, sections); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// From roll-ups come the same figures as from the flows, with gaps or without, as long
+// as no minute has more values than are kept.
+func TestRollupsSayWhatFlowsSay(t *testing.T) {
+	t.Parallel()
+	m, all := recorded(1200, 6)
+	hour := rollup.Hours()
+	hour.Keep = 5000
+	minutes, hours := shelved(t, m, rollup.Minutes(), 2, 5), shelved(t, m, hour)
+	filters := map[query.Dimension]string{
+		query.Src: "src = 10.0.0.0/8", query.Dst: "not dst = 2001:db8::/32", query.Proto: "proto in (udp, icmp)", query.SrcPort: "src_port < 20000",
+		query.TCPFlags: "flags >= S", query.SrcAS: "src_as in (1..3)", query.Exporter: "exporter = 198.51.100.1",
+	}
+	for i, d := range query.Dimensions() {
+		for _, text := range []string{"", filters[d]} {
+			for _, shelves := range []Shelves{{Minutes: minutes}, {Hours: hours}} {
+				q := &query.Question{
+					From: begin(), To: begin().Add(time.Hour), Filter: filter(t, text), Group: []query.Dimension{d},
+					By: []query.Measure{query.Bytes, query.Packets, query.Flows}[i%3], Limit: 5, Points: 12, Source: query.Rollup,
+				}
+				checkRolled(t, m, all, q, shelves)
+			}
+		}
+	}
+	for _, text := range []string{"", "host = 10.0.1.7", "direction = in", "proto = udp"} {
+		checkRolled(t, m, all, &query.Question{
+			From: begin().Add(3 * time.Minute), To: begin().Add(50 * time.Minute), Filter: filter(t, text), By: query.Bytes, Limit: 1, Points: 30, Source: query.Rollup,
+		}, Shelves{Minutes: minutes})
+	}
+}
+
+func checkRolled(t *testing.T, m *memory, all []flow.Record, q *query.Question, shelves Shelves) {
+	t.Helper()
+	about := fmt.Sprintf("%v by %s, filter %q, %s", q.Group, q.By, q.Filter, q.Source)
+	got, err := asker(t, m, nil, shelves).Answer(t.Context(), q)
+	if err != nil {
+		t.Fatalf("%s: %v", about, err)
+	}
+	if got.Source != query.Minutes && shelves.Minutes != nil || got.Source != query.Hours && shelves.Hours != nil || got.Partial {
+		t.Errorf("%s: from %s, partial %v: %s", about, got.Source, got.Partial, got.Reason)
+	}
+	raw := *q
+	raw.Source, raw.Points, raw.From, raw.To = query.Raw, 0, got.From, got.To
+	want, err := asker(t, m, nil, Shelves{}).Answer(t.Context(), &raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Total != want.Total || got.Other.Volume != want.Other.Volume {
+		t.Errorf("%s: total %+v, other %+v, want %+v, %+v", about, got.Total, got.Other.Volume, want.Total, want.Other.Volume)
+	}
+	if len(got.Groups) != len(want.Groups) {
+		t.Fatalf("%s: %d groups, want %d", about, len(got.Groups), len(want.Groups))
+	}
+	for i, g := range got.Groups {
+		w := want.Groups[i]
+		if !slices.Equal(g.Key, w.Key) || g.Volume != w.Volume || g.Share != w.Share {
+			t.Errorf("%s: group %d is %v %+v, want %v %+v", about, i, g.Key, g.Volume, w.Key, w.Volume)
+		}
+	}
+	checkSeries(t, about, all, q, got)
+}
+
+// Beyond what is kept figures are too low by no more than the answer says.
+func TestRollupsBeyondWhatIsKept(t *testing.T) {
+	t.Parallel()
+	m, all := recorded(6000, 7)
+	grain := rollup.Hours()
+	grain.Keep = 20
+	shelves := Shelves{Hours: shelved(t, m, grain)}
+	q := &query.Question{From: begin(), To: begin().Add(time.Hour), Group: []query.Dimension{query.SrcPort}, By: query.Bytes, Limit: 10, Source: query.Rollup}
+	got, err := asker(t, m, nil, shelves).Answer(t.Context(), q)
+	if err != nil || !got.Partial || !strings.Contains(got.Reason, "estimated") {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	want := plain(all, q)
+	sum := got.Other.Volume
+	for _, g := range got.Groups {
+		if v := want[fmt.Sprint(g.Key)]; v != g.Volume { // one bucket: what is listed is exact
+			t.Errorf("%v is %+v, want %+v", g.Key, g.Volume, v)
+		}
+		sum.Add(g.Volume)
+	}
+	if sum != got.Total {
+		t.Errorf("all groups are %+v, the total %+v", sum, got.Total)
+	}
+}
+
+// Auto reads flows while that is quick, and roll-ups where it is not or flows are gone.
+func TestSourceIsChosen(t *testing.T) {
+	t.Parallel()
+	m, _ := recorded(1000, 8)
+	shelves := Shelves{Minutes: shelved(t, m, rollup.Minutes())}
+	q := query.Question{From: begin(), To: begin().Add(time.Hour), Group: []query.Dimension{query.Src}, By: query.Bytes, Limit: 10, Source: query.Auto}
+	many := &memory{segments: m.segments, claim: quick}
+	gone := &memory{segments: m.segments[1:]}
+	for name, c := range map[string]struct {
+		m      *memory
+		change func(*query.Question)
+		want   query.Source
+	}{
+		"few flows":          {m, nil, query.Raw},
+		"many flows":         {many, nil, query.Minutes},
+		"flows are gone":     {gone, nil, query.Minutes},
+		"asked for":          {m, func(q *query.Question) { q.Source = query.Rollup }, query.Minutes},
+		"two dimensions":     {many, func(q *query.Question) { q.Group = append(q.Group, query.Dst) }, query.Raw},
+		"another filter":     {many, func(q *query.Question) { q.Filter = filter(t, "proto = udp") }, query.Raw},
+		"two columns":        {many, func(q *query.Question) { q.Filter = filter(t, "src = 10.0.0.1 or dst = 10.0.0.1") }, query.Raw},
+		"raw though many":    {many, func(q *query.Question) { q.Source = query.Raw }, query.Raw},
+		"the same dimension": {many, func(q *query.Question) { q.Filter = filter(t, "src = 10.0.0.0/8") }, query.Minutes},
+	} {
+		one := q
+		if c.change != nil {
+			c.change(&one)
+		}
+		got, err := asker(t, c.m, nil, shelves).Answer(t.Context(), &one)
+		if err != nil || got.Source != c.want {
+			t.Errorf("%s: %+v, %v; want %s", name, got, err, c.want)
+		}
+	}
+	q.Source, q.Group = query.Rollup, []query.Dimension{query.Src, query.Dst}
+	if _, err := asker(t, m, nil, shelves).Answer(t.Context(), &q); !errors.Is(err, query.ErrNoRollup) {
+		t.Errorf("a question beyond roll-ups gives %v", err)
+	}
+}
