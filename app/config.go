@@ -92,6 +92,8 @@ type Config struct {
 
 	MaxDecisions  int           `yaml:"max_decisions"`  // decisions against traffic kept in the ledger, about 10 KiB each; the oldest that are over go first, whole
 	KeepDecisions time.Duration `yaml:"keep_decisions"` // for how long, by when they were made; those that are not over are kept
+
+	origins config.Origins // where values come from; nil: they are the program's own
 }
 
 // SamplingRule is the sampling rate of the exporters in a prefix.
@@ -132,6 +134,7 @@ func LoadConfig(path string) (*Config, config.Origins, error) {
 	if err := config.Validate(&cfg, origins); err != nil {
 		return nil, nil, fmt.Errorf("configuration: %w", err)
 	}
+	cfg.origins = origins
 	return &cfg, origins, nil
 }
 

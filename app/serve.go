@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -59,6 +60,7 @@ type Server struct {
 	counsel   *triage.Counsel // nil: no model is asked
 	people    *desk
 	defence   *defence
+	effective atomic.Pointer[Config] // cfg, for those that answer meanwhile
 	live      *live
 	hub       *api.Hub
 	api       *api.Server
@@ -195,6 +197,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err := cfg.API.Validate(); err != nil { // before a token that was made makes it pass
 		return nil, fmt.Errorf("api: %w", err)
 	}
+	s.effective.Store(cfg)
 	acfg := cfg.API // the token goes nowhere else
 	if acfg.Token, err = token(cfg, true); err != nil {
 		return nil, err
@@ -208,6 +211,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		Web:       dashboard,
 		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store},
 		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList, Traffic: s.live, Hub: s.hub,
+		Differ: &comparer{memory: s.memory, cfg: cfg}, Effective: s.effectiveText, Sinks: &tellers{server: s},
 		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
 	})
 	if err != nil {
