@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tidewatch/api"
+	"tidewatch/ask"
 	"tidewatch/baseline"
 	"tidewatch/collect"
 	"tidewatch/config"
@@ -42,6 +43,7 @@ import (
 	"tidewatch/identity"
 	"tidewatch/incident"
 	"tidewatch/notify"
+	"tidewatch/rollup"
 	"tidewatch/schedule"
 	"tidewatch/store"
 	"tidewatch/telemetry"
@@ -87,6 +89,8 @@ type Config struct {
 	Triage       triage.Config     `yaml:"triage"`
 	Mitigation   MitigationConfig  `yaml:"mitigation"`
 	History      history.Config    `yaml:"history"`
+	Rollups      rollup.Config     `yaml:"rollups"`
+	Query        ask.Config        `yaml:"query"`
 	API          api.Config        `yaml:"api"`
 	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 
@@ -118,7 +122,7 @@ func DefaultConfig() Config {
 		Tunnel: tunnel.DefaultConfig(), Character: character.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
 		Threat:   threat.DefaultConfig(),
-		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), History: history.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), History: history.DefaultConfig(), Rollups: rollup.DefaultConfig(), Query: ask.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 		MaxDecisions: store.DefaultConfig().MaxDecisions, KeepDecisions: store.DefaultConfig().KeepDecisions,
 	}
 }
@@ -209,6 +213,8 @@ func (c *Config) Validate() error {
 		{"triage", c.Triage.Validate()},
 		{"mitigation", c.Mitigation.Validate()},
 		{"history", c.History.Validate()},
+		{"rollups", c.Rollups.Validate()},
+		{"query", c.Query.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},
 	} {
