@@ -94,6 +94,7 @@ type Config struct {
 	API          api.Config        `yaml:"api"`
 	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 
+	KeepIncidents time.Duration `yaml:"keep_incidents"` // for how long, by when they changed last; those that are not over are kept
 	MaxDecisions  int           `yaml:"max_decisions"`  // decisions against traffic kept in the ledger, about 10 KiB each; the oldest that are over go first, whole
 	KeepDecisions time.Duration `yaml:"keep_decisions"` // for how long, by when they were made; those that are not over are kept
 
@@ -124,6 +125,7 @@ func DefaultConfig() Config {
 		Threat:   threat.DefaultConfig(),
 		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), History: history.DefaultConfig(), Rollups: rollup.DefaultConfig(), Query: ask.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 		MaxDecisions: store.DefaultConfig().MaxDecisions, KeepDecisions: store.DefaultConfig().KeepDecisions,
+		KeepIncidents: store.DefaultConfig().KeepIncidents,
 	}
 }
 
@@ -170,8 +172,8 @@ func (c *Config) Validate() error {
 	if c.Shards < 1 || c.Shards > 256 {
 		return errors.New("shards: must lie between 1 and 256")
 	}
-	if c.MaxDecisions < 1 || c.KeepDecisions <= 0 {
-		return errors.New("max_decisions, keep_decisions: must be positive")
+	if c.MaxDecisions < 1 || c.KeepDecisions <= 0 || c.KeepIncidents <= 0 {
+		return errors.New("keep_incidents, max_decisions, keep_decisions: must be positive")
 	}
 	for i, r := range c.Sampling {
 		if !r.Exporter.IsValid() || r.Rate == 0 {
