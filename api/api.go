@@ -67,9 +67,9 @@ func New(cfg *Config, deps *Deps) (*Server, error) {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	s := &Server{cfg: *cfg, logger: d.Logger, hub: d.Hub}
-	mux := routes(&d)
+	mux := routes(&d, counts)
 	s.handler = counts.count(mux, recovered(d.Logger, headers(checkHost(cfg, counts,
-		checkOrigin(counts, newAuthenticator(cfg, newThrottle(d.Clock), counts).check(mux, mux))))))
+		checkOrigin(counts, newAuthenticator(cfg, &d, counts).check(mux, mux))))))
 	return s, nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tidewatch/account"
 	"tidewatch/incident"
 )
 
@@ -23,11 +24,12 @@ const minToken = 16
 
 // Config says where the API listens and who may ask.
 type Config struct {
-	Listen    string   `yaml:"listen"`              // host:port; port 0 takes a free one; beyond loopback only with a token
-	Hosts     []string `yaml:"hosts"`               // names by which browsers may call it, beside localhost and addresses
-	Token     string   `yaml:"token" secret:"true"` // bearer token, at least 16 characters; needed to change anything, and by everyone beyond loopback
-	TokenFile string   `yaml:"token_file"`          // file that holds the token alone, mode 0600, read at the start; empty: the file token in the data directory, made when missing
-	MaxConns  int      `yaml:"max_conns"`           // connections at once; more wait in the kernel's queue
+	Listen    string         `yaml:"listen"`              // host:port; port 0 takes a free one; beyond loopback only with a token
+	Hosts     []string       `yaml:"hosts"`               // names by which browsers may call it, beside localhost and addresses
+	Token     string         `yaml:"token" secret:"true"` // bearer token, at least 16 characters; needed to change anything, and by everyone beyond loopback
+	TokenFile string         `yaml:"token_file"`          // file that holds the token alone, mode 0600, read at the start; empty: the file token in the data directory, made when missing
+	Proxies   []netip.Prefix `yaml:"proxies"`             // reverse proxies in front, whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are
+	MaxConns  int            `yaml:"max_conns"`           // connections at once; more wait in the kernel's queue
 
 	MaxStreams int `yaml:"max_streams"` // clients that watch events at once, never more than half of max_conns; further ones are refused
 }
@@ -102,6 +104,7 @@ type Deps struct {
 	Devices     Devices               // nil: none are known
 	Mitigations *Mitigations          // nil: nothing is done against attacks
 	Audit       Audit                 // nil: nobody keeps it
+	Accounts    *account.Keeper       // nil: there are none
 	Traffic     Traffic               // nil: nothing is carried
 	Hub         *Hub                  // nil: nothing can be watched
 	Exporters   func() []Exporter     // nil: none are known

@@ -105,21 +105,6 @@ func localAddr(r *http.Request) netip.Addr {
 	return netip.Addr{}
 }
 
-// peer is who a failed attempt is put down to: an address, of IPv6 the network of
-// one site.
-func peer(r *http.Request) netip.Prefix {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	a := from.Addr().Unmap().WithZone("")
-	p, err := a.Prefix(min(64, a.BitLen()))
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
-}
-
 // fromHere reports whether the request came from this machine itself. One that a
 // proxy passed on did not, wherever the proxy runs.
 func fromHere(r *http.Request) bool {

@@ -25,8 +25,10 @@ func TestQuality(t *testing.T) {
 		"a third of all records lost":  {func(e *Exporter) { e.Lost = 10_000 }, 0.5, "10000 of 30000 records"},
 		"loss counted in datagrams":    {func(e *Exporter) { e.Protocols, e.Lost = []string{"netflow9"}, 20 }, 0.9, "20 of 1020 datagrams"},
 		"templates missing":            {func(e *Exporter) { e.MissingTemplates = 50 }, 0.85, "50 data sets came before their template"},
-		"errors": {func(e *Exporter) { e.Errors = map[string]uint64{"short": 20, "version": 5} }, 0.92,
-			"25 parts of 1000 datagrams could not be read"},
+		"errors": {
+			func(e *Exporter) { e.Errors = map[string]uint64{"short": 20, "version": 5} }, 0.92,
+			"25 parts of 1000 datagrams could not be read",
+		},
 		"nothing but errors":    {func(e *Exporter) { e.Records, e.Errors = 0, map[string]uint64{"short": 5000} }, 0.7, "5000 parts"},
 		"sampling not known":    {func(e *Exporter) { e.SamplingKnown = false }, 0.9, "sampling rate"},
 		"a clock that is late":  {func(e *Exporter) { e.SkewSeconds = -20 }, 0.9, "its clock is 20 s off"},

@@ -370,7 +370,7 @@ func TestLedgerOfAnOlderDatabase(t *testing.T) {
 	if err := s.Save(t.Context(), storetest.Events(3, 1)); err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"DROP TABLE ledger", "DROP TRIGGER decisions_end_before_they_go", "DROP TABLE decisions", "DROP TABLE halt", "DELETE FROM schema_version WHERE version = 6"} {
+	for _, text := range []string{"DROP TABLE ledger", "DROP TRIGGER decisions_end_before_they_go", "DROP TABLE decisions", "DROP TABLE halt", "DROP TABLE links", "DROP TABLE tokens", "DROP TABLE sessions", "DROP TABLE users", "DELETE FROM schema_version WHERE version >= 6"} {
 		if _, err := s.write.ExecContext(t.Context(), text); err != nil {
 			t.Fatal(err)
 		}
