@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
 `
 
 // routes builds the router. Whatever fits no route is a problem document too.
-func routes(d *Deps) *http.ServeMux {
+func routes(d *Deps, m *metrics) *http.ServeMux {
 	mux := http.NewServeMux()
 	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mount := func(pattern string, h, fallback http.Handler) {
@@ -59,16 +60,7 @@ func routes(d *Deps) *http.ServeMux {
 	mount("GET /healthz", d.Health, ok)
 	mount("GET /readyz", d.Ready, ok)
 	mount("GET /metrics", d.Metrics, nil)
-	if d.Web != nil {
-		mux.Handle("GET /assets/", d.Web)
-		mux.Handle("GET /{$}", d.Web)
-	} else {
-		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-			_, _ = io.WriteString(w, page)
-		})
-	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
+	mountRest(mux, d)
 
 	cfg := huma.DefaultConfig("tidewatch", d.Version)
 	cfg.Info.Description = "Incidents found in network flows. Times are RFC 3339 in flow time; rates are per second."
@@ -80,7 +72,7 @@ func routes(d *Deps) *http.ServeMux {
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {
 		Type: "http", Scheme: "bearer", Description: "The administrator's token: TIDEWATCH_API_TOKEN, or the token file of the data directory.",
 	}}
-	h := &handlers{deps: d}
+	h := &handlers{deps: d, counts: m}
 	a := humago.New(mux, cfg)
 	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity))
 	huma.Get(a, "/api/v1/incidents/{id}", h.get, about("get-incident", "One incident", http.StatusNotFound, http.StatusUnprocessableEntity))
@@ -106,6 +98,11 @@ func routes(d *Deps) *http.ServeMux {
 	}
 	if d.Audit != nil {
 		h.audit(a)
+	}
+	if d.Accounts != nil {
+		h.sessions(a)
+		h.users(a)
+		h.tokens(a)
 	}
 	if d.Traffic != nil {
 		h.traffic(a)
@@ -144,10 +141,10 @@ func about(id, summary string, also ...int) func(*huma.Operation) {
 // notFound tells a wrong path from a wrong method.
 func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		other := *r
 		other.Method = method
-		if _, pattern := mux.Handler(&other); pattern != "/" {
+		if _, pattern := mux.Handler(&other); !slices.Contains([]string{"/", "GET /", "GET /api/"}, pattern) {
 			allowed = append(allowed, method)
 		}
 	}
@@ -157,10 +154,17 @@ func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusMethodNotAllowed, "not with "+r.Method+"; this part of the API takes "+list)
 		return
 	}
+	missing(w)
+}
+
+func missing(w http.ResponseWriter) {
 	problem(w, http.StatusNotFound, "there is nothing at this path; /api/v1/openapi.json lists what there is")
 }
 
-type handlers struct{ deps *Deps }
+type handlers struct {
+	deps   *Deps
+	counts *metrics
+}
 
 // ListInput selects incidents.
 type ListInput struct {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"tidewatch/account"
 	"tidewatch/api"
 	"tidewatch/baseline"
 	"tidewatch/collect"
@@ -88,6 +89,7 @@ type Config struct {
 	Mitigation   MitigationConfig  `yaml:"mitigation"`
 	History      history.Config    `yaml:"history"`
 	API          api.Config        `yaml:"api"`
+	Accounts     account.Config    `yaml:"accounts"`
 	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 
 	MaxDecisions  int           `yaml:"max_decisions"`  // decisions against traffic kept in the ledger, about 10 KiB each; the oldest that are over go first, whole
@@ -116,7 +118,7 @@ func DefaultConfig() Config {
 		Tunnel: tunnel.DefaultConfig(), Character: character.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
 		Threat:   threat.DefaultConfig(),
-		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), History: history.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), History: history.DefaultConfig(), API: api.DefaultConfig(), Accounts: account.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 		MaxDecisions: store.DefaultConfig().MaxDecisions, KeepDecisions: store.DefaultConfig().KeepDecisions,
 	}
 }
@@ -208,6 +210,7 @@ func (c *Config) Validate() error {
 		{"history", c.History.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},
+		{"accounts", c.Accounts.Validate()},
 	} {
 		if part.err != nil {
 			return fmt.Errorf("%s: %w", part.name, part.err)
