@@ -178,6 +178,14 @@ ACCURACYARGS ?=
 accuracy: ## what labelled captures and scenarios are taken for and judged to be, some minutes; writes docs/detectors.md, fails when a row became worse; ACCURACYARGS=-accept writes it all the same, "-config FILE" asks the model of a configuration, too, and prints its verdicts; DATA= judges another folder and prints
 	@go run ./test/accuracy -data $(DATA) $(ACCURACYARGS) $(if $(filter ../shared/data,$(DATA)),-write docs/detectors.md)
 
+.PHONY: accuracy-series
+accuracy-series: ## how well labelled series are judged, beside a windowed Gaussian, in seconds; writes docs/detectors.md, fails when it became worse; DATA= judges another folder and prints
+	@go run ./test/accuracy -only series -data $(DATA) $(ACCURACYARGS) $(if $(filter ../shared/data,$(DATA)),-write docs/detectors.md)
+
+.PHONY: accuracy-sampling
+accuracy-sampling: ## what the labelled captures are taken for under packet sampling and other active timeouts; writes docs/detectors.md, fails when it became worse; DATA= judges another folder and prints
+	@go run ./test/accuracy -only sampling -data $(DATA) $(ACCURACYARGS) $(if $(filter ../shared/data,$(DATA)),-write docs/detectors.md)
+
 .PHONY: thefts
 thefts: ## what thefts, tunnels, beacons and look-alikes of five offices are taken for, some ten minutes; writes docs/detectors.md
 	@TIDEWATCH_ACCURACY=1 TIDEWATCH_WRITE=$(CURDIR)/docs/detectors.md go test -count=1 -timeout 2h -v -run '^TestThefts$$' ./app

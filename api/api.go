@@ -69,7 +69,7 @@ func New(cfg *Config, deps *Deps) (*Server, error) {
 	s := &Server{cfg: *cfg, logger: d.Logger, hub: d.Hub}
 	mux := routes(&d)
 	s.handler = counts.count(mux, recovered(d.Logger, headers(checkHost(cfg, counts,
-		checkOrigin(counts, checkToken(cfg, newThrottle(d.Clock), counts, mux))))))
+		checkOrigin(counts, newAuthenticator(cfg, newThrottle(d.Clock), counts).check(mux, mux))))))
 	return s, nil
 }
 

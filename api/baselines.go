@@ -101,10 +101,10 @@ func (h *handlers) approve(ctx context.Context, in *ApproveInput) (*ApproveOutpu
 		return nil, huma.Error422UnprocessableEntity("say either a version, or a device and since when")
 	}
 	if device {
-		got, err := h.deps.Baselines.ApproveDevice(ctx, b.Device, b.Since, named(b.By))
+		got, err := h.deps.Baselines.ApproveDevice(ctx, b.Device, b.Since, named(ctx, b.By))
 		return &ApproveOutput{got}, h.refusal(ctx, "approve it", err)
 	}
-	err := h.deps.Baselines.ApproveVersion(ctx, b.Version, named(b.By))
+	err := h.deps.Baselines.ApproveVersion(ctx, b.Version, named(ctx, b.By))
 	return &ApproveOutput{&Approval{Version: b.Version}}, h.refusal(ctx, "approve it", err)
 }
 
@@ -120,7 +120,7 @@ func (h *handlers) freeze(ctx context.Context, in *FreezeInput) (*struct{}, erro
 	if err := incident.CheckName(in.Body.By); err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
-	err := h.deps.Baselines.Freeze(ctx, in.Body.Frozen, named(in.Body.By))
+	err := h.deps.Baselines.Freeze(ctx, in.Body.Frozen, named(ctx, in.Body.By))
 	return nil, h.refusal(ctx, "save it", err)
 }
 
@@ -139,7 +139,7 @@ func (h *handlers) rollback(ctx context.Context, in *RollbackInput) (*RollbackOu
 	if err := incident.CheckName(in.Body.By); err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
-	v, err := h.deps.Baselines.Rollback(ctx, in.Body.Version, named(in.Body.By))
+	v, err := h.deps.Baselines.Rollback(ctx, in.Body.Version, named(ctx, in.Body.By))
 	return &RollbackOutput{v}, h.refusal(ctx, "roll back", err)
 }
 

@@ -61,7 +61,7 @@ func (h *handlers) withdrawMitigation(ctx context.Context, in *CommandInput) (*C
 }
 
 func (h *handlers) command(ctx context.Context, in *CommandInput, what string, do command) (*CommandOutput, error) {
-	who, err := personOf(in.Body)
+	who, err := personOf(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -73,14 +73,14 @@ func (h *handlers) command(ctx context.Context, in *CommandInput, what string, d
 }
 
 // personOf is who decides. The error is a 422.
-func personOf(r *Reason) (mitigate.Person, error) {
+func personOf(ctx context.Context, r *Reason) (mitigate.Person, error) {
 	if r == nil {
 		r = &Reason{}
 	}
 	if err := cmp.Or(incident.CheckName(r.By), incident.CheckText("the note", r.Note)); err != nil {
 		return mitigate.Person{}, huma.Error422UnprocessableEntity(err.Error())
 	}
-	return mitigate.Person{By: named(r.By), Note: r.Note}, nil
+	return mitigate.Person{By: named(ctx, r.By), Note: r.Note}, nil
 }
 
 // commandError is the problem for an error of a Commander. What guard rails say is a
@@ -120,7 +120,7 @@ type PanicOutput struct {
 }
 
 func (h *handlers) panicMitigations(ctx context.Context, in *BrakeInput) (*PanicOutput, error) {
-	who, err := personOf(in.Body)
+	who, err := personOf(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (h *handlers) panicMitigations(ctx context.Context, in *BrakeInput) (*Panic
 }
 
 func (h *handlers) resumeMitigations(ctx context.Context, in *BrakeInput) (*StatusOutput, error) {
-	who, err := personOf(in.Body)
+	who, err := personOf(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ type RequestOutput struct {
 }
 
 func (h *handlers) requestMitigation(ctx context.Context, in *RequestInput) (*RequestOutput, error) {
-	who, err := personOf(&in.Body.Reason)
+	who, err := personOf(ctx, &in.Body.Reason)
 	if err != nil {
 		return nil, err
 	}

@@ -135,7 +135,7 @@ func (h *handlers) comment(ctx context.Context, in *CommentInput) (*GetOutput, e
 }
 
 func (h *handlers) decide(ctx context.Context, id string, r *Reason, d *incident.Decision) (*GetOutput, error) {
-	d.By, d.Note = named(r.By), r.Note
+	d.By, d.Note = named(ctx, r.By), r.Note
 	got, err := h.deps.Desk.Decide(ctx, id, d)
 	switch {
 	case errors.Is(err, incident.ErrNotFound):
@@ -148,13 +148,6 @@ func (h *handlers) decide(ctx context.Context, id string, r *Reason, d *incident
 		return nil, h.failed(ctx, "save the decision", err)
 	}
 	return &GetOutput{got}, nil
-}
-
-func named(by string) string {
-	if by == "" {
-		return anybody
-	}
-	return by
 }
 
 // FeedbackOutput lists verdicts.
@@ -184,7 +177,7 @@ func (h *handlers) undo(ctx context.Context, in *UndoInput) (*struct{}, error) {
 	if err := incident.CheckName(in.By); err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
-	err := h.deps.Desk.Undo(ctx, in.ID, named(in.By))
+	err := h.deps.Desk.Undo(ctx, in.ID, named(ctx, in.By))
 	if errors.Is(err, feedback.ErrNotFound) {
 		return nil, huma.Error404NotFound("there is no such verdict")
 	}

@@ -95,7 +95,7 @@ type AddEventOutput struct {
 }
 
 func (h *handlers) addEvent(ctx context.Context, in *AddEventInput) (*AddEventOutput, error) {
-	got, err := h.deps.Events.AddEvent(ctx, &in.Body.Event, named(in.Body.By), in.Body.Note)
+	got, err := h.deps.Events.AddEvent(ctx, &in.Body.Event, named(ctx, in.Body.By), in.Body.Note)
 	if err != nil {
 		return nil, h.refusal(ctx, "save the event", err)
 	}
@@ -115,5 +115,5 @@ type Removal struct {
 }
 
 func (h *handlers) removeEvent(ctx context.Context, in *RemoveEventInput) (*struct{}, error) {
-	return nil, h.refusal(ctx, "take the event back", h.deps.Events.RemoveEvent(ctx, in.ID, named(in.By), in.Note))
+	return nil, h.refusal(ctx, "take the event back", h.deps.Events.RemoveEvent(ctx, in.ID, named(ctx, in.By), in.Note))
 }

@@ -75,7 +75,7 @@ type AddExclusionOutput struct {
 }
 
 func (h *handlers) addExclusion(ctx context.Context, in *AddExclusionInput) (*AddExclusionOutput, error) {
-	got, err := h.deps.Exclusions.AddExclusion(ctx, &in.Body.Rule, named(in.Body.By))
+	got, err := h.deps.Exclusions.AddExclusion(ctx, &in.Body.Rule, named(ctx, in.Body.By))
 	if err != nil {
 		return nil, h.refusal(ctx, "save the exclusion", err)
 	}
@@ -89,5 +89,5 @@ type RemoveExclusionInput struct {
 }
 
 func (h *handlers) removeExclusion(ctx context.Context, in *RemoveExclusionInput) (*struct{}, error) {
-	return nil, h.refusal(ctx, "take the exclusion back", h.deps.Exclusions.RemoveExclusion(ctx, in.ID, named(in.By), in.Note))
+	return nil, h.refusal(ctx, "take the exclusion back", h.deps.Exclusions.RemoveExclusion(ctx, in.ID, named(ctx, in.By), in.Note))
 }

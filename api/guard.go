@@ -3,8 +3,6 @@
 package api
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"log/slog"
 	"net"
@@ -12,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -106,48 +103,6 @@ func localAddr(r *http.Request) netip.Addr {
 		return a.AddrPort().Addr().Unmap()
 	}
 	return netip.Addr{}
-}
-
-// checkToken asks for the token whoever wants to change anything, and everybody
-// beyond loopback. Health and readiness stay open: what they say is no secret, and
-// probes hold none. Who guesses wrong too often waits, see throttle.
-func checkToken(cfg *Config, t *throttle, m *metrics, next http.Handler) http.Handler {
-	want := sha256.Sum256([]byte(cfg.Token))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-		open := reads && (r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || fromHere(r))
-		if open {
-			next.ServeHTTP(w, r)
-			return
-		}
-		refuse := func(why string, status int, detail string) {
-			m.refused.WithLabelValues(why).Inc()
-			w.Header().Set("WWW-Authenticate", `Bearer realm="tidewatch"`)
-			problem(w, status, detail)
-		}
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if token = strings.TrimSpace(token); token == "" || !strings.EqualFold(scheme, "Bearer") {
-			if reads {
-				refuse("no_token", http.StatusUnauthorized, "a bearer token is needed beyond the machine itself")
-			} else {
-				refuse("no_token", http.StatusUnauthorized, "a bearer token is needed to change anything; it is in TIDEWATCH_API_TOKEN or the token file of the data directory")
-			}
-			return
-		}
-		who := peer(r)
-		if wait := t.wait(who); wait > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-			refuse("throttled", http.StatusTooManyRequests, "too many wrong tokens from there; wait")
-			return
-		}
-		got := sha256.Sum256([]byte(token)) // of one length, so that comparing takes one time
-		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 || cfg.Token == "" {
-			t.failed(who)
-			refuse("wrong_token", http.StatusUnauthorized, "the bearer token is wrong")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // peer is who a failed attempt is put down to: an address, of IPv6 the network of

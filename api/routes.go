@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,16 +60,7 @@ func routes(d *Deps) *http.ServeMux {
 	mount("GET /healthz", d.Health, ok)
 	mount("GET /readyz", d.Ready, ok)
 	mount("GET /metrics", d.Metrics, nil)
-	if d.Web != nil {
-		mux.Handle("GET /assets/", d.Web)
-		mux.Handle("GET /{$}", d.Web)
-	} else {
-		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-			_, _ = io.WriteString(w, page)
-		})
-	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
+	mountRest(mux, d)
 
 	cfg := huma.DefaultConfig("tidewatch", d.Version)
 	cfg.Info.Description = "Incidents found in network flows. Times are RFC 3339 in flow time; rates are per second."
@@ -144,10 +136,10 @@ func about(id, summary string, also ...int) func(*huma.Operation) {
 // notFound tells a wrong path from a wrong method.
 func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		other := *r
 		other.Method = method
-		if _, pattern := mux.Handler(&other); pattern != "/" {
+		if _, pattern := mux.Handler(&other); !slices.Contains([]string{"/", "GET /", "GET /api/"}, pattern) {
 			allowed = append(allowed, method)
 		}
 	}
@@ -157,6 +149,10 @@ func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusMethodNotAllowed, "not with "+r.Method+"; this part of the API takes "+list)
 		return
 	}
+	missing(w)
+}
+
+func missing(w http.ResponseWriter) {
 	problem(w, http.StatusNotFound, "there is nothing at this path; /api/v1/openapi.json lists what there is")
 }
 

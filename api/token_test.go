@@ -61,7 +61,7 @@ func TestChangesNeedTheToken(t *testing.T) {
 	if strings.Contains(log.String(), token[:20]) {
 		t.Error("the token stands in the log")
 	}
-	want := `# HELP tidewatch_api_refused_total HTTP requests refused, by reason: host, origin, no_token, wrong_token, throttled.
+	want := `# HELP tidewatch_api_refused_total HTTP requests refused, by reason: host, origin, no_token, wrong_token, throttled, forbidden.
 # TYPE tidewatch_api_refused_total counter
 tidewatch_api_refused_total{reason="no_token"} 40
 tidewatch_api_refused_total{reason="wrong_token"} 16

@@ -25,6 +25,8 @@ type AnalyzeOptions struct {
 	Learned     bool      // judge by what is in the data directory
 	InputFormat string    // "" = by content
 	Sampling    uint32    // where a file does not say; 0 = unknown
+
+	ActiveTimeout time.Duration // of the flows that are made of captured packets; 0 = a minute
 	// KeepInternal: the internal networks were named, so flows that touch none are truly foreign.
 	KeepInternal bool
 	Progress     func(file string, records uint64) // nil = none; called about every second
@@ -140,7 +142,7 @@ func (a *analysis) open(path string) (flowfile.Reader, error) {
 	a.exporters.open()
 	return flowfile.Open(path, Formats(), a.o.InputFormat, flowfile.Options{
 		Exporter: a.exporters.named,
-		Sampling: a.o.Sampling, Zone: a.cfg.zone(), DecodeConfig: a.cfg.decode(),
+		Sampling: a.o.Sampling, Active: a.o.ActiveTimeout, Zone: a.cfg.zone(), DecodeConfig: a.cfg.decode(),
 	})
 }
 

@@ -3,9 +3,14 @@
 package app
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,19 +19,67 @@ import (
 	"tidewatch/evaluate"
 )
 
-// Evaluate judges each capture that a label file names, or those of them in
-// only, on its own and scores what was found. Paths are relative to the label
-// file. options gives the settings for a capture with these own networks.
-func Evaluate(ctx context.Context, path string, only []string, options func(internal []string) (*Config, *AnalyzeOptions, error)) (*evaluate.Report, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+// EvaluateOptions gives the settings for a capture with these own networks.
+type EvaluateOptions func(internal []string) (*Config, *AnalyzeOptions, error)
+
+// Evaluate finds out what the labels in a file are, judges what they are about, or
+// those of it in only, and scores what was found.
+func Evaluate(ctx context.Context, path string, only []string, options EvaluateOptions) (*evaluate.Report, error) {
+	labels, err := ReadLabels(path)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case labels.Sheet != nil:
+		return evaluateSheet(ctx, path, labels.Sheet, only, options)
+	case labels.Series:
+		return evaluateSeries(append([]string{path}, only...), nil, "")
+	case labels.Windows != nil:
+		return evaluateSeries(only, labels.Windows, path)
+	}
+	return evaluateCaptures(ctx, path, labels.Captures, only, options)
+}
+
+// ReadLabels finds out by content what a file of labels is, and reads it; it may be compressed with gzip.
+func ReadLabels(path string) (*evaluate.Labels, error) {
+	r, err := openText(path)
 	if err != nil {
 		return nil, &InputError{fmt.Errorf("open labels: %w", err)}
 	}
-	labels, err := evaluate.ReadLabels(f)
-	_ = f.Close()
+	defer func() { _ = r.Close() }()
+	labels, err := evaluate.Read(r)
 	if err != nil {
 		return nil, &InputError{fmt.Errorf("%s: %w", path, err)}
 	}
+	return labels, nil
+}
+
+// openText opens a file and undoes gzip.
+func openText(path string) (io.ReadCloser, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	in := bufio.NewReader(f)
+	if head, _ := in.Peek(2); !bytes.Equal(head, []byte{0x1f, 0x8b}) {
+		return textFile{in, f}, nil
+	}
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return textFile{z, f}, nil
+}
+
+type textFile struct {
+	io.Reader
+	io.Closer
+}
+
+// evaluateCaptures scores the captures of a table. One that is not there is listed as
+// not run, unless it was asked for.
+func evaluateCaptures(ctx context.Context, path string, labels []evaluate.Label, only []string, options EvaluateOptions) (*evaluate.Report, error) {
 	var results []evaluate.Result
 	for i := range labels {
 		l := &labels[i]
@@ -34,27 +87,48 @@ func Evaluate(ctx context.Context, path string, only []string, options func(inte
 		if strings.HasSuffix(l.Path, "/") || len(only) > 0 && !slices.Contains(only, file) {
 			continue // a folder's note, or not asked for
 		}
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && len(only) == 0 {
+			continue
+		}
 		var internal []string
 		for _, p := range l.Internal {
 			internal = append(internal, p.String())
 		}
-		cfg, o, err := options(internal)
+		r, err := evaluateFile(ctx, file, internal, options)
 		if err != nil {
 			return nil, err
 		}
-		o.Files = []string{file}
-		res, err := Analyze(ctx, cfg, o)
-		if err != nil {
-			return nil, err
-		}
-		r := evaluate.Result{Path: l.Path, Incidents: res.Incidents, Devices: res.Input.Devices}
-		if res.Input.First != nil {
-			r.Duration = res.Input.Last.Sub(*res.Input.First)
-		}
-		results = append(results, r)
+		r.Path = l.Path
+		results = append(results, *r)
 	}
 	if len(results) == 0 {
 		return nil, &InputError{errors.New("the labels name none of these files")}
 	}
 	return evaluate.Score(results, labels)
+}
+
+// evaluateSheet scores captures by labels of flows or events: by default the labelled
+// flows themselves.
+func evaluateSheet(ctx context.Context, path string, sheet *evaluate.Sheet, files []string, options EvaluateOptions) (*evaluate.Report, error) {
+	if len(files) == 0 {
+		if sheet.Format == "events" {
+			return nil, &InputError{fmt.Errorf("%s: a log of events has no flows: name the captures as well", path)}
+		}
+		files = []string{path}
+	}
+	report := evaluate.NewReport()
+	for _, file := range files {
+		r, err := evaluateFile(ctx, file, nil, options)
+		if err != nil {
+			return nil, err
+		}
+		s := *sheet
+		s.Path = file
+		score, err := evaluate.ScoreSheet(&s, r)
+		if err != nil {
+			return nil, err
+		}
+		report.Sheets = append(report.Sheets, *score)
+	}
+	return report, nil
 }

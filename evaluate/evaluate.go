@@ -11,6 +11,7 @@ package evaluate
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -25,6 +26,10 @@ type Result struct {
 	Devices   int           // internal addresses seen; at least 1 is counted
 	Duration  time.Duration // of the traffic; zero takes the label's
 	Attack    time.Time     // first packet of the attack; zero takes the label's
+	Began     time.Time     // of the traffic
+
+	// Own tells which addresses are devices; nil: those of private networks.
+	Own func(netip.Addr) bool
 }
 
 // Capture is the score of one labelled capture.

@@ -19,6 +19,16 @@ type Report struct {
 	Captures []Capture `json:"captures"`
 	Classes  []Class   `json:"classes"`
 	Quiet    Quiet     `json:"quiet"`
+
+	Sheets []SheetScore `json:"sheets,omitempty"` // captures with labelled flows, or a log of events
+	Series []Trial      `json:"series,omitempty"` // how well detectors did on labelled series
+}
+
+// NewReport returns one without captures.
+func NewReport() *Report {
+	r := &Report{Version: 1, Captures: []Capture{}}
+	r.total()
+	return r
 }
 
 // Class sums up the attacks of one class that were run.
@@ -107,10 +117,23 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// WriteText writes the report as tables: every capture, then the sums.
+// WriteText writes the report as tables.
 func (r *Report) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(cells ...string) { _, _ = fmt.Fprintln(t, strings.Join(cells, "\t")) } // Flush returns the error
+	if len(r.Captures) > 0 {
+		r.writeCaptures(line)
+	}
+	r.writeSheets(line)
+	r.writeSeries(line)
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+// writeCaptures writes every capture, then the sums.
+func (r *Report) writeCaptures(line func(...string)) {
 	line("capture", "class", "expected", "verdict", "seconds", "vector", "why")
 	notRun := 0
 	for i := range r.Captures {
@@ -134,10 +157,6 @@ func (r *Report) WriteText(w io.Writer) error {
 	for _, s := range severities() {
 		line("  "+string(s), fmt.Sprintf("%d, %.4g a device-week", r.Quiet.Alerts[s], r.Quiet.PerDeviceWeek[s]))
 	}
-	if err := t.Flush(); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return nil
 }
 
 func dash(expect string) string {

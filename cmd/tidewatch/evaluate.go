@@ -10,8 +10,8 @@ import (
 
 type evaluateCmd struct {
 	judging
-	Labels string   `required:"" placeholder:"FILE" help:"Labels: tab-separated, one capture a row."`
-	Files  []string `arg:"" optional:"" name:"file" help:"Captures to score; default: every file that the labels name, beside the label file."`
+	Labels string   `required:"" placeholder:"FILE" help:"Labels: a table of captures, labelled flows (Zeek, binetflow), a log of events, or windows of series."`
+	Files  []string `arg:"" optional:"" name:"file" help:"Captures to score; default: every file that the labels name, beside the label file, or the labelled flows themselves."`
 }
 
 // Run judges each labelled capture on its own and scores what was found.

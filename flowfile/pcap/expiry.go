@@ -70,7 +70,7 @@ func (p *probe) unlink(which int, slot int32) {
 // first is the flow that is over first, and when; none when there is no flow.
 func (p *probe) first() (slot int32, due int64) {
 	due = math.MaxInt64
-	for which, timeout := range [numLists]int64{idle: idleTimeout, active: activeTimeout, closed: closeTimeout} {
+	for which, timeout := range [numLists]int64{idle: idleTimeout, active: p.active, closed: closeTimeout} {
 		head := p.lists[which].head
 		if head == none {
 			continue

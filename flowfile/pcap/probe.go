@@ -50,11 +50,12 @@ type probe struct {
 	sent     int64 // Received of the newest record handed out
 	evicted  uint64
 	sampling uint32
+	active   int64 // active timeout
 }
 
 func newProbe(limit int, sampling uint32) *probe {
 	return &probe{
-		times: timeline{need: confirm}, flows: map[key]int32{}, entries: make([]entry, 1), limit: limit, sampling: sampling,
+		times: timeline{need: confirm}, flows: map[key]int32{}, entries: make([]entry, 1), limit: limit, sampling: sampling, active: activeTimeout,
 	}
 }
 

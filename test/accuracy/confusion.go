@@ -19,6 +19,13 @@ func (m *matrix) judge(data string, seeds []uint64) error {
 	if err := m.captures(context.Background(), data); err != nil {
 		return err
 	}
+	l, err := findLabelled(data)
+	if err != nil {
+		return err
+	}
+	if err := m.sheets(context.Background(), data, &l); err != nil {
+		return err
+	}
 	if err := m.scenarios(seeds); err != nil {
 		return err
 	}
@@ -40,7 +47,7 @@ func confusion(out io.Writer, o *options, data, page string, accept bool) error 
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("Scenarios with seeds %d to %d. Repeated captures: %s.\n\n%s", seeds[0], seeds[len(seeds)-1], repeat.Mix, m.text()) + "\n" + m.verdicts.text()
+	text := fmt.Sprintf("Scenarios with seeds %d to %d. Repeated captures: %s.\n\n%s", seeds[0], seeds[len(seeds)-1], repeat.Mix, m.text()) + "\n" + m.verdicts.text() + m.rates() + m.verdicts.parts.text()
 	if page == "" {
 		_, err := io.WriteString(out, text)
 		return err

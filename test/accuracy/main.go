@@ -44,11 +44,19 @@ func main() {
 	data := flag.String("data", "", "instead: a confusion matrix of the labelled captures in this folder and of all scenarios")
 	accept := flag.Bool("accept", false, "with -data: write the page although something became worse")
 	config := flag.String("config", "", "with -data: a configuration whose section triage names a model; it is asked about the same incidents, which costs what it costs, and a table of its verdicts is printed")
+	only := flag.String("only", "", "with -data: a table of its own, series or sampling")
 	flag.StringVar(&o.writeModel, "write-model", "", "with -config: put that table into this file, too")
 	flag.Parse()
 	if err := o.configure(*config, *data != ""); err != nil {
 		fmt.Fprintln(os.Stderr, "accuracy:", err)
 		os.Exit(1)
+	}
+	if *only != "" {
+		if err := onlyTable(os.Stdout, *only, *data, *write, *accept); err != nil {
+			fmt.Fprintln(os.Stderr, "accuracy:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	if *data != "" {
 		if err := confusion(os.Stdout, &o, *data, *write, *accept); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tidewatch/detect"
+	"tidewatch/evaluate"
 )
 
 // matrix is what was there beside what was said about it. It is kept by rows with
@@ -18,6 +19,7 @@ type matrix struct {
 	attacks  []truthRow
 	benign   []benignRow
 	verdicts verdicts
+	labelled []evaluate.SheetScore
 }
 
 // truthRow is all events of one kind from one source.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -30,6 +32,9 @@ const short = 10 * time.Second
 func (m *matrix) captures(ctx context.Context, dir string) error {
 	path := filepath.Join(dir, "labels.tsv")
 	f, err := os.Open(path) //nolint:gosec // the caller names the folder
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // labelled flows alone
+	}
 	if err != nil {
 		return err
 	}
@@ -38,10 +43,7 @@ func (m *matrix) captures(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	r, err := app.Evaluate(ctx, path, nil, func(internal []string) (*app.Config, *app.AnalyzeOptions, error) {
-		cfg, err := configFor(internal)
-		return cfg, &app.AnalyzeOptions{KeepInternal: len(internal) > 0}, err
-	})
+	r, err := app.Evaluate(ctx, path, nil, plainOptions)
 	if err != nil {
 		return err
 	}
@@ -51,8 +53,11 @@ func (m *matrix) captures(ctx context.Context, dir string) error {
 	var floods []evaluate.Label
 	var results []evaluate.Result
 	for i := range labels {
-		if l := &labels[i]; l.Class == "ddos" && l.Duration < short && len(l.Who) == 1 {
-			res, err := repeated(filepath.Join(dir, filepath.FromSlash(l.Path)), l)
+		if l := &labels[i]; repeats(l) {
+			if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(l.Path))); errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			res, err := repeated(filepath.Join(dir, filepath.FromSlash(l.Path)), l, 1)
 			if err != nil {
 				return fmt.Errorf("%s: %w", l.Path, err)
 			}
@@ -82,8 +87,13 @@ func configFor(internal []string) (*app.Config, error) {
 	return &cfg, nil
 }
 
-// repeated judges a capture laid end to end.
-func repeated(path string, l *evaluate.Label) (*evaluate.Result, error) {
+// repeats reports whether a capture is judged repeated, too.
+func repeats(l *evaluate.Label) bool {
+	return l.Class == "ddos" && l.Duration < short && len(l.Who) == 1
+}
+
+// repeated judges a capture laid end to end, of which one packet of so many is sampled.
+func repeated(path string, l *evaluate.Label, sampling uint32) (*evaluate.Result, error) {
 	r, err := flowfile.Open(path, app.Formats(), "", flowfile.Options{DecodeConfig: decode.DefaultConfig()})
 	if err != nil {
 		return nil, err
@@ -106,6 +116,9 @@ func repeated(path string, l *evaluate.Label) (*evaluate.Result, error) {
 		return nil, err
 	}
 	mixed, start := repeat.Over(capture, victim, repeat.Onset(capture, victim))
+	if sampling > 1 {
+		mixed = thinFlows(mixed, sampling, rand.New(rand.NewPCG(1, uint64(sampling))))
+	}
 	e.Process(mixed)
 	e.Drain()
 	return &evaluate.Result{Path: l.Path, Incidents: e.Incidents(), Devices: 1, Attack: time.Unix(0, start)}, nil

@@ -16,6 +16,7 @@ import (
 type verdicts struct {
 	rows  []verdictRow
 	model *asker // nil: none is asked
+	parts ablation
 }
 
 // verdictRow is all cases of one kind.

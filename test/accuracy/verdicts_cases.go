@@ -79,6 +79,7 @@ func (v *verdicts) scenario(name string, s *scenario.Scenario, told *book) error
 	for i := range cases {
 		c := &cases[i]
 		of, briefly, ids := map[incident.Judgement]int{}, false, []string(nil)
+		var about []incident.Incident
 		for k := range told.incidents {
 			inc := &told.incidents[k]
 			if inc.Assessment == nil || !concernsCase(inc, c) {
@@ -86,6 +87,7 @@ func (v *verdicts) scenario(name string, s *scenario.Scenario, told *book) error
 			}
 			of[inc.Assessment.Verdict]++
 			ids = append(ids, inc.ID)
+			about = append(about, *inc)
 			briefly = briefly || told.excused[inc.ID]
 		}
 		source := "scenario " + name
@@ -95,6 +97,9 @@ func (v *verdicts) scenario(name string, s *scenario.Scenario, told *book) error
 			}
 		}
 		v.add(source, c.what, c.attack, of, briefly)
+		if !c.early {
+			v.parts.add(c.attack, about)
+		}
 		v.model.add(source, c.what, c.attack, ids)
 	}
 	return nil
@@ -170,6 +175,7 @@ func (v *verdicts) play(name, source string, of *scenario.Config) error {
 func (v *verdicts) capture(source string, c *evaluate.Capture, internal []string) error {
 	attack := c.Expect == evaluate.ExpectAttack
 	v.add(source, c.Class, attack, c.Verdicts, false)
+	v.parts.add(attack, c.Judged)
 	if v.model == nil || len(c.Judged) == 0 {
 		return nil
 	}

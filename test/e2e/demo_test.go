@@ -182,6 +182,7 @@ func TestDemo(t *testing.T) {
 	if floods != 1 {
 		t.Errorf("%d incidents tell of the one attack that shifts", floods)
 	}
+	time.Sleep(3 * time.Second) // the story asks once a second
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
