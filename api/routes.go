@@ -40,13 +40,15 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
   /api/v1/traffic        what is carried, and what is usual
   /api/v1/movers         devices that are far from what is usual
   /api/v1/stream         what happens, as it happens (server-sent events)
+  /api/v1/sinks          who hears of incidents
+  /api/v1/config         the configuration in effect
   /api/v1/openapi.json   all of the API (OpenAPI 3.1)
   /healthz  /readyz      is it alive, is it ready
   /metrics               Prometheus metrics
 `
 
 // routes builds the router. Whatever fits no route is a problem document too.
-func routes(d *Deps) *http.ServeMux {
+func routes(d *Deps, m *metrics) *http.ServeMux {
 	mux := http.NewServeMux()
 	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mount := func(pattern string, h, fallback http.Handler) {
@@ -72,10 +74,10 @@ func routes(d *Deps) *http.ServeMux {
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {
 		Type: "http", Scheme: "bearer", Description: "The administrator's token: TIDEWATCH_API_TOKEN, or the token file of the data directory.",
 	}}
-	h := &handlers{deps: d}
+	h := &handlers{deps: d, counts: m}
 	a := humago.New(mux, cfg)
-	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity))
-	huma.Get(a, "/api/v1/incidents/{id}", h.get, about("get-incident", "One incident", http.StatusNotFound, http.StatusUnprocessableEntity))
+	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity), conditional)
+	huma.Get(a, "/api/v1/incidents/{id}", h.get, about("get-incident", "One incident", http.StatusNotFound, http.StatusUnprocessableEntity), conditional)
 	huma.Get(a, "/api/v1/exporters", h.exporters, about("list-exporters", "Exporters and the state of their streams"))
 	huma.Get(a, "/api/v1/summary", h.summary, about("get-summary", "The last 24 hours in numbers"))
 	if d.Desk != nil {
@@ -99,11 +101,25 @@ func routes(d *Deps) *http.ServeMux {
 	if d.Audit != nil {
 		h.audit(a)
 	}
+	if d.Accounts != nil {
+		h.sessions(a)
+		h.users(a)
+		h.tokens(a)
+	}
 	if d.Traffic != nil {
 		h.traffic(a)
 	}
 	if d.Hub != nil {
 		h.stream(a)
+	}
+	if d.Differ != nil {
+		h.diffs(a)
+	}
+	if d.Sinks != nil {
+		h.sinks(a)
+	}
+	if d.Effective != nil {
+		h.effective(a)
 	}
 	if d.Flows != nil {
 		h.flows(a)
@@ -156,7 +172,10 @@ func missing(w http.ResponseWriter) {
 	problem(w, http.StatusNotFound, "there is nothing at this path; /api/v1/openapi.json lists what there is")
 }
 
-type handlers struct{ deps *Deps }
+type handlers struct {
+	deps   *Deps
+	counts *metrics
+}
 
 // ListInput selects incidents.
 type ListInput struct {
@@ -170,10 +189,14 @@ type ListInput struct {
 	Until       time.Time `query:"until" doc:"detected at or before this time; with since: what went on between the two"`
 	Limit       int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor      string    `query:"cursor" maxLength:"256" doc:"next of the page before"`
+	Conditional
 }
 
 // ListOutput is one page.
-type ListOutput struct{ Body List }
+type ListOutput struct {
+	ETag string `header:"ETag"`
+	Body List
+}
 
 // List is a page of incidents.
 type List struct {
@@ -200,16 +223,22 @@ func (h *handlers) list(ctx context.Context, in *ListInput) (*ListOutput, error)
 	if err != nil {
 		return nil, h.failed(ctx, "list incidents", err)
 	}
-	return &ListOutput{List{got.Incidents, got.Next}}, nil
+	out := &ListOutput{Body: List{got.Incidents, got.Next}}
+	out.ETag, err = in.tag(&out.Body)
+	return out, err
 }
 
 // GetInput names an incident.
 type GetInput struct {
 	ID string `path:"id" maxLength:"64" doc:"id of the incident"`
+	Conditional
 }
 
 // GetOutput is one incident.
-type GetOutput struct{ Body *incident.Incident }
+type GetOutput struct {
+	ETag string `header:"ETag"`
+	Body *incident.Incident
+}
 
 func (h *handlers) get(ctx context.Context, in *GetInput) (*GetOutput, error) {
 	got, err := h.deps.Incidents.Get(ctx, in.ID)
@@ -219,7 +248,9 @@ func (h *handlers) get(ctx context.Context, in *GetInput) (*GetOutput, error) {
 	if err != nil {
 		return nil, h.failed(ctx, "read an incident", err)
 	}
-	return &GetOutput{got}, nil
+	out := &GetOutput{Body: got}
+	out.ETag, err = in.tag(got)
+	return out, err
 }
 
 // failed logs what went wrong and keeps it from the client: file names and SQL

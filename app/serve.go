@@ -12,11 +12,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"tidewatch/account"
 	"tidewatch/api"
+	"tidewatch/ask"
 	"tidewatch/collect"
 	"tidewatch/history"
 	"tidewatch/incident"
@@ -50,6 +53,7 @@ type Server struct {
 	lock      *store.Lock
 	store     *store.Store
 	history   *history.Recorder // nil: none is kept
+	roller    *ask.Roller       // nil: no sums are made
 	outlet    *outlet
 	alerts    *alerts
 	memory    *memory
@@ -59,9 +63,11 @@ type Server struct {
 	counsel   *triage.Counsel // nil: no model is asked
 	people    *desk
 	defence   *defence
+	effective atomic.Pointer[Config] // cfg, for those that answer meanwhile
 	live      *live
 	hub       *api.Hub
 	api       *api.Server
+	accounts  *account.Keeper
 	exporters exporterNames
 	tiers     string // the promotion rule
 }
@@ -192,9 +198,13 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	health.Add("collect", s.collector.Ready)
 	health.Add("saving", func(context.Context) error { return s.outlet.health() })
 	health.Add("learning", func(context.Context) error { return s.memory.health() })
+	if s.accounts, err = openAccounts(ctx, cfg, s.store, registry); err != nil {
+		return nil, err
+	}
 	if err := cfg.API.Validate(); err != nil { // before a token that was made makes it pass
 		return nil, fmt.Errorf("api: %w", err)
 	}
+	s.effective.Store(cfg)
 	acfg := cfg.API // the token goes nowhere else
 	if acfg.Token, err = token(cfg, true); err != nil {
 		return nil, err
@@ -204,13 +214,21 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: %w", err)
 	}
-	s.api, err = api.New(&acfg, &api.Deps{
+	deps := &api.Deps{
 		Web:       dashboard,
-		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store},
+		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store}, Accounts: s.accounts,
 		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList, Traffic: s.live, Hub: s.hub,
+		Differ: &comparer{memory: s.memory, cfg: cfg}, Effective: s.effectiveText, Sinks: &tellers{server: s},
 		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
-	})
-	if err != nil {
+	}
+	if s.history != nil {
+		var asker *ask.Asker
+		if asker, s.roller, err = cfg.questions(s.history, s.log); err != nil {
+			return nil, err
+		}
+		deps.Flows, deps.History = asker, recorded{s.history, s.log}.state
+	}
+	if s.api, err = api.New(&acfg, deps); err != nil {
 		return nil, err
 	}
 	if err := s.api.Listen(ctx); err != nil {
@@ -219,7 +237,10 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err := s.collector.Listen(ctx); err != nil {
 		return nil, errors.Join(err, s.api.Close())
 	}
-	if err := s.lock.Tell("http://" + s.api.Addr()); err != nil {
+	if err := s.lock.Tell(s.api.URL()); err != nil {
+		return nil, errors.Join(err, s.api.Close())
+	}
+	if err := s.invite(ctx); err != nil {
 		return nil, errors.Join(err, s.api.Close())
 	}
 	ok = true
@@ -256,7 +277,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	for _, a := range addrs {
 		listening = append(listening, a.String())
 	}
-	s.log.Info("tidewatch is listening", "flows", listening, "api", "http://"+s.api.Addr()+"/api/v1/incidents", "version", o.Version)
+	s.log.Info("tidewatch is listening", "flows", listening, "api", s.api.URL()+"/api/v1/incidents", "version", o.Version)
 	s.log.Info("how often devices are judged", "tiers", s.tiers)
 	if o.Ready != nil {
 		o.Ready(s)
@@ -284,6 +305,9 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	rest.Go(func() error { return s.outlet.run(behind) })
 	if s.history != nil {
 		rest.Go(func() error { return s.history.Run(behind) })
+	}
+	if s.roller != nil {
+		rest.Go(func() error { return s.roller.Run(behind) })
 	}
 	rest.Go(func() error { return s.memory.run(behind) })
 	rest.Go(func() error {
