@@ -163,7 +163,7 @@ export function placed(error: string): number | undefined {
 }
 
 /** rate writes one value of a series, as it comes from lines. */
-export const rate = (by: By): ((v: number) => string) => (by === 'bytes' ? bits : by === 'packets' ? packets : (v) => si(v, 'flows/s'))
+export const rate = (by: By): ((v: number) => string) => (by === 'bytes' ? bits : by === 'packets' ? packets : (v) => si(v, '/s'))
 
 const colors = ['--in', '--out', '--medium', '--good', '--critical', '--high'] // --low and --soft look alike
 
