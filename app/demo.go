@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"tidewatch/account"
 	"tidewatch/scenario"
 	"tidewatch/schedule"
 )
@@ -175,7 +177,11 @@ func (d *demo) play(ctx context.Context, s *Server, start time.Time) error {
 		return err
 	}
 	server := &remote{base: "http://" + s.Addr(), token: secret}
-	d.story.begins(d.cfg, server.base, s.Collector().Addrs()[0].Port())
+	link, err := d.invite(ctx, s)
+	if err != nil {
+		return err
+	}
+	d.story.begins(d.cfg, server.base, link, s.Collector().Addrs()[0].Port())
 	for ctx.Err() == nil {
 		acts, err := demoActs(d.o.Seed, d.cfg.zone(), start)
 		if err != nil {
@@ -196,4 +202,20 @@ func (d *demo) play(ctx context.Context, s *Server, start time.Time) error {
 		start = time.Now().Truncate(time.Second).Add(time.Second)
 	}
 	return nil
+}
+
+// demoUser is who looks at the demo, an administrator of this machine's own.
+const demoUser = "demo"
+
+// invite makes the account of who looks, unless an earlier demo did, and returns a link
+// that signs in once. Nobody knows its password.
+func (*demo) invite(ctx context.Context, s *Server) (link string, err error) {
+	_, err = s.Accounts().AddUser(ctx, account.Administrator, demoUser, account.Admin, rand.Text())
+	if err != nil && !errors.Is(err, account.ErrExists) {
+		return "", fmt.Errorf("make an account: %w", err)
+	}
+	if link, err = s.SignInLink(ctx, demoUser); err != nil {
+		return "", fmt.Errorf("make a link that signs in: %w", err)
+	}
+	return link, nil
 }

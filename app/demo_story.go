@@ -52,11 +52,12 @@ func (n *narrator) learned(took time.Duration) {
 }
 
 // begins says where to look, and what to try.
-func (n *narrator) begins(cfg *Config, base string, port uint16) {
+func (n *narrator) begins(cfg *Config, base, link string, port uint16) {
 	clock := time.Now().In(cfg.zone())
 	n.at("listening", "for NetFlow, IPFIX and sFlow on UDP %d; at the site it is %s (%s)", port, clock.Format("15:04"), clock.Format("UTC-07"))
 	n.say("")
-	n.always("dashboard and API  %s/", base)
+	n.always("dashboard  %s", link)
+	n.say("(the link signs in once, as %s; the API is at %s/api/v1/)", demoUser, base)
 	if !strings.HasSuffix(base, fmt.Sprintf(":%d", usualPort)) {
 		n.say("(another program has port %d, or --port named this one)", usualPort)
 	}
