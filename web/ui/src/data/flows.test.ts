@@ -55,9 +55,9 @@ it('an answer is drawn per second, with the rest on top', () => {
   }
   const { times, lines } = stack(answer)
   expect(times).toEqual([60, 120])
-  expect(lines.map((l) => l.label)).toEqual(['g1 · x', 'g2 · x', 'g3 · x', 'g4 · x', 'g5 · x', 'g6 · x', 'g7 · x', 'others'])
+  expect(lines.map((l) => l.label)).toEqual(['g1 · x', 'g2 · x', 'g3 · x', 'g4 · x', 'g5 · x', 'g6 · x', 'others'])
   expect(lines[0]?.values).toEqual([8, 16])
-  expect(lines.at(-1)?.values).toEqual([8, 24])
-  expect(new Set(lines.map((l) => l.color)).size).toBe(8)
+  expect(lines.at(-1)?.values).toEqual([16, 40])
+  expect(new Set(lines.map((l) => l.color)).size).toBe(7)
   expect(stack({ ...answer, by: 'packets' }).lines[0]?.values).toEqual([1, 2])
 })

@@ -163,9 +163,9 @@ export function placed(error: string): number | undefined {
 }
 
 /** rate writes one value of a series, as it comes from lines. */
-export const rate = (by: By): ((v: number) => string) => (by === 'bytes' ? bits : by === 'packets' ? packets : (v) => si(v, 'flows/s'))
+export const rate = (by: By): ((v: number) => string) => (by === 'bytes' ? bits : by === 'packets' ? packets : (v) => si(v, '/s'))
 
-const colors = ['--in', '--out', '--medium', '--good', '--critical', '--high', '--low']
+const colors = ['--in', '--out', '--medium', '--good', '--critical', '--high'] // --low and --soft look alike
 
 /** stack is what an answer draws: its largest groups, each with a colour, and all others together, per second. */
 export function stack(a: Answer): { times: number[]; lines: Line[] } {
