@@ -153,6 +153,10 @@ bench-serve: packages build ## CPU of serve per flow, beside nfcapd under the sa
 bench-soak: build ## 10 000 devices at 20 000 flows/s for SOAK (30m): CPU, memory, time to judge, loss
 	@go run ./test/bench -soak $(SOAK)
 
+.PHONY: bench-api
+bench-api: build ## time the API takes to answer under 20 000 flows/s of 10 000 devices, for each route; a minute
+	@go run ./test/bench -api -seconds 25
+
 .PHONY: bench-delay
 bench-delay: build ## seconds from an attack's first datagram to its incident, under 20 000 flows/s, for each protocol; ten minutes
 	@go run ./test/bench -delay

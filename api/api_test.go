@@ -27,8 +27,8 @@ const token = "a-token-of-enough-letters"
 func noon() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) }
 
 // saved is a memory with n incidents, one an hour back from noon.
-func saved(t *testing.T, n int) *incident.Memory {
-	t.Helper()
+func saved(tb testing.TB, n int) *incident.Memory {
+	tb.Helper()
 	m := incident.NewMemory()
 	for i := range n {
 		at := noon().Add(-time.Duration(i) * time.Hour)
@@ -40,8 +40,8 @@ func saved(t *testing.T, n int) *incident.Memory {
 		if i%2 == 1 {
 			inc.Category, inc.Severity, inc.State, inc.Ended = detect.DataExfiltration, detect.Medium, incident.Resolved, at
 		}
-		if err := m.Save(t.Context(), []incident.Event{{At: at, Incident: inc}}); err != nil {
-			t.Fatal(err)
+		if err := m.Save(tb.Context(), []incident.Event{{At: at, Incident: inc}}); err != nil {
+			tb.Fatal(err)
 		}
 	}
 	return m
@@ -51,9 +51,25 @@ func server(t *testing.T, change func(*Config, *Deps)) *Server {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Token = token
-	store := saved(t, 26)
-	deps := Deps{
-		Incidents: store, Clock: noon, Desk: &desk{store: store}, Baselines: &shelf{}, Events: &diary{}, Exclusions: &doorkeeper{}, Audit: ledger(1), Devices: &catalog{}, Mitigations: mitigations(&commander{}), Traffic: &carrying{}, Hub: closedHub(t), Flows: &recorded{}, History: func(context.Context) HistoryState {
+	deps := fakes(t)
+	if change != nil {
+		change(&cfg, deps)
+	}
+	s, err := New(&cfg, deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// fakes are parts that all answer.
+func fakes(tb testing.TB) *Deps {
+	tb.Helper()
+	store := saved(tb, 26)
+	return &Deps{
+		Incidents: store, Clock: noon, Desk: &desk{store: store}, Baselines: &shelf{}, Events: &diary{}, Exclusions: &doorkeeper{}, Audit: ledger(1), Devices: &catalog{}, Mitigations: mitigations(&commander{}), Traffic: &carrying{}, Hub: closedHub(tb), Differ: differ{}, Sinks: &tellers{},
+		Effective: func() (string, error) { return "api:\n  listen: 127.0.0.1:8080  # default\n", nil },
+		Flows:     &recorded{}, History: func(context.Context) HistoryState {
 			return HistoryState{Flows: 7, Segments: 2, Health: "the disk is full"}
 		},
 		Exporters: func() []Exporter {
@@ -63,22 +79,14 @@ func server(t *testing.T, change func(*Config, *Deps)) *Server {
 			}
 		},
 	}
-	if change != nil {
-		change(&cfg, &deps)
-	}
-	s, err := New(&cfg, &deps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // closedHub refuses all who want to watch, so that no test waits for a stream's end.
-func closedHub(t *testing.T) *Hub {
-	t.Helper()
+func closedHub(tb testing.TB) *Hub {
+	tb.Helper()
 	h, err := NewHub(1, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	h.close()
 	return h

@@ -57,7 +57,7 @@ type Approval struct {
 }
 
 func (h *handlers) baselines(a huma.API) {
-	huma.Get(a, "/api/v1/baselines", h.listBaselines, about("list-baselines", "Versions of what was learned"))
+	huma.Get(a, "/api/v1/baselines", h.listBaselines, about("list-baselines", "Versions of what was learned"), conditional)
 	huma.Post(a, "/api/v1/baselines/approve", h.approve,
 		changes("approve-baseline", "Keep a version, or accept what a device does since a moment", 404, 409))
 	huma.Post(a, "/api/v1/baselines/freeze", h.freeze, changes("freeze-baselines", "Stop learning, or let it go on"))
@@ -65,9 +65,12 @@ func (h *handlers) baselines(a huma.API) {
 }
 
 // BaselinesOutput lists versions.
-type BaselinesOutput struct{ Body *BaselineList }
+type BaselinesOutput struct {
+	ETag string `header:"ETag"`
+	Body *BaselineList
+}
 
-func (h *handlers) listBaselines(ctx context.Context, _ *struct{}) (*BaselinesOutput, error) {
+func (h *handlers) listBaselines(ctx context.Context, in *Conditional) (*BaselinesOutput, error) {
 	l, err := h.deps.Baselines.Baselines(ctx)
 	if err != nil {
 		return nil, h.failed(ctx, "list baselines", err)
@@ -75,7 +78,9 @@ func (h *handlers) listBaselines(ctx context.Context, _ *struct{}) (*BaselinesOu
 	if l.Versions == nil {
 		l.Versions = []BaselineVersion{}
 	}
-	return &BaselinesOutput{l}, nil
+	out := &BaselinesOutput{Body: l}
+	out.ETag, err = in.tag(l)
+	return out, err
 }
 
 // ApproveInput approves a version or a device.

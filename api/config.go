@@ -115,4 +115,7 @@ type Deps struct {
 	Version     string                             // of the program, in the OpenAPI document; empty: "dev"
 	Flows       Flows                              // nil: none are recorded
 	History     func(context.Context) HistoryState // nil: nothing is recorded
+	Differ      Differ                             // nil: nothing was learned
+	Sinks       Sinks                              // nil: nobody hears of anything
+	Effective   func() (string, error)             // the configuration in effect, without secrets; nil: not told
 }

@@ -147,7 +147,7 @@ func (h *handlers) decide(ctx context.Context, id string, r *Reason, d *incident
 	case err != nil:
 		return nil, h.failed(ctx, "save the decision", err)
 	}
-	return &GetOutput{got}, nil
+	return &GetOutput{Body: got}, nil
 }
 
 // FeedbackOutput lists verdicts.

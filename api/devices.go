@@ -83,7 +83,7 @@ type UsualService struct {
 func (h *handlers) devices(a huma.API) {
 	huma.Get(a, "/api/v1/devices", h.listDevices, about("list-devices", "Own addresses", http.StatusUnprocessableEntity))
 	huma.Get(a, "/api/v1/devices/{address}", h.device,
-		about("get-device", "One address with its past", http.StatusNotFound, http.StatusUnprocessableEntity))
+		about("get-device", "One address with its past", http.StatusNotFound, http.StatusUnprocessableEntity), conditional)
 }
 
 // DevicesInput selects devices.
@@ -119,10 +119,14 @@ func (h *handlers) listDevices(ctx context.Context, in *DevicesInput) (*DevicesO
 type DeviceInput struct {
 	Address string `path:"address" maxLength:"64" doc:"its address"`
 	Field   string `query:"field" enum:"bytes_in,bytes_out,packets_in,packets_out,flows_in,flows_out,peak_bytes_in,peak_bytes_out,peak_packets_in" default:"bytes_in" doc:"what the profile is of"`
+	Conditional
 }
 
 // DeviceOutput is one device.
-type DeviceOutput struct{ Body *DeviceDetail }
+type DeviceOutput struct {
+	ETag string `header:"ETag"`
+	Body *DeviceDetail
+}
 
 func (h *handlers) device(ctx context.Context, in *DeviceInput) (*DeviceOutput, error) {
 	a, err := netip.ParseAddr(in.Address)
@@ -131,5 +135,10 @@ func (h *handlers) device(ctx context.Context, in *DeviceInput) (*DeviceOutput, 
 			&huma.ErrorDetail{Message: "no address", Location: "path.address", Value: in.Address})
 	}
 	got, err := h.deps.Devices.Device(ctx, a.Unmap(), in.Field)
-	return &DeviceOutput{got}, h.refusal(ctx, "read the device", err)
+	if err != nil {
+		return nil, h.refusal(ctx, "read the device", err)
+	}
+	out := &DeviceOutput{Body: got}
+	out.ETag, err = in.tag(got)
+	return out, err
 }

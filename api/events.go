@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -20,6 +21,9 @@ type Events interface {
 	// AddEvent returns the event when it is in effect and on the disk.
 	AddEvent(ctx context.Context, e *schedule.Event, by, note string) (*Event, error)
 	RemoveEvent(ctx context.Context, id, by, note string) error
+	// Occurrences returns when events are on that touch [from,to), by their start: one more
+	// than MaxOccurrences at most.
+	Occurrences(ctx context.Context, from, to time.Time) ([]EventOccurrence, error)
 }
 
 // Event is an event with the times at which it is on next.
@@ -48,6 +52,7 @@ type EventPage struct {
 func (h *handlers) events(a huma.API) {
 	const missing, conflict = http.StatusNotFound, http.StatusConflict
 	huma.Get(a, "/api/v1/events", h.listEvents, about("list-events", "Scheduled events and when they are on next", http.StatusUnprocessableEntity))
+	huma.Get(a, "/api/v1/events/occurrences", h.occurrences, about("list-occurrences", "When events are on, for a calendar", http.StatusUnprocessableEntity))
 	huma.Post(a, "/api/v1/events", h.addEvent, changes("add-event", "Plan an event", conflict), func(o *huma.Operation) {
 		o.DefaultStatus = http.StatusCreated
 	})

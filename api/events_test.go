@@ -37,6 +37,13 @@ func (d *diary) RemoveEvent(_ context.Context, id, by, note string) error {
 	return d.err
 }
 
+func (d *diary) Occurrences(_ context.Context, from, to time.Time) (out []EventOccurrence, err error) {
+	for at := from; at.Before(to) && len(out) <= MaxOccurrences; at = at.Add(time.Hour) {
+		out = append(out, EventOccurrence{ID: "ev-1", Name: "backup", Start: at, End: at.Add(time.Minute), Origin: schedule.FromPeople})
+	}
+	return out, d.err
+}
+
 func TestEvents(t *testing.T) {
 	const call = "POST /api/v1/events"
 	d := &diary{}

@@ -84,19 +84,19 @@ func TestQueryFlows(t *testing.T) {
 
 func TestWhatCannotBeAsked(t *testing.T) {
 	for text, want := range map[string]string{
-		"filter=src+%3D+10.0.0.1+adn+dst+%3D+10.0.0.2": `position 16: expected and, or, or the end`,
-		"filter=" + strings.Repeat("(", 40):            `position 33: parentheses and nots lie at most 32 deep`,
-		"filter=" + strings.Repeat("+", 9000):          `8192`,
-		"group=src,dst,proto,input":                    `at most 3 dimensions`,
-		"group=src,src":                                `named twice`,
-		"group=color":                                  `is no dimension`,
-		"from=yesterday":                               `is no time`,
-		"from=-1h&to=-2h":                              `from must lie before to`,
-		"by=luck":                                      `bytes, packets, flows`,
-		"limit=1001":                                   `1000`,
-		"points=1001":                                  `1000`,
-		"source=sql":                                   `raw`,
-		"fitler=src":                                   `unknown`,
+		"filter=src+%3D+10.0.0.1+also+dst+%3D+10.0.0.2": `position 16: expected and, or, or the end`,
+		"filter=" + strings.Repeat("(", 40):             `position 33: parentheses and nots lie at most 32 deep`,
+		"filter=" + strings.Repeat("+", 9000):           `8192`,
+		"group=src,dst,proto,input":                     `at most 3 dimensions`,
+		"group=src,src":                                 `named twice`,
+		"group=color":                                   `is no dimension`,
+		"from=yesterday":                                `is no time`,
+		"from=-1h&to=-2h":                               `from must lie before to`,
+		"by=luck":                                       `bytes, packets, flows`,
+		"limit=1001":                                    `1000`,
+		"points=1001":                                   `1000`,
+		"source=sql":                                    `raw`,
+		"fitler=src":                                    `unknown`,
 	} {
 		s := server(t, nil)
 		res, body := ask(t, s, http.MethodGet, "/api/v1/flows/query?"+text, nil)

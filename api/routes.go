@@ -40,6 +40,8 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
   /api/v1/traffic        what is carried, and what is usual
   /api/v1/movers         devices that are far from what is usual
   /api/v1/stream         what happens, as it happens (server-sent events)
+  /api/v1/sinks          who hears of incidents
+  /api/v1/config         the configuration in effect
   /api/v1/openapi.json   all of the API (OpenAPI 3.1)
   /healthz  /readyz      is it alive, is it ready
   /metrics               Prometheus metrics
@@ -74,8 +76,8 @@ func routes(d *Deps) *http.ServeMux {
 	}}
 	h := &handlers{deps: d}
 	a := humago.New(mux, cfg)
-	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity))
-	huma.Get(a, "/api/v1/incidents/{id}", h.get, about("get-incident", "One incident", http.StatusNotFound, http.StatusUnprocessableEntity))
+	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity), conditional)
+	huma.Get(a, "/api/v1/incidents/{id}", h.get, about("get-incident", "One incident", http.StatusNotFound, http.StatusUnprocessableEntity), conditional)
 	huma.Get(a, "/api/v1/exporters", h.exporters, about("list-exporters", "Exporters and the state of their streams"))
 	huma.Get(a, "/api/v1/summary", h.summary, about("get-summary", "The last 24 hours in numbers"))
 	if d.Desk != nil {
@@ -104,6 +106,15 @@ func routes(d *Deps) *http.ServeMux {
 	}
 	if d.Hub != nil {
 		h.stream(a)
+	}
+	if d.Differ != nil {
+		h.diffs(a)
+	}
+	if d.Sinks != nil {
+		h.sinks(a)
+	}
+	if d.Effective != nil {
+		h.effective(a)
 	}
 	if d.Flows != nil {
 		h.flows(a)
@@ -170,10 +181,14 @@ type ListInput struct {
 	Until       time.Time `query:"until" doc:"detected at or before this time; with since: what went on between the two"`
 	Limit       int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor      string    `query:"cursor" maxLength:"256" doc:"next of the page before"`
+	Conditional
 }
 
 // ListOutput is one page.
-type ListOutput struct{ Body List }
+type ListOutput struct {
+	ETag string `header:"ETag"`
+	Body List
+}
 
 // List is a page of incidents.
 type List struct {
@@ -200,16 +215,22 @@ func (h *handlers) list(ctx context.Context, in *ListInput) (*ListOutput, error)
 	if err != nil {
 		return nil, h.failed(ctx, "list incidents", err)
 	}
-	return &ListOutput{List{got.Incidents, got.Next}}, nil
+	out := &ListOutput{Body: List{got.Incidents, got.Next}}
+	out.ETag, err = in.tag(&out.Body)
+	return out, err
 }
 
 // GetInput names an incident.
 type GetInput struct {
 	ID string `path:"id" maxLength:"64" doc:"id of the incident"`
+	Conditional
 }
 
 // GetOutput is one incident.
-type GetOutput struct{ Body *incident.Incident }
+type GetOutput struct {
+	ETag string `header:"ETag"`
+	Body *incident.Incident
+}
 
 func (h *handlers) get(ctx context.Context, in *GetInput) (*GetOutput, error) {
 	got, err := h.deps.Incidents.Get(ctx, in.ID)
@@ -219,7 +240,9 @@ func (h *handlers) get(ctx context.Context, in *GetInput) (*GetOutput, error) {
 	if err != nil {
 		return nil, h.failed(ctx, "read an incident", err)
 	}
-	return &GetOutput{got}, nil
+	out := &GetOutput{Body: got}
+	out.ETag, err = in.tag(got)
+	return out, err
 }
 
 // failed logs what went wrong and keeps it from the client: file names and SQL

@@ -146,8 +146,36 @@ func (a *analysis) open(path string) (flowfile.Reader, error) {
 	})
 }
 
-// file feeds one file to the engine.
+// file feeds one file to the engine, or the segments of a flow history that is named
+// by its folder.
 func (a *analysis) file(ctx context.Context, path string, counts bool) error {
+	segments, damaged, err := segmentsOf(path)
+	if err != nil {
+		return &InputError{err}
+	}
+	if len(segments) == 0 {
+		return a.single(ctx, path, counts)
+	}
+	in := &a.result.Input
+	for _, err := range damaged {
+		in.Skipped++
+		in.Reasons["bad_segment"]++
+		in.Notes = append(in.Notes, err.Error())
+		a.warn(err.Error())
+	}
+	formats := len(in.Format)
+	for _, s := range segments {
+		if err := a.single(ctx, s, counts); err != nil {
+			return err
+		}
+	}
+	if counts {
+		in.Format = in.Format[:formats+1]
+	}
+	return nil
+}
+
+func (a *analysis) single(ctx context.Context, path string, counts bool) error {
 	r, err := a.open(path)
 	if err != nil {
 		return &InputError{err}

@@ -52,7 +52,7 @@ func openOffice(ctx context.Context, cfg *Config, change bool, f func(*store.Sto
 
 // kept is the store's part of the configuration; lock is the caller's, if it has it.
 func (c *Config) kept(lock *store.Lock) *store.Config {
-	return &store.Config{Dir: c.DataDir, MaxIncidents: c.MaxIncidents, MaxDecisions: c.MaxDecisions, KeepDecisions: c.KeepDecisions, Lock: lock}
+	return &store.Config{Dir: c.DataDir, MaxIncidents: c.MaxIncidents, KeepIncidents: c.KeepIncidents, MaxDecisions: c.MaxDecisions, KeepDecisions: c.KeepDecisions, Lock: lock}
 }
 
 func (o *office) open(ctx context.Context, cfg *Config, change bool) error {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tidewatch/api"
+	"tidewatch/ask"
 	"tidewatch/baseline"
 	"tidewatch/collect"
 	"tidewatch/config"
@@ -42,6 +43,7 @@ import (
 	"tidewatch/identity"
 	"tidewatch/incident"
 	"tidewatch/notify"
+	"tidewatch/rollup"
 	"tidewatch/schedule"
 	"tidewatch/store"
 	"tidewatch/telemetry"
@@ -87,11 +89,16 @@ type Config struct {
 	Triage       triage.Config     `yaml:"triage"`
 	Mitigation   MitigationConfig  `yaml:"mitigation"`
 	History      history.Config    `yaml:"history"`
+	Rollups      rollup.Config     `yaml:"rollups"`
+	Query        ask.Config        `yaml:"query"`
 	API          api.Config        `yaml:"api"`
 	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 
+	KeepIncidents time.Duration `yaml:"keep_incidents"` // for how long, by when they changed last; those that are not over are kept
 	MaxDecisions  int           `yaml:"max_decisions"`  // decisions against traffic kept in the ledger, about 10 KiB each; the oldest that are over go first, whole
 	KeepDecisions time.Duration `yaml:"keep_decisions"` // for how long, by when they were made; those that are not over are kept
+
+	origins config.Origins // where values come from; nil: they are the program's own
 }
 
 // SamplingRule is the sampling rate of the exporters in a prefix.
@@ -116,8 +123,9 @@ func DefaultConfig() Config {
 		Tunnel: tunnel.DefaultConfig(), Character: character.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
 		Threat:   threat.DefaultConfig(),
-		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), History: history.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), History: history.DefaultConfig(), Rollups: rollup.DefaultConfig(), Query: ask.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 		MaxDecisions: store.DefaultConfig().MaxDecisions, KeepDecisions: store.DefaultConfig().KeepDecisions,
+		KeepIncidents: store.DefaultConfig().KeepIncidents,
 	}
 }
 
@@ -132,6 +140,7 @@ func LoadConfig(path string) (*Config, config.Origins, error) {
 	if err := config.Validate(&cfg, origins); err != nil {
 		return nil, nil, fmt.Errorf("configuration: %w", err)
 	}
+	cfg.origins = origins
 	return &cfg, origins, nil
 }
 
@@ -163,8 +172,8 @@ func (c *Config) Validate() error {
 	if c.Shards < 1 || c.Shards > 256 {
 		return errors.New("shards: must lie between 1 and 256")
 	}
-	if c.MaxDecisions < 1 || c.KeepDecisions <= 0 {
-		return errors.New("max_decisions, keep_decisions: must be positive")
+	if c.MaxDecisions < 1 || c.KeepDecisions <= 0 || c.KeepIncidents <= 0 {
+		return errors.New("keep_incidents, max_decisions, keep_decisions: must be positive")
 	}
 	for i, r := range c.Sampling {
 		if !r.Exporter.IsValid() || r.Rate == 0 {
@@ -206,6 +215,8 @@ func (c *Config) Validate() error {
 		{"triage", c.Triage.Validate()},
 		{"mitigation", c.Mitigation.Validate()},
 		{"history", c.History.Validate()},
+		{"rollups", c.Rollups.Validate()},
+		{"query", c.Query.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},
 	} {

@@ -7,6 +7,7 @@ import (
 	"tidewatch/flowfile/csv"
 	"tidewatch/flowfile/eve"
 	"tidewatch/flowfile/nfdump"
+	"tidewatch/flowfile/parquet"
 	"tidewatch/flowfile/pcap"
 	"tidewatch/flowfile/zeek"
 )
@@ -14,5 +15,5 @@ import (
 // Formats lists the file formats that are read, in the order in which their
 // content is tried. Adding a format is one line here.
 func Formats() []flowfile.Format {
-	return []flowfile.Format{pcap.Format(), nfdump.Format(), zeek.Format(), eve.Format(), csv.Binetflow(), csv.Format()}
+	return []flowfile.Format{pcap.Format(), nfdump.Format(), zeek.Format(), eve.Format(), parquet.Format(), csv.Binetflow(), csv.Format()}
 }

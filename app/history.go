@@ -3,6 +3,7 @@
 package app
 
 import (
+	"os"
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,4 +41,13 @@ func (s *Server) receive(b *flow.Batch) {
 	if s.history != nil {
 		s.history.Take(b)
 	}
+}
+
+// segmentsOf are the segments of the flow history in the folder at path, and what is
+// wrong with others; none when it is something else.
+func segmentsOf(path string) (paths []string, damaged []error, err error) {
+	if st, err := os.Stat(path); err != nil || !st.IsDir() {
+		return nil, nil, nil //nolint:nilerr // who opens it says what is wrong
+	}
+	return history.Files(path)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tidewatch/baseline"
+	"tidewatch/flow"
 	"tidewatch/store"
 	"tidewatch/window"
 )
@@ -53,7 +54,10 @@ func (l *Library) Versions() (all []store.Version, current string, frozen bool) 
 
 // Store returns the baseline of a version; "" is what is in use, with what was
 // learned since it was saved.
-func (l *Library) Store(version string) (*baseline.Store, error) {
+func (l *Library) Store(version string) (*baseline.Store, error) { return l.of(version, nil) }
+
+// of is Store for those devices alone that owns tells; nil: for all.
+func (l *Library) of(version string, owns func(flow.Addr) bool) (*baseline.Store, error) {
 	bcfg := l.cfg.Baseline
 	bcfg.Zone = l.cfg.zone()
 	bcfg.MaxDevices += window.MaxNetworks + 1
@@ -66,7 +70,7 @@ func (l *Library) Store(version string) (*baseline.Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = s.Restore(data, nil)
+		err = s.Restore(data, owns)
 		return s, err
 	}
 	snapshot, journal, err := l.files.Load()
@@ -74,11 +78,11 @@ func (l *Library) Store(version string) (*baseline.Store, error) {
 		return nil, err
 	}
 	if snapshot != nil {
-		if err := s.Restore(snapshot, nil); err != nil {
+		if err := s.Restore(snapshot, owns); err != nil {
 			return nil, err
 		}
 	}
-	_, err = s.Replay(journal, nil)
+	_, err = s.Replay(journal, owns)
 	return s, err
 }
 

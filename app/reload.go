@@ -50,6 +50,7 @@ func (c *Config) adopt(next *Config) *Config {
 	out.Exclusions = next.Exclusions
 	out.Notify = next.Notify
 	out.Mitigation.Config = next.Mitigation.Config
+	out.origins = next.origins
 	return &out
 }
 
@@ -261,6 +262,7 @@ func (s *Server) takeUp(load func() (*Config, error)) error {
 		return err
 	}
 	s.cfg = now
+	s.effective.Store(now)
 	if len(broken) > 0 {
 		s.log.Warn("configuration reloaded in part, what could not be read stays in force as it was", "failed", broken, "changed", changed)
 	} else {

@@ -18,7 +18,7 @@ func (e *Engine) risks() map[netip.Addr]float64 {
 		}
 		return false // none is copied
 	}
-	for range e.book.Ongoing(note) { //nolint:revive // note has seen them
+	for range e.book.Ongoing(note) {
 	}
 	return out
 }
@@ -32,7 +32,7 @@ func (e *Engine) risk(a netip.Addr) (score float64) {
 		}
 		return false
 	}
-	for range e.book.Ongoing(note) { //nolint:revive // note has seen them
+	for range e.book.Ongoing(note) {
 	}
 	return score
 }

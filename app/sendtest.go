@@ -34,10 +34,20 @@ func SendTest(ctx context.Context, cfg *Config, name string, w io.Writer) error 
 			return testHook(ctx, h, w)
 		}
 	}
-	if len(names) == 0 {
-		return &InputError{fmt.Errorf("there is no sink or hook %s: the configuration has none (notify, mitigation.hooks)", name)}
+	return &InputError{&unknownSinkError{name, names}}
+}
+
+// unknownSinkError says that nothing of that name is configured.
+type unknownSinkError struct {
+	name  string
+	names []string // that are
+}
+
+func (u *unknownSinkError) Error() string {
+	if len(u.names) == 0 {
+		return "there is no sink or hook " + u.name + ": the configuration has none (notify, mitigation.hooks)"
 	}
-	return &InputError{fmt.Errorf("there is no sink or hook %s; there are %s", name, strings.Join(names, ", "))}
+	return "there is no sink or hook " + u.name + "; there are " + strings.Join(u.names, ", ")
 }
 
 // testHook tells a program or web service that nothing is to be done.

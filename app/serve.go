@@ -12,11 +12,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"tidewatch/api"
+	"tidewatch/ask"
 	"tidewatch/collect"
 	"tidewatch/history"
 	"tidewatch/incident"
@@ -50,6 +52,7 @@ type Server struct {
 	lock      *store.Lock
 	store     *store.Store
 	history   *history.Recorder // nil: none is kept
+	roller    *ask.Roller       // nil: no sums are made
 	outlet    *outlet
 	alerts    *alerts
 	memory    *memory
@@ -59,6 +62,7 @@ type Server struct {
 	counsel   *triage.Counsel // nil: no model is asked
 	people    *desk
 	defence   *defence
+	effective atomic.Pointer[Config] // cfg, for those that answer meanwhile
 	live      *live
 	hub       *api.Hub
 	api       *api.Server
@@ -195,6 +199,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err := cfg.API.Validate(); err != nil { // before a token that was made makes it pass
 		return nil, fmt.Errorf("api: %w", err)
 	}
+	s.effective.Store(cfg)
 	acfg := cfg.API // the token goes nowhere else
 	if acfg.Token, err = token(cfg, true); err != nil {
 		return nil, err
@@ -204,13 +209,21 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: %w", err)
 	}
-	s.api, err = api.New(&acfg, &api.Deps{
+	deps := &api.Deps{
 		Web:       dashboard,
 		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store},
 		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList, Traffic: s.live, Hub: s.hub,
+		Differ: &comparer{memory: s.memory, cfg: cfg}, Effective: s.effectiveText, Sinks: &tellers{server: s},
 		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
-	})
-	if err != nil {
+	}
+	if s.history != nil {
+		var asker *ask.Asker
+		if asker, s.roller, err = cfg.questions(s.history, s.log); err != nil {
+			return nil, err
+		}
+		deps.Flows, deps.History = asker, recorded{s.history, s.log}.state
+	}
+	if s.api, err = api.New(&acfg, deps); err != nil {
 		return nil, err
 	}
 	if err := s.api.Listen(ctx); err != nil {
@@ -284,6 +297,9 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	rest.Go(func() error { return s.outlet.run(behind) })
 	if s.history != nil {
 		rest.Go(func() error { return s.history.Run(behind) })
+	}
+	if s.roller != nil {
+		rest.Go(func() error { return s.roller.Run(behind) })
 	}
 	rest.Go(func() error { return s.memory.run(behind) })
 	rest.Go(func() error {

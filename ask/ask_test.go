@@ -253,6 +253,10 @@ func TestDamagedFiles(t *testing.T) {
 	if !got.Partial || !strings.Contains(got.Reason, "damaged") || got.Total != want {
 		t.Errorf("total %+v, want %+v; partial %v: %s", got.Total, want, got.Partial, got.Reason)
 	}
+	m.lost = 3
+	if got, err = asker(t, m, nil, Shelves{}).Answer(t.Context(), q); err != nil || !got.Partial || got.Total.Flows >= want.Flows {
+		t.Errorf("without a segment: %+v, %v", got, err)
+	}
 	page, err := asker(t, m, nil, Shelves{}).List(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 1000})
 	if err != nil || !strings.Contains(page.Reason, "damaged") {
 		t.Errorf("%d flows, partial %q, %v", len(page.Flows), page.Reason, err)

@@ -53,7 +53,7 @@ func (a *Asker) List(ctx context.Context, p *query.Selection) (*query.Page, erro
 	}
 	defer shut()
 	out := &query.Page{Flows: []query.Flow{}}
-	err = each(limited, from, len(lists), func(worker int, g *segment.Group, at place) error { return lists[worker].see(g, at) })
+	unreadable, err := each(limited, from, len(lists), func(worker int, g *segment.Group, at place) error { return lists[worker].see(g, at) })
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("the question was given up: %w", context.Cause(ctx))
@@ -65,7 +65,7 @@ func (a *Asker) List(ctx context.Context, p *query.Selection) (*query.Page, erro
 	var all []found
 	for _, l := range lists {
 		all = append(all, l.found...)
-		if l.damaged > 0 && !out.Partial {
+		if l.damaged+uint64(unreadable) > 0 && !out.Partial {
 			out.Partial, out.Reason = true, damaged
 		}
 	}
@@ -154,7 +154,7 @@ func (a *Asker) Export(ctx context.Context, p *query.Selection, keep func(*query
 	}
 	defer shut()
 	left := p.Limit
-	err = each(ctx, from, 1, func(_ int, g *segment.Group, _ place) error {
+	_, err = each(ctx, from, 1, func(_ int, g *segment.Group, _ place) error {
 		if left < 0 {
 			return nil
 		}

@@ -23,6 +23,7 @@ type memory struct {
 	fail     error
 	claim    uint64       // flows that are only claimed to be there
 	spoil    func([]byte) // damages files
+	lost     int          // index of a segment that cannot be opened; 0: none
 	files    map[int][]byte
 }
 
@@ -63,7 +64,13 @@ type memorySegments struct {
 	next   int
 }
 
+func (*memorySegments) Close() {}
+
 func (s *memorySegments) Next() (Segment, error) {
+	if s.next > 0 && s.next == s.memory.lost {
+		s.next--
+		return nil, ErrUnreadable
+	}
 	if s.next < 0 {
 		return nil, s.memory.fail
 	}

@@ -97,12 +97,12 @@ func (r *run) scanSpan(ctx context.Context, of span, scanners []*scanner) error 
 		return err
 	}
 	defer shut()
-	err = each(ctx, from, len(scanners), func(worker int, g *segment.Group, _ place) error {
+	unreadable, err := each(ctx, from, len(scanners), func(worker int, g *segment.Group, _ place) error {
 		scanners[worker].see(g)
 		return nil
 	})
 	for _, s := range scanners {
-		if s.damaged > 0 {
+		if s.damaged > 0 || unreadable > 0 {
 			r.partial(damaged)
 		}
 	}

@@ -26,8 +26,13 @@ type Segment interface {
 
 // Segments opens segments one after the other, newest first; nil is the end.
 type Segments interface {
+	// Next may fail with ErrUnreadable and go on behind that segment.
 	Next() (Segment, error)
+	Close()
 }
+
+// ErrUnreadable is the error of one segment that cannot be opened.
+var ErrUnreadable = errors.New("a segment cannot be read")
 
 // work is a row group of an open segment.
 type work struct {
@@ -43,13 +48,15 @@ type place struct {
 }
 
 // each hands the row groups of segments to workers, and closes a segment when all of its
-// groups were looked at.
-func each(ctx context.Context, from Segments, workers int, see func(worker int, g *segment.Group, at place) error) error {
+// groups were looked at. It tells how many segments could not be opened.
+func each(ctx context.Context, from Segments, workers int, see func(worker int, g *segment.Group, at place) error) (unreadable int, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	todo := make(chan work, workers)
 	group.Go(func() error {
 		defer close(todo)
-		return feed(ctx, from, todo)
+		var err error
+		unreadable, err = feed(ctx, from, todo)
+		return err
 	})
 	for i := range workers {
 		group.Go(func() error {
@@ -65,18 +72,23 @@ func each(ctx context.Context, from Segments, workers int, see func(worker int, 
 			return nil
 		})
 	}
-	err := group.Wait()
+	err = group.Wait()
 	for w := range todo { // left by workers that gave up
 		w.done()
 	}
-	return err
+	return unreadable, err
 }
 
-func feed(ctx context.Context, from Segments, todo chan<- work) error {
+func feed(ctx context.Context, from Segments, todo chan<- work) (unreadable int, err error) {
+	defer from.Close()
 	for {
 		s, err := from.Next()
+		if errors.Is(err, ErrUnreadable) {
+			unreadable++
+			continue
+		}
 		if s == nil || err != nil {
-			return err
+			return unreadable, err
 		}
 		groups := s.Groups()
 		left := new(atomic.Int64)
@@ -92,7 +104,7 @@ func feed(ctx context.Context, from Segments, todo chan<- work) error {
 			case <-ctx.Done():
 				left.Add(int64(i - len(groups)))
 				done()
-				return ctx.Err()
+				return unreadable, ctx.Err()
 			}
 		}
 		done()

@@ -72,12 +72,14 @@ func (s *summary) read(ctx context.Context, history History) error {
 		return err
 	}
 	defer shut()
-	return each(ctx, from, 1, func(_ int, g *segment.Group, _ place) error {
+	unreadable, err := each(ctx, from, 1, func(_ int, g *segment.Group, _ place) error {
 		if err := s.look(g); err != nil {
 			s.damaged += uint64(g.Rows())
 		}
 		return nil
 	})
+	s.damaged += uint64(unreadable)
+	return err
 }
 
 func (s *summary) look(g *segment.Group) error {

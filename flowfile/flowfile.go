@@ -8,6 +8,7 @@ package flowfile
 
 import (
 	"bufio"
+	"io"
 	"net/netip"
 	"time"
 
@@ -58,4 +59,7 @@ type Format struct {
 	Detect func(head []byte) bool
 	// Open reads from r, which stands at the first byte. name is for messages.
 	Open func(name string, r *bufio.Reader, o Options) (Reader, error)
+	// OpenAt is in its place for a format that is read from the end of a file of size
+	// bytes. Such a file must be named as it is: neither compressed nor piped.
+	OpenAt func(name string, r io.ReaderAt, size int64, o Options) (Reader, error)
 }

@@ -58,12 +58,28 @@ func OpenStream(name string, in io.Reader, formats []Format, force string, o Opt
 		s.close()
 		return nil, err
 	}
-	r, err := f.Open(name, s.r, o)
+	r, err := s.open(f, name, in, o)
 	if err != nil {
 		s.close()
 		return nil, err
 	}
 	return &stream{Reader: r, s: s}, nil
+}
+
+// open opens what is left of in once its compressions are undone.
+func (s *source) open(f *Format, name string, in io.Reader, o Options) (Reader, error) {
+	if f.OpenAt == nil {
+		return f.Open(name, s.r, o)
+	}
+	if whole, ok := in.(interface {
+		io.ReaderAt
+		io.Seeker
+	}); ok && len(s.undone) == 0 {
+		if size, err := whole.Seek(0, io.SeekEnd); err == nil { // a pipe cannot
+			return f.OpenAt(name, whole, size, o)
+		}
+	}
+	return nil, fmt.Errorf("read %s: %s files are read from their end; unpack it to a file and name that", name, f.Name)
 }
 
 func choose(name string, s *source, formats []Format, force string) (*Format, error) {

@@ -134,7 +134,6 @@ func foreign(head []byte) string {
 		{"\x04\x22\x4d\x18", "compressed with lz4; unpack it first (unlz4)"},
 		{"\x89LZO\x00", "compressed with lzop; unpack it first (lzop -d)"},
 		{"SQLite format 3\x00", "an SQLite database, not a record of flows"},
-		{"PAR1", "a Parquet file, which this version does not read"},
 		{"%PDF-", "a PDF document"},
 	} {
 		if bytes.HasPrefix(head, []byte(f.magic)) {

@@ -4,10 +4,14 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/netip"
 	"path/filepath"
 	"time"
 
+	"tidewatch/flow"
 	"tidewatch/segment"
 )
 
@@ -19,10 +23,6 @@ const (
 	joinAt = 60
 	// settle is how long after an hour its last segment may still be written.
 	settle = 2 * time.Minute
-	// overlap is how far segments reach into each other when several sockets fill
-	// them. A larger one comes of a clock that was set back: such are not joined,
-	// because too many would have to be open at once.
-	overlap = time.Second
 )
 
 // joinSmall joins runs of small segments, one after the other.
@@ -65,7 +65,7 @@ func (r *Recorder) smallRun(now time.Time) []*Segment {
 		if len(run) > 0 {
 			last := run[len(run)-1]
 			fits := filepath.Dir(s.path) == filepath.Dir(last.path) && s.First == last.Last+1 &&
-				bytes+s.Bytes <= joinedBytes && !s.From.Before(last.To.Add(-overlap)) && len(run) < joinAt
+				bytes+s.Bytes <= joinedBytes && len(run) < joinAt
 			if !fits {
 				if ripe() {
 					return run
@@ -94,12 +94,9 @@ func (r *Recorder) join(ctx context.Context, run []*Segment) error {
 	}
 	first, last := run[0].First, run[len(run)-1].Last
 	path := filepath.Join(filepath.Dir(run[0].path), name(first, last))
-	m, err := newMerge(run)
-	if err != nil {
-		return err
-	}
-	defer m.close()
-	if err := create(path, m.exporter, func(w *segment.Writer) error { return m.into(ctx, w) }); err != nil {
+	x := segment.NewExporters()
+	exporter := func(i uint32) netip.Addr { return x.Addr(i).Netip() }
+	if err := create(path, exporter, func(w *segment.Writer) error { return copyAll(ctx, w, run, x) }); err != nil {
 		return err
 	}
 	s, err := describe(path, first, last)
@@ -116,4 +113,44 @@ func (r *Recorder) join(ctx context.Context, run []*Segment) error {
 	r.catalogue.replace(run, s)
 	r.metrics.joined.Add(float64(len(run)))
 	return nil
+}
+
+// copyAll writes the rows of all segments of run, one after the other: in the order in
+// which they were judged.
+func copyAll(ctx context.Context, w *segment.Writer, run []*Segment, x *segment.Exporters) error {
+	scan, err := segment.NewScanner()
+	if err != nil {
+		return err
+	}
+	defer scan.Close()
+	rows := flow.NewBatch(0)
+	for _, s := range run {
+		file, f, err := s.Open()
+		if err != nil {
+			return err
+		}
+		err = copyRows(ctx, w, segment.NewReader(file, scan, x), rows)
+		_ = f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyRows(ctx context.Context, w *segment.Writer, r *segment.Reader, rows *flow.Batch) error {
+	for ctx.Err() == nil {
+		rows.Reset()
+		_, err := r.Read(rows)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := w.Append(rows); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }

@@ -3,9 +3,7 @@
 package history
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,30 +11,40 @@ import (
 	"time"
 )
 
-// load reads the directory. It ends what a crash interrupted: unfinished files are
-// removed, and so are segments whose joined one is there.
-func (c *catalogue) load() error {
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
-		return fmt.Errorf("make its directory: %w", err)
-	}
-	hours, err := filepath.Glob(filepath.Join(c.dir, "day=*", "hour=*"))
+// survey is what lies in the directory of a history.
+type survey struct {
+	segments []*Segment // by number
+	broken   []*Segment // cannot be read
+	errs     []error    // why
+	covered  []*Segment // were joined into one of segments
+	leftover []string   // files that were not finished
+	last     uint64     // the largest number
+}
+
+// look reads the directory dir of a history and changes nothing.
+func look(dir string) (*survey, error) {
+	hours, err := filepath.Glob(filepath.Join(quoteGlob(dir), "day=*", "hour=*"))
 	if err != nil {
-		return fmt.Errorf("list its directory: %w", err)
+		return nil, fmt.Errorf("list its directory: %w", err)
 	}
+	v := &survey{}
 	for _, hour := range hours {
 		if at, ok := hourOf(hour); ok {
-			if err := c.loadHour(hour, at); err != nil {
-				return err
+			if err := v.hour(hour, at); err != nil {
+				return nil, err
 			}
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	slices.SortFunc(c.segments, byNumber)
-	return nil
+	slices.SortFunc(v.segments, byNumber)
+	return v, nil
 }
 
-func (c *catalogue) loadHour(dir string, at time.Time) error {
+// quoteGlob makes a name stand for itself in a pattern.
+func quoteGlob(dir string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+}
+
+func (v *survey) hour(dir string, at time.Time) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("list a directory of it: %w", err)
@@ -44,34 +52,69 @@ func (c *catalogue) loadHour(dir string, at time.Time) error {
 	var found []*Segment
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if strings.HasPrefix(e.Name(), ".") {
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("remove an unfinished segment: %w", err)
-			}
-			continue
-		}
-		first, last, ok := parseName(e.Name())
-		if !ok {
+		first, last, ok := parseName(strings.TrimPrefix(e.Name(), "."))
+		switch {
+		case !ok:
 			continue // not ours
+		case strings.HasPrefix(e.Name(), "."):
+			v.leftover = append(v.leftover, path)
+			continue
 		}
 		s, err := describe(path, first, last)
 		if err != nil {
-			c.log.Error("segment of the history cannot be read; its flows are missing", "error", err)
 			s.From, s.To = at, at.Add(time.Hour)
-			c.broken = append(c.broken, s)
+			v.broken, v.errs = append(v.broken, s), append(v.errs, err)
 		} else {
 			found = append(found, s)
 		}
-		c.next = max(c.next, last)
+		v.last = max(v.last, last)
 	}
 	for _, s := range found {
-		if joined := slices.ContainsFunc(found, func(o *Segment) bool { return o.holds(s) }); joined {
-			c.erase([]*Segment{s})
-			continue
+		if slices.ContainsFunc(found, func(o *Segment) bool { return o.holds(s) }) {
+			v.covered = append(v.covered, s)
+		} else {
+			v.segments = append(v.segments, s)
 		}
-		c.segments = append(c.segments, s)
 	}
-	removeEmpty(filepath.Join(dir, "any"))
+	return nil
+}
+
+// Files are the segments in the directory dir of a history, in order, each flow once,
+// and what is wrong with those that cannot be read; none when it is no such directory.
+func Files(dir string) (paths []string, damaged []error, err error) {
+	v, err := look(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("history: %w", err)
+	}
+	for _, s := range v.segments {
+		paths = append(paths, s.path)
+	}
+	return paths, v.errs, nil
+}
+
+// load reads the directory. It ends what a crash interrupted: unfinished files are
+// removed, and so are segments whose joined one is there.
+func (c *catalogue) load() error {
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return fmt.Errorf("make its directory: %w", err)
+	}
+	v, err := look(c.dir)
+	if err != nil {
+		return err
+	}
+	for _, err := range v.errs {
+		c.log.Error("segment of the history cannot be read; its flows are missing", "error", err)
+	}
+	c.erase(v.covered)
+	for _, path := range v.leftover {
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("remove an unfinished segment: %w", err)
+		}
+		removeEmpty(path)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.segments, c.broken, c.next = v.segments, v.broken, v.last
 	return nil
 }
 

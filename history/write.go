@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"tidewatch/flow"
@@ -52,7 +53,7 @@ func (r *Recorder) rotate() {
 
 // keep writes b and puts the segment into the catalogue, with a reference to it.
 func (r *Recorder) keep(b *flow.Batch) (*Segment, error) {
-	from := b.Received[segment.Order(b, nil)[0]]
+	from := slices.Min(b.Received)
 	n := r.catalogue.number()
 	path := filepath.Join(hourDir(r.deps.Dir, time.Unix(0, from)), name(n, n))
 	if err := create(path, r.deps.Exporter, func(w *segment.Writer) error { return w.Append(b) }); err != nil {

@@ -37,6 +37,7 @@ type courier struct {
 	backlog Backlog
 	fails   int       // in a row
 	since   time.Time // of the first of these
+	sent    time.Time // when a message was taken last
 }
 
 func newCourier(d *Dispatcher, o Outlet) *courier {
@@ -286,8 +287,9 @@ func (c *courier) succeeded(q *Queued) {
 	c.d.metrics.sent.WithLabelValues(c.name).Inc()
 	c.mu.Lock()
 	fails, since := c.fails, c.since
-	c.fails, c.since = 0, time.Time{}
-	waiting := c.backlog.Waiting - 1
+	c.fails, c.since, c.sent = 0, time.Time{}, time.Now()
+	c.backlog.Waiting = max(0, c.backlog.Waiting-1)
+	waiting := c.backlog.Waiting
 	c.mu.Unlock()
 	if fails > 0 {
 		c.d.deps.Logger.Info("a sink takes messages again", "sink", c.name, "failed_for", time.Since(since).Round(time.Second).String(), "waiting", waiting)

@@ -4,6 +4,7 @@ package segment
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"tidewatch/flow"
 )
@@ -65,4 +66,21 @@ func (g *Group) Addrs(c Column) (lo, hi flow.Addr, ok bool) {
 		return lo, hi, false
 	}
 	return flow.Addr(k.lo), flow.Addr(k.hi), true
+}
+
+// DamageError is a row group that cannot be read.
+type DamageError struct {
+	File  string
+	Place string // inside the file
+	Rows  int    // of the row group
+	Err   error
+}
+
+func (e *DamageError) Error() string { return fmt.Sprintf("read %s: %s: %v", e.File, e.Place, e.Err) }
+
+// Unwrap returns the reason.
+func (e *DamageError) Unwrap() error { return e.Err }
+
+func (g *Group) damage(place string, err error) error {
+	return &DamageError{File: g.file.name, Place: fmt.Sprintf("row group %d%s", g.index+1, place), Rows: g.rows, Err: err}
 }

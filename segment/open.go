@@ -80,6 +80,7 @@ func (f *File) open(size int64) error {
 		return err
 	}
 	f.groups = make([]Group, 0, len(meta.RowGroups))
+	var total int64
 	for i := range meta.RowGroups {
 		g := Group{file: f, index: i}
 		if err := g.take(&meta.RowGroups[i], end, f.version); err != nil {
@@ -87,6 +88,12 @@ func (f *File) open(size int64) error {
 		}
 		f.rows += int64(g.rows)
 		f.groups = append(f.groups, g)
+		for c := range g.chunks {
+			total += g.chunks[c].size
+		}
+	}
+	if total > end { // the same bytes over and over would make a small file an endless one
+		return fmt.Errorf("its row groups claim %d bytes of %d", total, end)
 	}
 	if f.rows != meta.NumRows {
 		return fmt.Errorf("it tells of %d rows and has %d", meta.NumRows, f.rows)

@@ -33,7 +33,7 @@ func (s *Scanner) column(g *Group, c Column, k kind, take func(dict, values []by
 	}
 	r := reading{Scanner: s, kind: k, left: g.rows, take: take}
 	if at, err := r.pages(g.file.r, &g.chunks[c]); err != nil {
-		return fmt.Errorf("read %s: row group %d, column %s, byte %d: %w", g.file.name, g.index+1, c, at, err)
+		return g.damage(fmt.Sprintf(", column %s, byte %d", c, at), err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@
 package segment
 
 import (
-	"fmt"
 	"io"
 
 	"tidewatch/flow"
@@ -57,8 +56,8 @@ func NewReader(f *File, s *Scanner, x *Exporters) *Reader {
 }
 
 // Read appends some thousand rows to b and returns their number, and io.EOF at
-// the end. After another error, which means a damaged row group, of which
-// nothing is handed out, the next call goes on behind it.
+// the end. After a DamageError, which costs a whole row group, the next call goes
+// on behind it.
 func (r *Reader) Read(b *flow.Batch) (int, error) {
 	if r.at == r.rows {
 		if r.next == len(r.file.groups) {
@@ -78,9 +77,6 @@ func (r *Reader) Read(b *flow.Batch) (int, error) {
 	return n, nil
 }
 
-// Damaged is how many rows the row group of the last error has.
-func (r *Reader) Damaged() int { return r.file.groups[r.next-1].rows }
-
 func (r *Reader) load(g *Group) error {
 	for c, def := range columns() {
 		col := Column(c)
@@ -95,11 +91,6 @@ func (r *Reader) load(g *Group) error {
 		}
 		if err != nil {
 			return err
-		}
-	}
-	for i, at := range r.wide[Received] {
-		if i > 0 && at < r.wide[Received][i-1] {
-			return fmt.Errorf("read %s: row group %d: row %d is earlier than the one before", r.file.name, g.index+1, i+1)
 		}
 	}
 	r.numbers = r.numbers[:0]

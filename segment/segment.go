@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package segment writes and reads one closed file of the flow history: flows
-// in the order of their arrival, column by column, as Parquet
+// in the order in which they were judged, column by column, as Parquet
 // (docs/reference/history-format.md). Other programs that know Parquet read the
 // files, too; this package reads only what it has written itself.
 //
@@ -37,7 +37,7 @@ type Column uint8
 // The columns. Their order is that of the file; it is not part of the format,
 // columns are known by their names.
 const (
-	Received Column = iota // Unix nanoseconds; rows are sorted by it
+	Received Column = iota // Unix nanoseconds; rows are about in the order of it
 	Age                    // nanoseconds from the flow's end to Received
 	Duration               // nanoseconds from the flow's start to its end
 	Src

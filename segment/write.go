@@ -3,13 +3,9 @@
 package segment
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/netip"
-	"slices"
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
@@ -28,10 +24,8 @@ const piece = 2048
 type Writer struct {
 	out      *parquet.GenericWriter[row]
 	exporter func(uint32) netip.Addr
-	last     int64
 	rows     int
 	scratch  []row
-	order    []uint32
 }
 
 // NewWriter starts a file on w. exporter tells the address behind a number of
@@ -46,36 +40,26 @@ func NewWriter(w io.Writer, exporter func(uint32) netip.Addr) *Writer {
 			parquet.KeyValueMetadata(versionKey, strconv.Itoa(Version)),
 			parquet.KeyValueMetadata(contentKey, content),
 		),
-		exporter: exporter, last: math.MinInt64,
+		exporter: exporter,
 	}
 }
 
-// Append writes the rows of b in the order of their Received; equal times keep
-// their order. No row of b may be earlier than one written before.
+// Append writes the rows of b as they stand.
 func (w *Writer) Append(b *flow.Batch) error {
-	n := b.Len()
-	if n == 0 {
-		return nil
-	}
-	w.order = Order(b, w.order)
-	if first := b.Received[w.order[0]]; first < w.last {
-		return errors.New("rows are not in the order of their arrival")
-	}
-	w.last = b.Received[w.order[n-1]]
-	for from := 0; from < n; from += piece {
+	for from := 0; from < b.Len(); from += piece {
 		w.scratch = w.scratch[:0]
-		for _, i := range w.order[from:min(n, from+piece)] {
+		for i := from; i < min(b.Len(), from+piece); i++ {
 			w.scratch = append(w.scratch, w.row(b, i))
 		}
 		if _, err := w.out.Write(w.scratch); err != nil {
 			return fmt.Errorf("write rows: %w", err)
 		}
 	}
-	w.rows += n
+	w.rows += b.Len()
 	return nil
 }
 
-func (w *Writer) row(b *flow.Batch, i uint32) row {
+func (w *Writer) row(b *flow.Batch, i int) row {
 	return row{
 		Received: b.Received[i], Age: b.Received[i] - b.End[i], Duration: b.End[i] - b.Start[i],
 		Src: b.Src[i], Dst: b.Dst[i], SrcPort: uint32(b.SrcPort[i]), DstPort: uint32(b.DstPort[i]),
@@ -95,17 +79,4 @@ func (w *Writer) Close() error {
 		return fmt.Errorf("finish the file: %w", err)
 	}
 	return nil
-}
-
-// Order gives the rows of b in the order of their Received, equal times as they
-// stand. It uses the memory of order.
-func Order(b *flow.Batch, order []uint32) []uint32 {
-	order = slices.Grow(order[:0], b.Len())
-	for i := range b.Len() {
-		order = append(order, uint32(i))
-	}
-	if !slices.IsSorted(b.Received) {
-		slices.SortStableFunc(order, func(x, y uint32) int { return cmp.Compare(b.Received[x], b.Received[y]) })
-	}
-	return order
 }

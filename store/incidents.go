@@ -83,11 +83,12 @@ func upsert(ctx context.Context, tx *sql.Tx, inc *incident.Incident) error {
 	return err
 }
 
-// prune forgets the oldest incidents beyond MaxIncidents; what goes on is kept.
+// prune forgets incidents that nothing happened to for KeepIncidents, and the oldest
+// beyond MaxIncidents; what goes on is kept.
 func (s *Store) prune(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM incidents WHERE state IN (?, ?) AND id IN
-		(SELECT id FROM incidents ORDER BY detected DESC, id LIMIT -1 OFFSET ?)`,
-		string(incident.Resolved), string(incident.Closed), s.cfg.MaxIncidents); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM incidents WHERE state IN (?, ?) AND (updated < ? OR id IN
+		(SELECT id FROM incidents ORDER BY detected DESC, id LIMIT -1 OFFSET ?))`,
+		string(incident.Resolved), string(incident.Closed), time.Now().Add(-s.cfg.KeepIncidents).UnixNano(), s.cfg.MaxIncidents); err != nil {
 		return fmt.Errorf("forget old incidents: %w", err)
 	}
 	for _, text := range [...]string{

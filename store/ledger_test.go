@@ -370,7 +370,8 @@ func TestLedgerOfAnOlderDatabase(t *testing.T) {
 	if err := s.Save(t.Context(), storetest.Events(3, 1)); err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"DROP TABLE ledger", "DROP TRIGGER decisions_end_before_they_go", "DROP TABLE decisions", "DROP TABLE halt",
+	for _, text := range []string{
+		"DROP TABLE ledger", "DROP TRIGGER decisions_end_before_they_go", "DROP TABLE decisions", "DROP TABLE halt",
 		"DROP INDEX incidents_by_detection", "DROP INDEX incidents_by_kind", "DROP INDEX incidents_by_category", "DROP INDEX incidents_by_severity",
 		"DROP INDEX incidents_by_subject", "DROP INDEX incidents_by_update", "ALTER TABLE incidents DROP COLUMN kind", "ALTER TABLE incidents DROP COLUMN search",
 		"CREATE INDEX incidents_by_detection ON incidents (detected DESC, id)", "DELETE FROM schema_version WHERE version >= 6",

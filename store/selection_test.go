@@ -26,22 +26,7 @@ func TestPlans(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		var plan []string
-		for rows.Next() {
-			var id, parent, unused int
-			var line string
-			if err := rows.Scan(&id, &parent, &unused, &line); err != nil {
-				t.Fatal(err)
-			}
-			plan = append(plan, line)
-		}
-		if err := rows.Close(); err != nil {
-			t.Fatal(err)
-		}
+		plan := planOf(t, s, query, args)
 		text := strings.Join(plan, "; ")
 		sorts := 1 // of the page itself
 		if way == byState || way == byUpdate {
@@ -60,6 +45,28 @@ func TestPlans(t *testing.T) {
 			t.Errorf("%s goes by %s, want %s (%v)", name, got, want, err)
 		}
 	}
+}
+
+// planOf is how SQLite would answer.
+func planOf(t *testing.T, s *Store, query string, args []any) (plan []string) {
+	t.Helper()
+	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id, parent, unused int
+		var line string
+		if err := rows.Scan(&id, &parent, &unused, &line); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, line)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }
 
 // TestFill: what an earlier version wrote is found by text and kind once the store was

@@ -38,15 +38,17 @@ const (
 type Config struct {
 	Dir           string        `yaml:"dir"`            // data directory; made when it is missing
 	MaxIncidents  int           `yaml:"max_incidents"`  // about 5 KiB each; the oldest that are over are forgotten
+	KeepIncidents time.Duration `yaml:"keep_incidents"` // those that are over are forgotten then, by when they changed last; 0: the default
 	MaxDecisions  int           `yaml:"max_decisions"`  // of the ledger, about 10 KiB each with all lines; likewise; 0: the default
 	KeepDecisions time.Duration `yaml:"keep_decisions"` // those that are over are forgotten then; 0: the default
 	Lock          *Lock         `yaml:"-"`              // the directory's, when the caller has it; nil: Open takes it and Close releases it
 }
 
-// DefaultConfig keeps 100 000 incidents in ./data, which is about 500 MiB at most, and
-// decisions for two years: no more than 50 000, which is one in 20 minutes.
+// DefaultConfig keeps incidents and decisions for two years in ./data: no more than
+// 100 000 incidents, which is about 500 MiB at most, and 50 000 decisions, which is one
+// in 20 minutes.
 func DefaultConfig() Config {
-	return Config{Dir: "data", MaxIncidents: 100_000, MaxDecisions: 50_000, KeepDecisions: 2 * 365 * 24 * time.Hour}
+	return Config{Dir: "data", MaxIncidents: 100_000, KeepIncidents: 2 * 365 * 24 * time.Hour, MaxDecisions: 50_000, KeepDecisions: 2 * 365 * 24 * time.Hour}
 }
 
 // Validate reports the first value that makes no sense.
@@ -57,8 +59,8 @@ func (c *Config) Validate() error {
 	if c.MaxIncidents < 1 {
 		return errors.New("max_incidents must be at least 1")
 	}
-	if c.MaxDecisions < 0 || c.KeepDecisions < 0 {
-		return errors.New("max_decisions and keep_decisions must be positive")
+	if c.MaxDecisions < 0 || c.KeepDecisions < 0 || c.KeepIncidents < 0 {
+		return errors.New("keep_incidents, max_decisions and keep_decisions must be positive")
 	}
 	return nil
 }
@@ -82,6 +84,7 @@ func New(cfg *Config) (*Store, error) {
 	}
 	s := &Store{cfg: *cfg}
 	s.cfg.MaxDecisions = cmp.Or(s.cfg.MaxDecisions, DefaultConfig().MaxDecisions)
+	s.cfg.KeepIncidents = cmp.Or(s.cfg.KeepIncidents, DefaultConfig().KeepIncidents)
 	s.cfg.KeepDecisions = cmp.Or(s.cfg.KeepDecisions, DefaultConfig().KeepDecisions)
 	return s, nil
 }

@@ -39,6 +39,7 @@ type cli struct {
 	Exclusion  exclusionCmd  `cmd:"" help:"Exclude what is known and harmless from alerts: for a device, destination, port and kind."`
 	Mitigation mitigationCmd `cmd:"" help:"What is decided against attacks: list, approve, reject, withdraw, ask for a rule, stop everything."`
 	Audit      auditCmd      `cmd:"" help:"What people decided, and who."`
+	Query      queryCmd      `cmd:"" help:"Ask the recorded flows: the largest groups, and their series."`
 	Simulate   simulateCmd   `cmd:"" help:"Send a scenario to a collector as real flow exports."`
 	Evaluate   evaluateCmd   `cmd:"" help:"Score incidents against labels."`
 	Check      checkCmd      `cmd:"" help:"Validate the configuration and print its effective values."`

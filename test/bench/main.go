@@ -25,6 +25,7 @@ func main() {
 	runs := flag.Int("runs", 3, "runs of each; the median is printed")
 	long := flag.Duration("soak", 0, "instead: run tidewatch alone for so long under 20 000 flows/s")
 	delay := flag.Bool("delay", false, "instead: how long after the first datagram of an attack its incident is there")
+	api := flag.Bool("api", false, "instead: how long the API takes to answer under 20 000 flows/s")
 	exports := flag.String("exports", "v5,v9,ipfix,sflow:400,sflow:1000", "with -delay: how the attacks are exported, and at which sampling")
 	times := flag.String("times", "1.1,1.5,2,10", "with -delay: how strong they are, in limits")
 	sources := flag.Int("sources", 500, "with -delay: how many send at once, each a flow a second")
@@ -37,6 +38,13 @@ func main() {
 			os.Exit(2)
 		}
 		if err := delayBench(os.Stdout, *binary, d); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if *api {
+		if err := apiBench(os.Stdout, *binary, time.Duration(*seconds)*time.Second); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
