@@ -15,6 +15,9 @@ type Hash [sha256.Size]byte
 // HashOf is what is kept of a secret.
 func HashOf(secret string) Hash { return sha256.Sum256([]byte(secret)) }
 
+// newSecret makes 256 random bits in letters that fit URLs, headers and cookies.
+func newSecret() string { return base64.RawURLEncoding.EncodeToString(random(32)) }
+
 // CSRF is what a page that is ours sends beside the cookie of its session. It follows
 // from the session's secret, which pages cannot read and other sites do not know.
 func CSRF(secret string) string {

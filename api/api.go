@@ -42,6 +42,8 @@ type Server struct {
 	logger   *slog.Logger
 	listener net.Listener
 	hub      *Hub
+
+	certificate *certificate // nil: no TLS
 }
 
 // New checks the configuration and builds the routes; it opens no socket.
@@ -67,9 +69,9 @@ func New(cfg *Config, deps *Deps) (*Server, error) {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	s := &Server{cfg: *cfg, logger: d.Logger, hub: d.Hub}
-	mux := routes(&d)
+	mux := routes(&d, counts)
 	s.handler = counts.count(mux, recovered(d.Logger, headers(checkHost(cfg, counts,
-		checkOrigin(counts, newAuthenticator(cfg, newThrottle(d.Clock), counts).check(mux, mux))))))
+		checkOrigin(counts, newAuthenticator(cfg, &d, counts).check(mux, mux))))))
 	return s, nil
 }
 
@@ -78,6 +80,12 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 // Listen takes the port. The error is one line that says what to do.
 func (s *Server) Listen(ctx context.Context) error {
+	if s.cfg.TLS.Enabled() {
+		var err error
+		if s.certificate, err = newCertificate(s.cfg.TLS, s.logger); err != nil {
+			return fmt.Errorf("api: %w", err)
+		}
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
 	switch {
@@ -130,7 +138,12 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		serve := server.Serve
+		if s.certificate != nil {
+			server.TLSConfig = s.certificate.config()
+			serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+		}
+		if err := serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("api: serve: %w", err)
 		}
 		return nil

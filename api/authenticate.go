@@ -6,78 +6,156 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
+	"log/slog"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 
 	"tidewatch/account"
 )
 
+const (
+	freeTokens = 10 // wrong tokens at once from one place before it waits
+	cookieName = "tidewatch_session"
+	csrfHeader = "X-Csrf-Token"
+)
+
 // authenticator finds out who a request comes from, and lets it pass if that is
-// enough for its route.
+// enough for its route. At 130 bits guessing tokens is hopeless anyway: the throttle
+// keeps a short one safe that somebody chose.
 type authenticator struct {
-	master    [sha256.Size]byte // of the administrator's token
-	hasMaster bool
-	access    map[string]need
-	throttle  *throttle
-	counts    *metrics
+	master   [sha256.Size]byte // of the administrator's token
+	token    bool              // there is one
+	accounts *account.Keeper   // nil: there are none
+	proxies  []netip.Prefix
+	access   map[string]need
+	throttle *account.Throttle[netip.Prefix]
+	counts   *metrics
+	logger   *slog.Logger
 }
 
-func newAuthenticator(cfg *Config, t *throttle, m *metrics) *authenticator {
+func newAuthenticator(cfg *Config, d *Deps, m *metrics) *authenticator {
 	return &authenticator{
-		master: sha256.Sum256([]byte(cfg.Token)), hasMaster: cfg.Token != "",
-		access: access(), throttle: t, counts: m,
+		master: sha256.Sum256([]byte(cfg.Token)), token: cfg.Token != "", accounts: d.Accounts, proxies: cfg.Proxies,
+		access: access(), throttle: account.NewThrottle[netip.Prefix](d.Clock, freeTokens), counts: m, logger: d.Logger,
 	}
 }
 
-// check is the one place that says yes or no. Who guesses tokens wrong too often
-// waits, see throttle.
+// check is the one place that says yes or no.
 func (a *authenticator) check(mux *http.ServeMux, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, pattern := mux.Handler(r)
 		need := a.access[pattern]
-		if need == public || a.fromNobody(need, r) {
-			next.ServeHTTP(w, r)
-			return
+		who := a.arrival(r)
+		if need != public && !a.fromNobody(need, r) {
+			if !a.identify(w, r, who) || !a.permit(w, r, need, who) {
+				return // it was answered
+			}
 		}
-		who, ok := a.identify(w, r)
-		switch {
-		case !ok: // it was answered
-		case need.allows(who):
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, who)))
-		case who.level == account.Nothing:
-			a.refuse(w, "no_token", http.StatusUnauthorized, notSignedIn(r))
-		default:
-			a.refuse(w, "forbidden", http.StatusForbidden, "your role, or the scope of the token, does not reach as far as this")
-		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, who)))
 	})
 }
 
 // fromNobody reports whether a route answers without asking who it is: some do to
-// whoever sits at the machine itself.
+// whoever sits at the machine itself, most of them only until there are accounts.
 func (a *authenticator) fromNobody(n need, r *http.Request) bool {
-	return isRead(r) && fromHere(r) && (n == local || n == reads)
+	return isRead(r) && fromHere(r) && (n == local || n == reads && !a.setUp())
 }
 
-// identify is who sends a request. It has answered when ok is false.
-func (a *authenticator) identify(w http.ResponseWriter, r *http.Request) (who *caller, ok bool) {
+func (a *authenticator) setUp() bool { return a.accounts != nil && a.accounts.SetUp() }
+
+// permit compares who it is with what the route asks. It has answered when it says no.
+func (a *authenticator) permit(w http.ResponseWriter, r *http.Request, need need, who *caller) bool {
+	switch {
+	case !need.allows(who) && who.level == account.Nothing:
+		a.refuse(w, "no_token", http.StatusUnauthorized, a.notSignedIn(r))
+	case !need.allows(who):
+		a.refuse(w, "forbidden", http.StatusForbidden, "your role, or the scope of the token, does not reach as far as this")
+	case who.session != nil && !ours(r):
+		a.refuse(w, "origin", http.StatusForbidden, "pages of other sites may not use this API")
+	case who.session != nil && !isRead(r) && !proves(r, who):
+		a.refuse(w, "csrf", http.StatusForbidden, "the header X-CSRF-Token must be the csrf of GET /api/v1/session")
+	default:
+		return true
+	}
+	return false
+}
+
+// ours reports whether a page of ours sends the request, as far as a browser says so.
+// Another port of this machine is the same site to cookies, so that SameSite alone
+// does not keep it out.
+func ours(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return true
+	}
+	return false
+}
+
+// proves reports whether whoever sends the cookie also knows what only a page of ours
+// can have read.
+func proves(r *http.Request, who *caller) bool {
+	want := account.CSRF(who.cookie)
+	return subtle.ConstantTimeCompare([]byte(r.Header.Get(csrfHeader)), []byte(want)) == 1
+}
+
+// identify finds out who sends a request. It has answered when it says no.
+func (a *authenticator) identify(w http.ResponseWriter, r *http.Request, who *caller) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if token = strings.TrimSpace(token); token == "" || !strings.EqualFold(scheme, "Bearer") {
-		return &caller{}, true
+		return a.bySession(w, r, who)
 	}
-	from := peer(r)
-	if wait := a.throttle.wait(from); wait > 0 {
+	if wait := a.throttle.Wait(who.from); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
 		a.refuse(w, "throttled", http.StatusTooManyRequests, "too many wrong tokens from there; wait")
-		return nil, false
+		return false
 	}
 	got := sha256.Sum256([]byte(token)) // of one length, so that comparing takes one time
-	if subtle.ConstantTimeCompare(got[:], a.master[:]) == 1 && a.hasMaster {
-		return &caller{level: account.Administer}, true
+	if subtle.ConstantTimeCompare(got[:], a.master[:]) == 1 && a.token {
+		who.level, who.role = account.Administer, account.Admin
+		return true
 	}
-	a.throttle.failed(from)
+	if a.accounts != nil {
+		t, level, err := a.accounts.TokenOf(r.Context(), token)
+		if err == nil {
+			who.level, who.name, who.owner = level, t.By(), t.Owner
+			who.role = [...]account.Role{account.Read: account.Viewer, account.Decide: account.Operator, account.Administer: account.Admin}[level]
+			return true
+		}
+		if !errors.Is(err, account.ErrNotFound) {
+			a.broken(w, r, err)
+			return false
+		}
+	}
+	a.throttle.Failed(who.from)
 	a.refuse(w, "wrong_token", http.StatusUnauthorized, "the bearer token is wrong")
-	return nil, false
+	return false
+}
+
+// bySession looks at the cookie. One that is no session is none at all: it may be old.
+func (a *authenticator) bySession(w http.ResponseWriter, r *http.Request, who *caller) bool {
+	if a.accounts == nil || who.cookie == "" {
+		return true
+	}
+	s, u, err := a.accounts.SessionOf(r.Context(), who.cookie)
+	if errors.Is(err, account.ErrNotFound) {
+		return true
+	}
+	if err != nil {
+		a.broken(w, r, err)
+		return false
+	}
+	who.level, who.role, who.name, who.owner, who.session = u.Role.Level(), u.Role, u.Name, u.Name, s
+	return true
+}
+
+func (a *authenticator) broken(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() == nil {
+		a.logger.ErrorContext(r.Context(), "request failed", "what", "find out who it is", "error", err)
+	}
+	problem(w, http.StatusInternalServerError, "could not find out who you are; the server's log says why")
 }
 
 func (a *authenticator) refuse(w http.ResponseWriter, why string, status int, detail string) {
@@ -90,8 +168,11 @@ func (a *authenticator) refuse(w http.ResponseWriter, why string, status int, de
 
 func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
-func notSignedIn(r *http.Request) string {
-	if isRead(r) {
+func (a *authenticator) notSignedIn(r *http.Request) string {
+	switch {
+	case a.setUp():
+		return "sign in, or send a bearer token"
+	case isRead(r):
 		return "a bearer token is needed beyond the machine itself"
 	}
 	return "a bearer token is needed to change anything; it is in TIDEWATCH_API_TOKEN or the token file of the data directory"

@@ -4,15 +4,22 @@ package api
 
 import (
 	"context"
+	"net/netip"
 
 	"tidewatch/account"
 )
 
-// caller is who a request comes from. The zero value is nobody in particular.
+// caller is who a request comes from. Without a level it is nobody in particular.
 type caller struct {
 	level   account.Level
 	name    string           // of the account, or of a token without one; empty: the administrator's token, or nobody
+	role    account.Role     // of the account, or what the level amounts to
 	session *account.Session // nil: not by a cookie
+	owner   string           // of tokens that it makes; empty: the administrator
+
+	cookie string       // the secret in it, whether that is a session or not
+	from   netip.Prefix // where the request comes from
+	secure bool         // it came by TLS
 }
 
 type callerKey struct{}

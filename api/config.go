@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tidewatch/account"
 	"tidewatch/incident"
 )
 
@@ -23,11 +24,13 @@ const minToken = 16
 
 // Config says where the API listens and who may ask.
 type Config struct {
-	Listen    string   `yaml:"listen"`              // host:port; port 0 takes a free one; beyond loopback only with a token
-	Hosts     []string `yaml:"hosts"`               // names by which browsers may call it, beside localhost and addresses
-	Token     string   `yaml:"token" secret:"true"` // bearer token, at least 16 characters; needed to change anything, and by everyone beyond loopback
-	TokenFile string   `yaml:"token_file"`          // file that holds the token alone, mode 0600, read at the start; empty: the file token in the data directory, made when missing
-	MaxConns  int      `yaml:"max_conns"`           // connections at once; more wait in the kernel's queue
+	Listen    string         `yaml:"listen"`              // host:port; port 0 takes a free one; beyond loopback only with a token
+	Hosts     []string       `yaml:"hosts"`               // names by which browsers may call it, beside localhost and addresses
+	Token     string         `yaml:"token" secret:"true"` // bearer token, at least 16 characters; needed to change anything, and by everyone beyond loopback
+	TokenFile string         `yaml:"token_file"`          // file that holds the token alone, mode 0600, read at the start; empty: the file token in the data directory, made when missing
+	TLS       TLSConfig      `yaml:"tls"`                 // certificate by which only TLS is spoken; none: plain HTTP
+	Proxies   []netip.Prefix `yaml:"proxies"`             // reverse proxies in front, whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are
+	MaxConns  int            `yaml:"max_conns"`           // connections at once; more wait in the kernel's queue
 
 	MaxStreams int `yaml:"max_streams"` // clients that watch events at once, never more than half of max_conns; further ones are refused
 }
@@ -56,6 +59,9 @@ func (c *Config) Validate() error {
 	if c.Token == "" && c.TokenFile == "" && !isLoopback(host) {
 		return fmt.Errorf("refusing to listen on %s without a token: set TIDEWATCH_API_TOKEN (at least %d characters) or api.token_file, or listen on 127.0.0.1",
 			c.Listen, minToken)
+	}
+	if err := c.TLS.validate(); err != nil {
+		return err
 	}
 	if c.MaxConns < 1 {
 		return errors.New("max_conns must be at least 1")
@@ -102,6 +108,7 @@ type Deps struct {
 	Devices     Devices                            // nil: none are known
 	Mitigations *Mitigations                       // nil: nothing is done against attacks
 	Audit       Audit                              // nil: nobody keeps it
+	Accounts    *account.Keeper                    // nil: there are none
 	Traffic     Traffic                            // nil: nothing is carried
 	Hub         *Hub                               // nil: nothing can be watched
 	Exporters   func() []Exporter                  // nil: none are known

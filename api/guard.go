@@ -48,6 +48,9 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		if r.TLS != nil { // a browser that was here once comes by TLS from then on
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -103,21 +106,6 @@ func localAddr(r *http.Request) netip.Addr {
 		return a.AddrPort().Addr().Unmap()
 	}
 	return netip.Addr{}
-}
-
-// peer is who a failed attempt is put down to: an address, of IPv6 the network of
-// one site.
-func peer(r *http.Request) netip.Prefix {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	a := from.Addr().Unmap().WithZone("")
-	p, err := a.Prefix(min(64, a.BitLen()))
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
 }
 
 // fromHere reports whether the request came from this machine itself. One that a

@@ -28,7 +28,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		}, []string{"route"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidewatch_api_refused_total",
-			Help: "HTTP requests refused, by reason: host, origin, no_token, wrong_token, throttled, forbidden.",
+			Help: "HTTP requests refused, by reason: host, origin, no_token, wrong_token, wrong_password, wrong_key, throttled, forbidden, csrf.",
 		}, []string{"reason"}),
 	}
 	if r == nil {

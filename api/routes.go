@@ -48,7 +48,7 @@ This is the HTTP API of tidewatch. There is no dashboard in this version.
 `
 
 // routes builds the router. Whatever fits no route is a problem document too.
-func routes(d *Deps) *http.ServeMux {
+func routes(d *Deps, m *metrics) *http.ServeMux {
 	mux := http.NewServeMux()
 	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mount := func(pattern string, h, fallback http.Handler) {
@@ -74,7 +74,7 @@ func routes(d *Deps) *http.ServeMux {
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {
 		Type: "http", Scheme: "bearer", Description: "The administrator's token: TIDEWATCH_API_TOKEN, or the token file of the data directory.",
 	}}
-	h := &handlers{deps: d}
+	h := &handlers{deps: d, counts: m}
 	a := humago.New(mux, cfg)
 	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity), conditional)
 	huma.Get(a, "/api/v1/incidents/{id}", h.get, about("get-incident", "One incident", http.StatusNotFound, http.StatusUnprocessableEntity), conditional)
@@ -100,6 +100,11 @@ func routes(d *Deps) *http.ServeMux {
 	}
 	if d.Audit != nil {
 		h.audit(a)
+	}
+	if d.Accounts != nil {
+		h.sessions(a)
+		h.users(a)
+		h.tokens(a)
 	}
 	if d.Traffic != nil {
 		h.traffic(a)
@@ -167,7 +172,10 @@ func missing(w http.ResponseWriter) {
 	problem(w, http.StatusNotFound, "there is nothing at this path; /api/v1/openapi.json lists what there is")
 }
 
-type handlers struct{ deps *Deps }
+type handlers struct {
+	deps   *Deps
+	counts *metrics
+}
 
 // ListInput selects incidents.
 type ListInput struct {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"tidewatch/account"
 	"tidewatch/api"
 	"tidewatch/ask"
 	"tidewatch/baseline"
@@ -92,6 +93,7 @@ type Config struct {
 	Rollups      rollup.Config     `yaml:"rollups"`
 	Query        ask.Config        `yaml:"query"`
 	API          api.Config        `yaml:"api"`
+	Accounts     account.Config    `yaml:"accounts"`
 	MaxIncidents int               `yaml:"max_incidents"` // incidents kept on disk, about 9 KiB each; the oldest that are over go first
 
 	KeepIncidents time.Duration `yaml:"keep_incidents"` // for how long, by when they changed last; those that are not over are kept
@@ -123,7 +125,7 @@ func DefaultConfig() Config {
 		Tunnel: tunnel.DefaultConfig(), Character: character.DefaultConfig(),
 		Slow:     slow.DefaultConfig(),
 		Threat:   threat.DefaultConfig(),
-		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), History: history.DefaultConfig(), Rollups: rollup.DefaultConfig(), Query: ask.DefaultConfig(), API: api.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
+		Incident: incident.DefaultConfig(), Feedback: feedback.DefaultConfig(), Notify: NotifyConfig{Config: notify.DefaultConfig()}, Triage: triage.DefaultConfig(), Mitigation: defaultMitigation(), History: history.DefaultConfig(), Rollups: rollup.DefaultConfig(), Query: ask.DefaultConfig(), API: api.DefaultConfig(), Accounts: account.DefaultConfig(), MaxIncidents: store.DefaultConfig().MaxIncidents,
 		MaxDecisions: store.DefaultConfig().MaxDecisions, KeepDecisions: store.DefaultConfig().KeepDecisions,
 		KeepIncidents: store.DefaultConfig().KeepIncidents,
 	}
@@ -219,6 +221,7 @@ func (c *Config) Validate() error {
 		{"query", c.Query.Validate()},
 		{"networks", c.Enrich.Validate()},
 		{"api", c.API.Validate()},
+		{"accounts", c.Accounts.Validate()},
 	} {
 		if part.err != nil {
 			return fmt.Errorf("%s: %w", part.name, part.err)

@@ -174,7 +174,7 @@ func (d *demo) play(ctx context.Context, s *Server, start time.Time) error {
 	if err != nil {
 		return err
 	}
-	server := &remote{"http://" + s.Addr(), secret}
+	server := &remote{base: "http://" + s.Addr(), token: secret}
 	d.story.begins(d.cfg, server.base, s.Collector().Addrs()[0].Port())
 	for ctx.Err() == nil {
 		acts, err := demoActs(d.o.Seed, d.cfg.zone(), start)

@@ -292,7 +292,7 @@ func TestDecisionsAtAServer(t *testing.T) {
 func TestTokenAtAServer(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	r := serveIn(t, dir)
-	wrong := remote{r.base, "wrong-wrong-wrong-wrong"}
+	wrong := remote{base: r.base, token: "wrong-wrong-wrong-wrong"}
 	if err := wrong.call(t.Context(), "POST", "/api/v1/baselines/freeze", map[string]bool{"frozen": true}, nil); err == nil || !strings.Contains(err.Error(), "token is wrong") {
 		t.Errorf("a wrong token: %v", err)
 	}

@@ -138,6 +138,7 @@ func (s *Server) reloads(ctx context.Context, o *ServeOptions) error {
 			return nil
 		case <-o.Reload:
 			s.reload(o.Load)
+			s.api.ReloadCertificate()
 		}
 	}
 }

@@ -42,6 +42,7 @@ func token(cfg *Config, makes bool) (string, error) {
 // remote is the server that uses a data directory.
 type remote struct {
 	base, token string
+	cert        string // file of the only certificate that is taken; empty: none
 }
 
 // enter takes the lock of the data directory, or returns the server that has it.
@@ -71,14 +72,14 @@ func serverOf(cfg *Config, used *store.InUseError) (*remote, error) {
 		return nil, fmt.Errorf("the server at %s (process %d) uses %s: %w", used.API, used.Process, cfg.DataDir, err)
 	}
 	base, err := reachable(used.API)
-	return &remote{base, t}, err
+	return &remote{base, t, cfg.API.TLS.Cert}, err
 }
 
 // reachable is an address to call for one that a server listens on. Only numbers
 // are taken: no resolver may send the token elsewhere.
 func reachable(api string) (string, error) {
 	u, err := url.Parse(api)
-	if err != nil || u.Scheme != "http" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return "", errors.New("the lock file names no address of a server")
 	}
 	at, err := netip.ParseAddrPort(u.Host)
@@ -92,7 +93,7 @@ func reachable(api string) (string, error) {
 	case netip.IPv6Unspecified():
 		a = netip.IPv6Loopback()
 	}
-	return "http://" + netip.AddrPortFrom(a, at.Port()).String(), nil
+	return u.Scheme + "://" + netip.AddrPortFrom(a, at.Port()).String(), nil
 }
 
 // call sends in and reads the answer into out; nil leaves either out. A refusal for
@@ -118,6 +119,11 @@ func (r *remote) call(ctx context.Context, method, path string, in, out any) err
 	}
 	// No proxy and no redirect: the token is for this server alone.
 	transport := &http.Transport{DisableKeepAlives: true}
+	if r.cert != "" {
+		if transport.TLSClientConfig, err = pinned(r.cert); err != nil {
+			return err
+		}
+	}
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(req)
 	if err != nil {

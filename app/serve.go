@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"tidewatch/account"
 	"tidewatch/api"
 	"tidewatch/ask"
 	"tidewatch/collect"
@@ -66,6 +67,7 @@ type Server struct {
 	live      *live
 	hub       *api.Hub
 	api       *api.Server
+	accounts  *account.Keeper
 	exporters exporterNames
 	tiers     string // the promotion rule
 }
@@ -196,6 +198,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	health.Add("collect", s.collector.Ready)
 	health.Add("saving", func(context.Context) error { return s.outlet.health() })
 	health.Add("learning", func(context.Context) error { return s.memory.health() })
+	if s.accounts, err = openAccounts(ctx, cfg, s.store, registry); err != nil {
+		return nil, err
+	}
 	if err := cfg.API.Validate(); err != nil { // before a token that was made makes it pass
 		return nil, fmt.Errorf("api: %w", err)
 	}
@@ -211,7 +216,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	}
 	deps := &api.Deps{
 		Web:       dashboard,
-		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store},
+		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store}, Accounts: s.accounts,
 		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList, Traffic: s.live, Hub: s.hub,
 		Differ: &comparer{memory: s.memory, cfg: cfg}, Effective: s.effectiveText, Sinks: &tellers{server: s},
 		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
@@ -232,7 +237,10 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err := s.collector.Listen(ctx); err != nil {
 		return nil, errors.Join(err, s.api.Close())
 	}
-	if err := s.lock.Tell("http://" + s.api.Addr()); err != nil {
+	if err := s.lock.Tell(s.api.URL()); err != nil {
+		return nil, errors.Join(err, s.api.Close())
+	}
+	if err := s.invite(ctx); err != nil {
 		return nil, errors.Join(err, s.api.Close())
 	}
 	ok = true
@@ -269,7 +277,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	for _, a := range addrs {
 		listening = append(listening, a.String())
 	}
-	s.log.Info("tidewatch is listening", "flows", listening, "api", "http://"+s.api.Addr()+"/api/v1/incidents", "version", o.Version)
+	s.log.Info("tidewatch is listening", "flows", listening, "api", s.api.URL()+"/api/v1/incidents", "version", o.Version)
 	s.log.Info("how often devices are judged", "tiers", s.tiers)
 	if o.Ready != nil {
 		o.Ready(s)

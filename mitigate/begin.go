@@ -171,6 +171,10 @@ func (b *book) onto(c *story, d *decision.Decision) {
 func (b *book) enforce(d *decision.Decision, by, text string) {
 	d.State, d.Approved = decision.Approved, b.now
 	if d.DryRun {
+		if b.live[d.ID] != nil { // a proposal is approved first, also when nothing is to be done then
+			b.set(d, by, text)
+			by, text = "", "in force"
+		}
 		d.State, d.Activated = decision.Active, b.now
 		text += " (dry run: nothing is done)"
 		b.inForce(d)

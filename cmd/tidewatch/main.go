@@ -40,6 +40,8 @@ type cli struct {
 	Mitigation mitigationCmd `cmd:"" help:"What is decided against attacks: list, approve, reject, withdraw, ask for a rule, stop everything."`
 	Audit      auditCmd      `cmd:"" help:"What people decided, and who."`
 	Query      queryCmd      `cmd:"" help:"Ask the recorded flows: the largest groups, and their series."`
+	User       userCmd       `cmd:"" help:"Who may sign in: add, list, change and remove accounts."`
+	Token      tokenCmd      `cmd:"" help:"Tokens by which programs use the API: add, list, remove."`
 	Simulate   simulateCmd   `cmd:"" help:"Send a scenario to a collector as real flow exports."`
 	Evaluate   evaluateCmd   `cmd:"" help:"Score incidents against labels."`
 	Check      checkCmd      `cmd:"" help:"Validate the configuration and print its effective values."`

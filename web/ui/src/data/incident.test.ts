@@ -42,6 +42,7 @@ describe('bar', () => {
 describe('numbers', () => {
   it('counts things and shortens rates', () => {
     expect(numbers({ observed: 3042, expected: 100, unit: 'addresses' })).toEqual({ observed: '3,042 addresses', expected: '100 addresses' })
+    expect(numbers({ observed: 55.84, expected: 5, unit: 'ratio' })).toEqual({ observed: '55.8 ×', expected: '5 ×' })
     expect(numbers({ observed: 3.2e7, expected: 0, unit: 'bits/s' })).toEqual({ observed: '32.0 Mbit/s', expected: '' })
   })
 })

@@ -141,6 +141,7 @@ export function bar(i: Pick<Indicator, 'observed' | 'expected' | 'unit'>): Bar |
 function quantity(v: number, unit: string): string {
   if (['bits/s', 'bytes', 's', 'share', ''].includes(unit)) return amount(v, unit)
   if (unit === 'packets/s') return packets(v)
+  if (unit === 'ratio') return Number(v.toPrecision(3)) + ' ×'
   return v.toLocaleString('en', { maximumFractionDigits: v < 10 ? 2 : v < 100 ? 1 : 0 }) + ' ' + unit
 }
 
