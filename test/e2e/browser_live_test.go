@@ -19,40 +19,20 @@ import (
 // hostile is a name that runs when somebody takes it for HTML.
 const hostile = `<script>document.title="broken"</script><img src=x onerror="document.title='broken'">`
 
-// program builds tidewatch and tells where it lies.
-func program(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "tidewatch")
-	build := exec.Command("go", "build", "-o", bin, "tidewatch/cmd/tidewatch")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return bin
-}
-
 // Somebody who leaves the overview open sees traffic as it comes, and an attack when it is
 // found. What he wrote himself stays text, and so does a name from outside.
 func TestBrowserLive(t *testing.T) {
 	bin := program(t)
-	dir := t.TempDir()
-	config, leases := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "leases.csv")
+	leases := filepath.Join(t.TempDir(), "leases.csv")
 	named := "address,name,from,to\n203.0.113.10,\"" + strings.ReplaceAll(hostile, `"`, `""`) + "\",2020-01-01T00:00:00Z,2100-01-01T00:00:00Z\n"
-	text := fmt.Sprintf(`data_dir: %s/data
-timezone: UTC
-collect: {listen: ["127.0.0.1:0"]}
-api: {listen: "127.0.0.1:0", token: %s}
-networks: {internal: [203.0.113.0/24, 10.0.0.0/8]}
-identity: {leases: %s}
-`, dir, serverToken, leases)
-	for path, text := range map[string]string{config: text, leases: named} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(leases, []byte(named), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	server := startServer(t, config)
-	b := openBrowser(t, door(t, server.api, "olga", "operator", serverToken))
+	server := startServer(t, plainConfig(t, "identity: {leases: "+leases+"}\n"))
+	staff(t, server.api, serverToken)
+	b := openBrowser(t, server.api)
 	b.open("")
+	b.signIn("olga")
 	b.says("No flows yet")
 	b.do("mark", setMark)
 
@@ -99,15 +79,11 @@ identity: {leases: %s}
 
 // A viewer sees what is and may change nothing: no button does, and the API refuses.
 func TestBrowserViewer(t *testing.T) {
-	dir := t.TempDir()
-	config := filepath.Join(dir, "config.yaml")
-	text := fmt.Sprintf("data_dir: %s/data\ntimezone: UTC\ncollect: {listen: [\"127.0.0.1:0\"]}\napi: {listen: \"127.0.0.1:0\", token: %s}\n", dir, serverToken)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := startServer(t, config)
-	base := door(t, server.api, "victor", "viewer", "")
-	b := openBrowser(t, base)
+	server := startServer(t, plainConfig(t, ""))
+	staff(t, server.api, serverToken)
+	b := openBrowser(t, server.api)
+	b.open("")
+	b.signIn("victor")
 	for _, page := range pages {
 		b.open(page)
 		b.says("victor")
@@ -118,14 +94,26 @@ func TestBrowserViewer(t *testing.T) {
 		}
 		b.clean(page)
 	}
-	for _, path := range []string{"mitigations", "events", "exclusions", "incidents/inc-aaaaaaaa/acknowledge", "baselines/freeze"} {
-		res, err := http.Post(base+"/api/v1/"+path, "application/json", strings.NewReader("{}"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = res.Body.Close()
-		if res.StatusCode != http.StatusUnauthorized && res.StatusCode != http.StatusForbidden {
-			t.Errorf("%s: %s", path, res.Status)
+	// What no button does the page's own session may not do either.
+	for _, path := range []string{"mitigations", "events", "exclusions", "incidents/inc-aaaaaaaa/acknowledge", "users"} {
+		ask := fmt.Sprintf(`(async () => {
+			const csrf = (await (await fetch('/api/v1/session')).json()).csrf
+			return (await fetch('/api/v1/%s', {method: 'POST', body: '{}', headers: {'Content-Type': 'application/json', 'X-CSRF-Token': csrf}})).status
+		})()`, path)
+		if status := look[int](b, ask); status != http.StatusForbidden {
+			t.Errorf("%s: %d", path, status)
 		}
 	}
+}
+
+// plainConfig writes what a server of its own needs, and more.
+func plainConfig(t *testing.T, more string) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "config.yaml")
+	text := fmt.Sprintf("data_dir: %s/data\ntimezone: UTC\ncollect: {listen: [\"127.0.0.1:0\"]}\napi: {listen: \"127.0.0.1:0\", token: %s}\nnetworks: {internal: [203.0.113.0/24, 10.0.0.0/8]}\n%s", dir, serverToken, more)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

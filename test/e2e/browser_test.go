@@ -36,6 +36,7 @@ type browser struct {
 // openBrowser starts one on a site, which must have the dashboard.
 func openBrowser(t *testing.T, base string) *browser {
 	t.Helper()
+	requireDashboard(t, base)
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatalf("the test of the dashboard needs Chromium, see `make packages`: %v", err)
@@ -153,7 +154,7 @@ func look[T any](b *browser, expression string) T {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		b.fail(fmt.Sprintf("%s: %v", expression, err))
 	}
@@ -175,7 +176,6 @@ func (b *browser) fail(why string) {
 	b.clean(address)
 	b.Fatalf("%s\nat %s the page says:\n%s", why, address, text)
 }
-
 
 // pages are those of the navigation.
 var pages = []string{"", "incidents", "devices", "explorer", "mitigations", "events", "exporters", "settings"}
