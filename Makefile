@@ -117,7 +117,7 @@ fuzz-short: ## fuzz every target for SHORTFUZZ (5s)
 	@scripts/fuzz.sh $(SHORTFUZZ) .
 
 .PHONY: e2e
-e2e: ## run the end-to-end tests
+e2e: web ## run the end-to-end tests, with the dashboard in a browser; npm must be there
 	@mkdir -p bin
 	$(RACE) -tags e2e -p 1 $(TESTFLAGS) ./test/e2e/... ./test/bench/... | go run ./test/report -skipped $(SKIPPED)
 

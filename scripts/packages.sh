@@ -20,6 +20,7 @@ nft        nftables
 ip         iproute2
 python3    python3
 curl       curl
+chromium   chromium
 "
 
 PATH=$PATH:/usr/sbin:/sbin

@@ -5,17 +5,12 @@
 package e2e
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -82,60 +77,14 @@ func (d *demonstrated) missing() string {
 // Within two minutes of typing one command everything that the demo promises is there,
 // over HTTP; Ctrl-C ends it soon and leaves nothing behind.
 func TestDemo(t *testing.T) {
-	bin := filepath.Join(t.TempDir(), "tidewatch")
-	build := exec.Command("go", "build", "-o", bin, "tidewatch/cmd/tidewatch")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	tmp := t.TempDir()
-	cmd := exec.Command(bin, "demo", "--port", "0", "--flow-port", "0", "--seed", "5")
-	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = cmd.Process.Kill() }()
-	base, told := make(chan string, 1), make(chan string, 1)
-	go func() {
-		address := regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
-		var all strings.Builder
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			fmt.Fprintln(&all, lines.Text())
-			if at := address.FindString(lines.Text()); at != "" && strings.HasPrefix(lines.Text(), "dashboard") {
-				base <- at
-			}
-		}
-		told <- all.String()
-	}()
-	var server string
-	select {
-	case server = <-base:
-	case <-time.After(90 * time.Second):
-		t.Fatal("it does not listen after 90 s")
-	}
-	listens := time.Since(began)
-	tokens, err := filepath.Glob(filepath.Join(tmp, "tidewatch-demo-*", "token"))
-	if err != nil || len(tokens) != 1 {
-		t.Fatalf("tokens: %v, %v", tokens, err)
-	}
-	token, err := os.ReadFile(tokens[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	shown := startDemo(t)
 	get := func(path string, into any) {
 		t.Helper()
-		req, err := http.NewRequest(http.MethodGet, server+path, nil)
+		req, err := http.NewRequest(http.MethodGet, shown.api+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		req.Header.Set("Authorization", "Bearer "+shown.token)
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -158,12 +107,12 @@ func TestDemo(t *testing.T) {
 		if d.missing() == "" {
 			break
 		}
-		if time.Since(began) > 120*time.Second {
-			t.Fatalf("after two minutes (it listened after %v) there is still missing: %s", listens, d.missing())
+		if time.Since(shown.began) > 120*time.Second {
+			t.Fatalf("after two minutes (it listened after %v) there is still missing: %s", shown.listens, d.missing())
 		}
 		time.Sleep(time.Second)
 	}
-	t.Logf("it listened after %v, everything was there after %v", listens, time.Since(began))
+	t.Logf("it listened after %v, everything was there after %v", shown.listens, time.Since(shown.began))
 	for _, x := range d.exporters.Exporters {
 		if x.Records == 0 || x.Lost > 0 || x.MissingTemplate > 0 {
 			t.Errorf("exporter %v", x)
@@ -183,18 +132,18 @@ func TestDemo(t *testing.T) {
 		t.Errorf("%d incidents tell of the one attack that shifts", floods)
 	}
 	time.Sleep(3 * time.Second) // the story asks once a second
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := shown.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	asked := time.Now()
-	story := <-told
-	if err := cmd.Wait(); err != nil {
+	story := <-shown.told
+	if err := shown.Wait(); err != nil {
 		t.Errorf("it ends with %v", err)
 	}
 	if took := time.Since(asked); took > 10*time.Second {
 		t.Errorf("it took %v to end", took)
 	}
-	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(shown.tmp); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v is left behind", left, err)
 	}
 	for _, says := range []string{"SYN flood on 10.20.0.10", "the same incident shifts: HTTP flood", "exfiltration from 10.10.2.47", "judged legitimate", "tidewatch mitigation approve mit-"} {

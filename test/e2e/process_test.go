@@ -34,7 +34,7 @@ type process struct {
 	*os.Process
 
 	api, flows string
-	log        string // file
+	log, token string // file; what try shows
 	ended      chan struct{}
 	client     http.Client
 }
@@ -42,7 +42,7 @@ type process struct {
 // startServer runs serve with a configuration, and waits until it listens.
 func startServer(t *testing.T, config string) *process {
 	t.Helper()
-	p := &process{log: filepath.Join(filepath.Dir(config), "log"), ended: make(chan struct{}), client: http.Client{Timeout: 20 * time.Second}}
+	p := &process{token: serverToken, log: filepath.Join(filepath.Dir(config), "log"), ended: make(chan struct{}), client: http.Client{Timeout: 20 * time.Second}}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func (p *process) try(path string, in, out any) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Authorization", "Bearer "+serverToken)
+	req.Header.Set("Authorization", "Bearer "+p.token)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := p.client.Do(req)
 	if err != nil {
