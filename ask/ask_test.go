@@ -90,8 +90,8 @@ func check(t *testing.T, m *memory, all []flow.Record, q *query.Question) {
 	if total := plain(all, &noGroups)["[]"]; total != got.Total {
 		t.Errorf("%s: total %+v, want %+v", about, got.Total, total)
 	}
-	if got.Partial || got.Source != query.Raw || m.opened != m.closed {
-		t.Errorf("%s: %+v; %d segments were opened, %d closed", about, got, m.opened, m.closed)
+	if got.Partial || got.Source != query.Raw || m.opened != int(m.closed.Load()) {
+		t.Errorf("%s: %+v; %d segments were opened, %d closed", about, got, m.opened, m.closed.Load())
 	}
 	var everything query.Volume
 	for _, v := range want {
@@ -227,8 +227,8 @@ func TestGivenUpAndBroken(t *testing.T) {
 	if _, err := asker(t, m, nil, Shelves{}).Answer(t.Context(), q); !errors.Is(err, m.fail) {
 		t.Errorf("a broken history gives %v", err)
 	}
-	if m.opened != m.closed {
-		t.Errorf("%d segments were opened, %d closed", m.opened, m.closed)
+	if m.opened != int(m.closed.Load()) {
+		t.Errorf("%d segments were opened, %d closed", m.opened, m.closed.Load())
 	}
 }
 

@@ -55,8 +55,8 @@ func TestPagesHoldEveryFlowOnce(t *testing.T) {
 			seen[one] = true
 		}
 	}
-	if m.opened != m.closed {
-		t.Errorf("%d segments were opened, %d closed", m.opened, m.closed)
+	if m.opened != int(m.closed.Load()) {
+		t.Errorf("%d segments were opened, %d closed", m.opened, m.closed.Load())
 	}
 }
 
@@ -80,8 +80,8 @@ func TestExport(t *testing.T) {
 	gone := errors.New("the reader is gone")
 	_, err := asker(t, m, nil, Shelves{}).Export(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 10},
 		func(*query.Flow) error { return gone })
-	if !errors.Is(err, gone) || m.opened != m.closed {
-		t.Errorf("got %v; %d segments were opened, %d closed", err, m.opened, m.closed)
+	if !errors.Is(err, gone) || m.opened != int(m.closed.Load()) {
+		t.Errorf("got %v; %d segments were opened, %d closed", err, m.opened, m.closed.Load())
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"tidewatch/flow"
@@ -19,7 +20,7 @@ import (
 type memory struct {
 	segments [][]flow.Record
 	opened   int
-	closed   int
+	closed   atomic.Int64 // by workers
 	fail     error
 	claim    uint64       // flows that are only claimed to be there
 	spoil    func([]byte) // damages files
@@ -117,7 +118,7 @@ type memorySegment struct {
 	memory *memory
 }
 
-func (s *memorySegment) Close() error { s.memory.closed++; return nil }
+func (s *memorySegment) Close() error { s.memory.closed.Add(1); return nil }
 
 // traffic makes up flows over an hour from begin.
 func traffic(n int, begin time.Time, r *rand.Rand) []flow.Record {
