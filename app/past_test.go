@@ -89,7 +89,7 @@ func TestKill(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	minute := int64(firstMinute)
 	versions := map[string]string{}
-	for round := 0; round < 20 || minute < firstMinute+1600 && round < 150; round++ {
+	for round := 0; round < 20 || minute < firstMinute+1600 && round < 400; round++ {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLearnUntilKilled$")
 		cmd.Env = append(os.Environ(), "TIDEWATCH_KILL_DIR="+dir, "TIDEWATCH_KILL_FROM="+strconv.FormatInt(minute, 10), "GORACE=atexit_sleep_ms=0")
 		out, err := cmd.StdoutPipe()
