@@ -92,9 +92,10 @@ func (k *Keeper) ChangeUser(ctx context.Context, by, name string, e *Edit) (*Use
 	if (u.Role != Admin || u.Disabled) && lastAdmin(all, name) {
 		return nil, ErrLastAdmin
 	}
-	for _, c := range changes { // a line of the audit for each; the account is written with the last
+	for i := range changes { // a line of the audit for each; the account is written with the last
+		c := &changes[i]
 		c.Put, c.Audit = u, k.line(by, c.Audit.What, name, c.Audit.Detail)
-		if err := k.store.Apply(ctx, &c); err != nil {
+		if err := k.store.Apply(ctx, c); err != nil {
 			return nil, err
 		}
 	}

@@ -86,7 +86,7 @@ func (h *handlers) signedIn(ctx context.Context, e *account.Entry, err error) (*
 // cookie keeps a session in a browser: until that ends, or the session does. Scripts
 // cannot read it, and other sites' pages do not send it. An empty secret takes it away.
 func cookie(secret string, secure bool) http.Cookie {
-	c := http.Cookie{
+	c := http.Cookie{ //nolint:gosec // Secure is set wherever TLS is spoken
 		Name: cookieName, Value: secret, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode,
 	}
 	if secret == "" {

@@ -46,7 +46,8 @@ type certificate struct {
 // newCertificate reads the files for the first time.
 func newCertificate(cfg TLSConfig, logger *slog.Logger) (*certificate, error) {
 	c := &certificate{cfg: cfg, logger: logger}
-	return c, c.load()
+	err := c.load()
+	return c, err
 }
 
 // get is tls.Config.GetCertificate.

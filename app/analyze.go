@@ -142,7 +142,7 @@ func (a *analysis) open(path string) (flowfile.Reader, error) {
 	a.exporters.open()
 	return flowfile.Open(path, Formats(), a.o.InputFormat, flowfile.Options{
 		Exporter: a.exporters.named,
-		Sampling: a.o.Sampling, Active: a.o.ActiveTimeout, Zone: a.cfg.zone(), DecodeConfig: a.cfg.decode(),
+		Sampling: a.o.Sampling, Active: uint32(a.o.ActiveTimeout.Seconds()), Zone: a.cfg.zone(), DecodeConfig: a.cfg.decode(),
 	})
 }
 

@@ -36,12 +36,16 @@ func TestDemoIsAtNight(t *testing.T) {
 // The usual ports are not needed: who has them keeps them. A port that was named is.
 func TestDemoFindsPorts(t *testing.T) {
 	t.Parallel()
-	taken, err := net.ListenPacket("udp", "127.0.0.1:0") //nolint:noctx // at once
+	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	port := taken.LocalAddr().(*net.UDPAddr).Port
+	at, ok := taken.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		t.Fatal(taken.LocalAddr())
+	}
+	port := at.Port
 	for named, want := range map[int]string{-1: "127.0.0.1:0", 0: "127.0.0.1:0", port: taken.LocalAddr().String()} {
 		if got, err := choosePort(t.Context(), "udp", named, port); err != nil || got != want {
 			t.Errorf("port %d: %s, %v; want %s", named, got, err, want)

@@ -40,7 +40,7 @@ func newHistorian(t *testing.T, cfg *Config) *historian {
 	hcfg := history.DefaultConfig()
 	hcfg.Keep, hcfg.KeepFree = 100*365*24*time.Hour, 0 // captures are old
 	k.recorder, err = history.New(&hcfg, &history.Deps{
-		Dir: k.dir, Exporter: k.exporters.names.of, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Dir: k.dir, Exporter: k.exporters.names.of, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -18,8 +18,8 @@ import (
 
 // Options say what a file cannot say of itself.
 type Options struct {
+	Active   uint32         // active timeout in seconds of the flows that are made of packets; 0 = a minute
 	Sampling uint32         // sampling rate where the file does not tell it; 0 = unknown
-	Active   time.Duration  // active timeout of the flows that are made of packets; 0 = a minute
 	Zone     *time.Location // zone of times written without one; nil = UTC
 
 	// Exporter is told which address stands behind a number of the exporter column,

@@ -29,10 +29,19 @@ func (c *counter) Write(p []byte) (int, error) { c.n += int64(len(p)); return le
 // office: how fast, and how many bytes a flow takes on disk.
 func BenchmarkAppend(b *testing.B) {
 	for name, load := range map[string]func(testing.TB) *flow.Batch{
-		"NetFlow v5 of a provider":     func(tb testing.TB) *flow.Batch { return recorded(tb, "wire/overflowd/netflow_v5_first1354.pcap") },
-		"sFlow of a provider":          func(tb testing.TB) *flow.Batch { return recorded(tb, "wire/overflowd/sflow_first500.pcap") },
-		"flows of an industrial plant": func(tb testing.TB) *flow.Batch { return recorded(tb, "flows/westermo/output_bottom.csv.gz") },
-		"an office that is attacked":   attacked,
+		"NetFlow v5 of a provider": func(tb testing.TB) *flow.Batch {
+			tb.Helper()
+			return recorded(tb, "wire/overflowd/netflow_v5_first1354.pcap")
+		},
+		"sFlow of a provider": func(tb testing.TB) *flow.Batch {
+			tb.Helper()
+			return recorded(tb, "wire/overflowd/sflow_first500.pcap")
+		},
+		"flows of an industrial plant": func(tb testing.TB) *flow.Batch {
+			tb.Helper()
+			return recorded(tb, "flows/westermo/output_bottom.csv.gz")
+		},
+		"an office that is attacked": attacked,
 	} {
 		b.Run(name, func(b *testing.B) {
 			rows := load(b)

@@ -25,14 +25,14 @@ func built(t *testing.T) *Handler {
 	return h
 }
 
-func get(h http.Handler, path string, header ...string) *http.Response {
+func get(h http.Handler, path string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	return w.Result()
+	return w
 }
 
 // The page is asked for anew each time, what it loads is kept for ever; neither may load
@@ -42,19 +42,19 @@ func TestServe(t *testing.T) {
 	h := built(t)
 	for path, kept := range map[string]string{"/": "no-cache", "/index.html": "no-cache", "/assets/app-1a2.js": "immutable"} {
 		r := get(h, path)
-		csp := r.Header.Get("Content-Security-Policy")
-		if r.StatusCode != http.StatusOK || !strings.Contains(r.Header.Get("Cache-Control"), kept) ||
+		csp := r.Header().Get("Content-Security-Policy")
+		if r.Code != http.StatusOK || !strings.Contains(r.Header().Get("Cache-Control"), kept) ||
 			!strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
-			t.Errorf("%s: %d %v", path, r.StatusCode, r.Header)
+			t.Errorf("%s: %d %v", path, r.Code, r.Header())
 		}
-		again := get(h, path, "If-None-Match", r.Header.Get("ETag"))
-		if again.StatusCode != http.StatusNotModified {
-			t.Errorf("%s again: %d", path, again.StatusCode)
+		again := get(h, path, "If-None-Match", r.Header().Get("ETag"))
+		if again.Code != http.StatusNotModified {
+			t.Errorf("%s again: %d", path, again.Code)
 		}
 	}
 	for _, path := range []string{"/README", "/assets/", "/assets/../index.html", "/../web.go", "/incidents", "/assets/app-1a2.js/"} {
-		if r := get(h, path); r.StatusCode != http.StatusNotFound || h.Has(path) {
-			t.Errorf("%s: %d", path, r.StatusCode)
+		if r := get(h, path); r.Code != http.StatusNotFound || h.Has(path) {
+			t.Errorf("%s: %d", path, r.Code)
 		}
 	}
 }
@@ -64,7 +64,7 @@ func TestPacked(t *testing.T) {
 	h := built(t)
 	for accept, want := range map[string]bool{"gzip": true, "br, gzip;q=0.5": true, "gzip;q=0": false, "": false, "gzip;q=x": false} {
 		r := get(h, "/assets/app-1a2.js", "Accept-Encoding", accept)
-		if got := r.Header.Get("Content-Encoding") == "gzip"; got != want {
+		if got := r.Header().Get("Content-Encoding") == "gzip"; got != want {
 			t.Errorf("%q: packed %v, want %v", accept, got, want)
 			continue
 		}
@@ -89,8 +89,8 @@ func TestNotice(t *testing.T) {
 	}
 	r := get(h, "/")
 	body, _ := io.ReadAll(r.Body)
-	if h.Built() || r.StatusCode != http.StatusOK || !strings.Contains(string(body), "Node.js") || !strings.Contains(string(body), "/api/v1/incidents") {
-		t.Errorf("%d %s", r.StatusCode, body)
+	if h.Built() || r.Code != http.StatusOK || !strings.Contains(string(body), "Node.js") || !strings.Contains(string(body), "/api/v1/incidents") {
+		t.Errorf("%d %s", r.Code, body)
 	}
 }
 
@@ -101,7 +101,7 @@ func TestEmbedded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := get(h, "/"); r.StatusCode != http.StatusOK || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
-		t.Errorf("%d %v", r.StatusCode, r.Header)
+	if r := get(h, "/"); r.Code != http.StatusOK || !strings.HasPrefix(r.Header().Get("Content-Type"), "text/html") {
+		t.Errorf("%d %v", r.Code, r.Header())
 	}
 }

@@ -35,7 +35,7 @@ func open(name string, r *bufio.Reader, o flowfile.Options) (flowfile.Reader, er
 	}
 	d := &reader{capture: c, links: map[packet.Link]uint64{}, probe: newProbe(maxFlows, max(1, o.Sampling))}
 	if o.Active > 0 {
-		d.probe.active = int64(o.Active)
+		d.probe.active = int64(o.Active) * 1e9
 	}
 	d.stats.Format, d.stats.Reasons = RawFormat, map[string]uint64{}
 	if err := d.sniff(&o); err != nil {

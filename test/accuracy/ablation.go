@@ -120,7 +120,7 @@ func (a *ablation) text() string {
 		return cmp.Or(cmp.Compare(x.kind, y.kind), cmp.Compare(y.missed, x.missed), cmp.Compare(y.milder, x.milder), cmp.Compare(y.louder, x.louder),
 			cmp.Compare(y.attacks, x.attacks), cmp.Compare(x.name, y.name))
 	})
-	t := table{{"without: kind", "indicator", "attacks that have it", "missed", "below high", "wanted cases that have it", "alarm", "no alarm"}}
+	t := append(make(table, 0, 1+len(rows)), []string{"without: kind", "indicator", "attacks that have it", "missed", "below high", "wanted cases that have it", "alarm", "no alarm"})
 	for i := range rows {
 		r := &rows[i]
 		t = append(t, []string{

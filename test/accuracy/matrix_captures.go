@@ -117,7 +117,7 @@ func repeated(path string, l *evaluate.Label, sampling uint32) (*evaluate.Result
 	}
 	mixed, start := repeat.Over(capture, victim, repeat.Onset(capture, victim))
 	if sampling > 1 {
-		mixed = thinFlows(mixed, sampling, rand.New(rand.NewPCG(1, uint64(sampling))))
+		mixed = thinFlows(mixed, sampling, rand.New(rand.NewPCG(1, uint64(sampling)))) //nolint:gosec // repeatable on purpose
 	}
 	e.Process(mixed)
 	e.Drain()

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -59,9 +60,7 @@ func fallen(before, now string, m margin) (out []string) {
 		return nil
 	}
 	then := map[string]float64{}
-	for key, v := range numbers(before, m) {
-		then[key] = v
-	}
+	maps.Copy(then, numbers(before, m))
 	for key, v := range numbers(now, m) {
 		if was, ok := then[key]; ok && v < was-m.by {
 			out = append(out, fmt.Sprintf("%s: %g, %g before", key, v, was))

@@ -36,7 +36,7 @@ func findLabelled(dir string) (l labelled, err error) {
 		}
 		labels, err := app.ReadLabels(path)
 		switch {
-		case err != nil: // no labels: most files have none
+		case err != nil: //nolint:nilerr // no labels: most files have none
 		case labels.Series:
 			l.series = append(l.series, path)
 		case labels.Windows != nil:
@@ -157,8 +157,7 @@ func seriesTable(dir string) (string, error) {
 	}
 	for _, path := range l.windows {
 		r, err := app.Evaluate(context.Background(), path, nil, plainOptions)
-		var input *app.InputError
-		if errors.As(err, &input) {
+		if _, ok := errors.AsType[*app.InputError](err); ok {
 			continue // windows of series that are not there
 		}
 		if err == nil {

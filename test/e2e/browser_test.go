@@ -27,7 +27,7 @@ const patience = 30 * time.Second
 type browser struct {
 	*testing.T
 
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // of the whole browser
 	base     string
 	mu       sync.Mutex // guards troubles
 	troubles []string
