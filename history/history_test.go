@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,7 +31,7 @@ type bench struct {
 	*Recorder
 
 	t          *testing.T
-	size, free int64
+	size, free atomic.Int64 // bytes of the disk; the recorder looks at any time
 	log        bytes.Buffer
 	closed     []uint64
 	sent       uint64
@@ -38,7 +39,9 @@ type bench struct {
 
 func newBench(t *testing.T, dir string, change func(*Config)) *bench {
 	t.Helper()
-	b := &bench{t: t, size: 1e12, free: 1e12}
+	b := &bench{t: t}
+	b.size.Store(1e12)
+	b.free.Store(1e12)
 	cfg := DefaultConfig()
 	if change != nil {
 		change(&cfg)
@@ -50,7 +53,7 @@ func newBench(t *testing.T, dir string, change func(*Config)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.disk.statfs = func(string) (int64, int64, error) { return b.size, b.free, nil }
+	r.disk.statfs = func(string) (int64, int64, error) { return b.size.Load(), b.free.Load(), nil }
 	if err := r.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +259,7 @@ func TestDiskFull(t *testing.T) {
 	bubble(t, nil, func(b *bench) {
 		b.take(10)
 		time.Sleep(62 * time.Second)
-		b.free = 1e9 - 1
+		b.free.Store(1e9 - 1)
 		for range 3 {
 			b.take(10)
 			time.Sleep(62 * time.Second)
@@ -269,7 +272,7 @@ func TestDiskFull(t *testing.T) {
 		if n := testutil.ToFloat64(b.metrics.disk); n != 30 {
 			b.t.Errorf("%v flows were counted as dropped, want 30", n)
 		}
-		b.free = 2e9
+		b.free.Store(2e9)
 		time.Sleep(2 * time.Second)
 		b.take(5)
 		time.Sleep(62 * time.Second)

@@ -33,7 +33,10 @@ func TestTooManyBytes(t *testing.T) {
 	t.Parallel()
 	for name, bound := range map[string]func(b *bench, each int64){
 		"bytes": func(b *bench, each int64) { b.cfg.MaxBytes = 3*each + 1 },
-		"share": func(b *bench, each int64) { b.cfg.MaxShare, b.size = 0.5, 6*each+2 },
+		"share": func(b *bench, each int64) {
+			b.cfg.MaxShare = 0.5
+			b.size.Store(6*each + 2)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
