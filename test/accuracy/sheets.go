@@ -36,7 +36,7 @@ func findLabelled(dir string) (l labelled, err error) {
 		}
 		labels, err := app.ReadLabels(path)
 		switch {
-		case err != nil: //nolint:nilerr // no labels: most files have none
+		case err != nil: // no labels: most files have none
 		case labels.Series:
 			l.series = append(l.series, path)
 		case labels.Windows != nil:
@@ -46,7 +46,7 @@ func findLabelled(dir string) (l labelled, err error) {
 		case labels.Sheet != nil:
 			l.flows = append(l.flows, path)
 		}
-		return nil
+		return nil //nolint:nilerr // what has no labels is left out
 	})
 	return l, err
 }

@@ -84,10 +84,10 @@ func walkOn(t *testing.T, b *browser, server *process) {
 
 	b.open("explorer?from=-1h&filter=dst%20%3D%2010.20.0.10&group=src&by=bytes")
 	b.until("the explorer has groups", "document.querySelectorAll('[data-testid=groups] tbody tr').length > 2", 2*patience)
-	var exported []map[string]any
+	var exported struct{ Flows []map[string]any }
 	server.ask(t, "/api/v1/flows/export?from=-1h&format=json&filter=dst%20%3D%2010.20.0.10", nil, &exported)
-	if len(exported) < 100 {
-		t.Errorf("%d flows are exported", len(exported))
+	if len(exported.Flows) < 100 {
+		t.Errorf("%d flows are exported", len(exported.Flows))
 	}
 
 	start := time.Now().UTC().Add(48 * time.Hour).Format("2006-01-02 15:04")
