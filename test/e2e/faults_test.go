@@ -58,8 +58,14 @@ func TestFaults(t *testing.T) {
 	}
 	t.Logf("%d rounds, TIDEWATCH_FAULT_SEED=%d", rounds, seed)
 	lanes := make([]*lane, faultLanes)
+	// All routers start before anybody talks to one: starting a second one in a process
+	// writes what sessions of the first read.
+	inner := make([]*inside, faultLanes)
+	for i := range inner {
+		inner[i] = startInside(t, netip.AddrFrom4([4]byte{127, 0, 3, byte(1 + i)}), laneSpeaker(i))
+	}
 	for i := range lanes {
-		lanes[i] = newLane(t, i, rand.New(rand.NewPCG(seed, uint64(i))))
+		lanes[i] = newLane(t, i, inner[i], rand.New(rand.NewPCG(seed, uint64(i))))
 	}
 	var next atomic.Int64
 	var all sync.WaitGroup
@@ -106,11 +112,14 @@ func (l *lane) own() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8:7::/48")}
 }
 
-func newLane(t *testing.T, n int, r *rand.Rand) *lane {
+// laneSpeaker is the address from which a lane's server talks to its router.
+func laneSpeaker(n int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 3, byte(100 + n)}) }
+
+func newLane(t *testing.T, n int, router *inside, r *rand.Rand) *lane {
 	t.Helper()
 	l := &lane{T: t, n: n, rand: r, did: map[string]int{}, acked: map[string]decision.State{}, halted: new(bool)}
-	speaker := netip.AddrFrom4([4]byte{127, 0, 3, byte(100 + n)})
-	l.router = startInside(t, netip.AddrFrom4([4]byte{127, 0, 3, byte(1 + n)}), speaker)
+	speaker := laneSpeaker(n)
+	l.router = router
 	dir := t.TempDir()
 	l.config = filepath.Join(dir, "config.yaml")
 	text := fmt.Sprintf(`data_dir: %s/data
