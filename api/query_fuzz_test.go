@@ -66,7 +66,7 @@ func FuzzQuery(f *testing.F) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 		u, err := url.Parse(path)
 		if err != nil {
-			t.Skip()
+			return // nobody can send it
 		}
 		r.URL, r.Host, r.RemoteAddr = u, "127.0.0.1:8080", "127.0.0.1:40000"
 		r.URL.RawQuery = query

@@ -277,7 +277,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	for _, a := range addrs {
 		listening = append(listening, a.String())
 	}
-	s.log.Info("tidewatch is listening", "flows", listening, "api", s.api.URL()+"/api/v1/incidents", "version", o.Version)
+	s.log.Info("tidewatch is listening", "flows", listening, "dashboard", s.pageURL()+"/", "api", s.api.URL()+"/api/v1/incidents", "version", o.Version)
 	s.log.Info("how often devices are judged", "tiers", s.tiers)
 	if o.Ready != nil {
 		o.Ready(s)

@@ -155,8 +155,8 @@ func crashed(t *testing.T) *crash {
 	}
 	b.joinSmall(t.Context(), time.Now().Add(2*time.Hour))
 	list := b.catalogue.all(false)
-	if len(list) != 1 {
-		t.Skip("the hour ended meanwhile")
+	if len(list) != 1 { // an hour ended meanwhile, which it does not twice
+		return crashed(t)
 	}
 	data, err := os.ReadFile(list[0].path)
 	if err != nil {

@@ -104,17 +104,6 @@ func (f *Filter) Host() (a netip.Addr, ok bool) {
 	return v.prefix.Addr(), v.prefix.IsSingleIP() && !v.until.IsValid()
 }
 
-// And is the filter that both must match.
-func And(a, b *Filter) *Filter {
-	switch {
-	case a.Empty():
-		return b
-	case b.Empty():
-		return a
-	}
-	return &Filter{join(opAnd, []*node{a.root, b.root})}
-}
-
 // join flattens and within and, or within or.
 func join(o op, parts []*node) *node {
 	if len(parts) == 1 {

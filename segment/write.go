@@ -70,9 +70,6 @@ func (w *Writer) row(b *flow.Batch, i int) row {
 	}
 }
 
-// Rows is how many rows were written.
-func (w *Writer) Rows() int { return w.rows }
-
 // Close writes what makes the file readable. It does not close what is below.
 func (w *Writer) Close() error {
 	if err := w.out.Close(); err != nil {

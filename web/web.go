@@ -21,9 +21,6 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// policy allows what lies here and nothing else: nothing inline, nothing from elsewhere.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-
 // notice is what is shown instead of a dashboard that was not built.
 const notice = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>tidewatch</title></head>
@@ -107,7 +104,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	head := w.Header()
-	head.Set("Content-Security-Policy", policy)
 	head.Set("Content-Type", f.kind)
 	head.Set("Etag", f.tag)
 	head.Set("Vary", "Accept-Encoding")

@@ -35,16 +35,13 @@ func get(h http.Handler, path string, header ...string) *httptest.ResponseRecord
 	return w
 }
 
-// The page is asked for anew each time, what it loads is kept for ever; neither may load
-// anything from elsewhere.
+// The page is asked for anew each time, what it loads is kept for ever.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	h := built(t)
 	for path, kept := range map[string]string{"/": "no-cache", "/index.html": "no-cache", "/assets/app-1a2.js": "immutable"} {
 		r := get(h, path)
-		csp := r.Header().Get("Content-Security-Policy")
-		if r.Code != http.StatusOK || !strings.Contains(r.Header().Get("Cache-Control"), kept) ||
-			!strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+		if r.Code != http.StatusOK || !strings.Contains(r.Header().Get("Cache-Control"), kept) {
 			t.Errorf("%s: %d %v", path, r.Code, r.Header())
 		}
 		again := get(h, path, "If-None-Match", r.Header().Get("ETag"))

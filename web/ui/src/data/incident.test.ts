@@ -7,7 +7,7 @@ import type { Decision, Incident } from './types'
 const incident = (more: Partial<Incident> = {}): Incident => ({
   id: 'inc-1', category: 'ddos_attack', kind: 'ddos', vector: 'syn_flood', subject: '203.0.113.7', scope: 'host', severity: 'high', current_severity: 'high', score: 0.8,
   state: 'open', started: '2026-11-27T02:00:00Z', detected: '2026-11-27T02:00:05Z', last_seen: '2026-11-27T02:01:00Z', updated: '2026-11-27T02:01:00Z',
-  indicators: [], baseline: { level: 'none', samples: 0, age_days: 0 }, metrics: {}, top: {}, actions: [], timeline: [], ...more,
+  indicators: [], baseline: { level: 'none', samples: 0, age_days: 0 }, metrics: {}, top: {}, timeline: [], ...more,
 })
 const everything: Selection = { state: [], category: [], min_severity: '', kind: '', subject: '', text: '', since: '', until: '' }
 

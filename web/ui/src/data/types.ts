@@ -55,23 +55,7 @@ export interface Entry {
   values?: Record<string, number>
 }
 
-export interface Action {
-  decision?: string
-  id?: string
-  action: string
-  state: string
-  [key: string]: unknown
-}
-
-export interface Chapter {
-  id: string
-  category: string
-  kind: string
-  text?: string
-  started?: string
-  [key: string]: unknown
-}
-
+// What of an incident its own page alone shows is typed in incident.ts (Case).
 export interface Incident {
   id: string
   category: string
@@ -98,16 +82,11 @@ export interface Incident {
   baseline: { level: string; samples: number; age_days: number; version?: string }
   metrics: Record<string, number>
   top: Partial<Record<'sources' | 'destinations' | 'ports' | 'asns' | 'countries', Share[]>>
-  evidence?: Record<string, unknown>[]
-  filter?: Record<string, unknown>
   assessment?: Assessment
   rules_assessment?: Assessment
-  actions: Action[]
   previous?: string
   parent?: string
   children?: string[]
-  earlier?: Chapter[]
-  later?: Chapter[]
   timeline: Entry[]
   timeline_dropped?: number
 }
