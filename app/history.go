@@ -3,6 +3,7 @@
 package app
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -49,5 +50,9 @@ func segmentsOf(path string) (paths []string, damaged []error, err error) {
 	if st, err := os.Stat(path); err != nil || !st.IsDir() {
 		return nil, nil, nil //nolint:nilerr // who opens it says what is wrong
 	}
-	return history.Files(path)
+	paths, damaged, err = history.Files(path)
+	if err == nil && len(paths) == 0 && len(damaged) > 0 {
+		return nil, nil, errors.Join(damaged...)
+	}
+	return paths, damaged, err
 }

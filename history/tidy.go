@@ -51,7 +51,7 @@ func (r *Recorder) expire(now time.Time) {
 // limit is how many bytes all segments may have.
 func (r *Recorder) limit() int64 {
 	limit := r.cfg.MaxBytes
-	if size, _, err := r.disk.statfs(r.disk.dir); err == nil {
+	if size, _, err := r.disk.statfs(r.disk.dir); err == nil && size > 0 { // some network disks tell no size
 		limit = min(limit, int64(r.cfg.MaxShare*float64(size)))
 	}
 	return limit

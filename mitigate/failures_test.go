@@ -61,7 +61,9 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	bubble(t, "the routers are down", ladder, func(h *house) {
+		h.router.mu.Lock() // its hand looks at it already
 		h.router.down = errors.New("no session")
+		h.router.mu.Unlock()
 		h.attack()
 		h.wait(32 * time.Second)
 		h.holds()

@@ -234,6 +234,7 @@ func open(t *testing.T, change func(*Config)) *house {
 	h.cfg.Guard.Own = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::/32")}
 	change(&h.cfg)
 	h.start()
+	synctest.Wait() // its hands have begun: what a test changes now, it changes after their first look
 	return h
 }
 

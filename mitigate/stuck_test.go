@@ -85,9 +85,10 @@ func TestNothingStaysExpiring(t *testing.T) {
 // TestHarmOfAPersonsRule shows that a rule of no policy is taken back, too, when it hurts.
 func TestHarmOfAPersonsRule(t *testing.T) {
 	t.Parallel()
-	bubble(t, "asked for", func(c *Config) { ladder(c); c.Sees = Before; c.Policy[0].Ladder = c.Policy[0].Ladder[2:] }, func(h *house) {
-		h.cfg.Policy[0].Approve = byPerson
+	bubble(t, "asked for", func(c *Config) { ladder(c); c.Sees = Before; c.Policy[0].Ladder = c.Policy[0].Ladder[2:]; c.Policy[0].Approve = byPerson }, func(h *house) {
+		h.router.mu.Lock()
 		h.router.cannot = []decision.Action{decision.Blackhole}
+		h.router.mu.Unlock()
 		h.attack()
 		h.net.set(func(n *network) { n.coverage = &Coverage{Covers: new(0.9), Collateral: new(0.9)} })
 		target := netip.MustParsePrefix("203.0.113.7/32")

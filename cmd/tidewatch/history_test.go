@@ -12,7 +12,7 @@ import (
 // keptFlows are the segments of a history and how many flows analyze finds in it.
 func keptFlows(t *testing.T, dir string) (segments, flows int) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "history", "day=*", "hour=*", "*.parquet"))
+	files, err := filepath.Glob(filepath.Join(dir, "history", "day=*", "hour=*", "[0-9]*.parquet")) // an unfinished one begins with a dot
 	if err != nil {
 		t.Fatal(err)
 	}
