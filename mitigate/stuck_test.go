@@ -85,7 +85,12 @@ func TestNothingStaysExpiring(t *testing.T) {
 // TestHarmOfAPersonsRule shows that a rule of no policy is taken back, too, when it hurts.
 func TestHarmOfAPersonsRule(t *testing.T) {
 	t.Parallel()
-	bubble(t, "asked for", func(c *Config) { ladder(c); c.Sees = Before; c.Policy[0].Ladder = c.Policy[0].Ladder[2:]; c.Policy[0].Approve = byPerson }, func(h *house) {
+	bubble(t, "asked for", func(c *Config) {
+		ladder(c)
+		c.Sees = Before
+		c.Policy[0].Ladder = c.Policy[0].Ladder[2:]
+		c.Policy[0].Approve = byPerson
+	}, func(h *house) {
 		h.router.mu.Lock()
 		h.router.cannot = []decision.Action{decision.Blackhole}
 		h.router.mu.Unlock()
