@@ -8,7 +8,7 @@ func changeSigns() []rule {
 	return []rule{
 		{"devices_alike", always(1.25), "", "many devices changed in the same hour: an update, a holiday, the end of a month"},
 		{"call_explains", always(2), "", "one conversation explains it, as large both ways as a call with picture and sound"},
-		{"usual_destination", always(1.5), "", "what is more goes to where the device sends something on most days"},
+		{"usual_destination", always(0.75), "", "what is more goes to where the device sends something on most days"}, // as an insider's does
 		{"both_ways", always(2), "", "more goes in and out, as with more of the usual work"},
 		{"one_way", always(-0.5), "only one direction grew, which is not more of the usual work", ""},
 		{"level_of_days", always(0.5), "", "whole days stay at the new level: a change of what the device is for"},
