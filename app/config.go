@@ -55,7 +55,7 @@ import (
 // Config composes the configurations of all parts. Every key is documented
 // where its part lives, and in docs/reference/configuration.md.
 type Config struct {
-	DataDir      string            `yaml:"data_dir"` // where incidents and templates are kept
+	DataDir      string            `yaml:"data_dir"` // where everything that outlives the process is kept
 	Timezone     string            `yaml:"timezone"` // the site's zone: "Local", "UTC" or an IANA name
 	Shards       int               `yaml:"shards"`   // how many goroutines share the devices; one is best below four cores
 	Log          telemetry.Config  `yaml:"log"`
