@@ -96,7 +96,7 @@ func (c *Config) askDirectory(ctx context.Context, dir string, q *query.Question
 	if err := r.Open(); err != nil {
 		return nil, err
 	}
-	asker, _, err := c.questions(r, log)
+	asker, _, err := c.questions(r, log, nil)
 	if err != nil {
 		return nil, err
 	}

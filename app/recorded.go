@@ -12,6 +12,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tidewatch/api"
 	"tidewatch/ask"
 	"tidewatch/history"
@@ -130,11 +132,11 @@ func (c *Config) shelves() ask.Shelves {
 }
 
 // questions answers over a history; roller is nil when no sums are made.
-func (c *Config) questions(r *history.Recorder, log *slog.Logger) (asker *ask.Asker, roller *ask.Roller, err error) {
+func (c *Config) questions(r *history.Recorder, log *slog.Logger, registry prometheus.Registerer) (asker *ask.Asker, roller *ask.Roller, err error) {
 	past, shelves := recorded{r, log}, c.shelves()
-	if asker, err = ask.New(&c.Query, past, shelves); err != nil || !c.Rollups.Enabled {
+	if asker, err = ask.New(&c.Query, past, shelves, registry); err != nil || !c.Rollups.Enabled {
 		return asker, nil, err
 	}
-	roller, err = ask.NewRoller(&c.Rollups, past, shelves, log)
+	roller, err = ask.NewRoller(&c.Rollups, past, shelves, log, registry)
 	return asker, roller, err
 }

@@ -223,8 +223,11 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	}
 	if s.history != nil {
 		var asker *ask.Asker
-		if asker, s.roller, err = cfg.questions(s.history, s.log); err != nil {
+		if asker, s.roller, err = cfg.questions(s.history, s.log, registry); err != nil {
 			return nil, err
+		}
+		if s.roller != nil {
+			health.Add("rollups", s.roller.Health)
 		}
 		deps.Flows, deps.History = asker, recorded{s.history, s.log}.state
 	}

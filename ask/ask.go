@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tidewatch/query"
 	"tidewatch/rollup"
 )
@@ -66,16 +68,18 @@ type Asker struct {
 	shelves Shelves
 	places  chan struct{}
 	exports chan struct{} // whose readers may be slow
+	metrics *asked
 }
 
-// New checks the configuration; it opens nothing.
-func New(cfg *Config, history History, shelves Shelves) (*Asker, error) {
+// New checks the configuration; it opens nothing. A nil registry registers nowhere.
+func New(cfg *Config, history History, shelves Shelves, registry prometheus.Registerer) (*Asker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("ask: %w", err)
 	}
 	return &Asker{
 		cfg: *cfg, history: history, shelves: shelves,
 		places: make(chan struct{}, cfg.AtOnce), exports: make(chan struct{}, cfg.AtOnce),
+		metrics: newAsked(registry),
 	}, nil
 }
 
@@ -106,6 +110,17 @@ func (a *Asker) Answer(ctx context.Context, q *query.Question) (*query.Answer, e
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
+	began := time.Now()
+	answer, err := a.answer(ctx, q)
+	if err != nil {
+		a.metrics.count(ctx, "", false, began, err)
+		return nil, err
+	}
+	a.metrics.count(ctx, answer.Source, answer.Partial, began, nil)
+	return answer, nil
+}
+
+func (a *Asker) answer(ctx context.Context, q *query.Question) (*query.Answer, error) {
 	limited, leave, err := enter(ctx, a.places, a.cfg.TimeLimit)
 	if err != nil {
 		return nil, err

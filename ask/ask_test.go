@@ -34,7 +34,7 @@ func asker(t *testing.T, m *memory, change func(*Config), shelves Shelves) *Aske
 	if change != nil {
 		change(&cfg)
 	}
-	a, err := New(&cfg, m, shelves)
+	a, err := New(&cfg, m, shelves, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

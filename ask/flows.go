@@ -22,6 +22,13 @@ type found struct {
 
 // List lists flows by the time they were reported, newest first.
 func (a *Asker) List(ctx context.Context, p *query.Selection) (*query.Page, error) {
+	began := time.Now()
+	page, err := a.list(ctx, p)
+	a.metrics.count(ctx, "", page != nil && page.Partial, began, err)
+	return page, err
+}
+
+func (a *Asker) list(ctx context.Context, p *query.Selection) (*query.Page, error) {
 	after, err := parseCursor(p.Cursor)
 	if err != nil {
 		return nil, err

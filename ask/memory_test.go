@@ -179,13 +179,29 @@ func counts(r *flow.Record, from, to time.Time, f *query.Filter) bool {
 	if r.Mark&flow.Duplicate != 0 || r.Received < from.UnixNano() || r.Received >= to.UnixNano() {
 		return false
 	}
-	b := &flow.Batch{}
-	b.Append(r)
 	out := make([]uint64, 1)
-	if err := f.Compile().Match(&query.Batch{Batch: b, Exporter: exporterAddr}, 1, out, &query.Scratch{}); err != nil {
+	if err := f.Compile().Match((*oneRow)(r), 1, out, &query.Scratch{}); err != nil {
 		panic(err)
 	}
 	return out[0] == 1
+}
+
+// oneRow is a record as the only row of a filter.
+type oneRow flow.Record
+
+func (r *oneRow) Test(t *query.Test, out []uint64) error {
+	number := map[query.Column]uint64{
+		query.ColSrcPort: uint64(r.SrcPort), query.ColDstPort: uint64(r.DstPort), query.ColProto: uint64(r.Proto), query.ColTCPFlags: uint64(r.TCPFlags),
+		query.ColBytes: r.Bytes, query.ColPackets: r.Packets, query.ColDuration: query.DurationOf(r.Start, r.End), query.ColDirection: uint64(query.DirectionOf(r.Mark)),
+		query.ColInIf: uint64(r.InIf), query.ColOutIf: uint64(r.OutIf), query.ColSrcAS: uint64(r.SrcAS), query.ColDstAS: uint64(r.DstAS),
+	}
+	exporter := exporterAddr(r.Exporter)
+	addr := map[query.Column]*flow.Addr{query.ColSrc: &r.Src, query.ColDst: &r.Dst, query.ColExporter: &exporter}[t.Column]
+	out[0] = 0
+	if addr != nil && t.Addr(addr) || addr == nil && t.Value(number[t.Column]) {
+		out[0] = 1
+	}
+	return nil
 }
 
 // plainKeys are the groups of a flow: two for one between two own addresses when the

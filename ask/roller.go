@@ -8,9 +8,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tidewatch/rollup"
+	"tidewatch/telemetry"
 )
 
 const (
@@ -42,14 +46,29 @@ type Roller struct {
 	log     *slog.Logger
 	newest  map[string]map[int64]uint64 // by grain and unit: up to which segment was read
 	floor   map[string]time.Time        // by grain: what ended by then was dropped for its size
+	metrics *rolledUp
+	failed  atomic.Pointer[error] // of the last round; nil: all went well
 }
 
-// NewRoller checks the configuration and touches no file.
-func NewRoller(cfg *rollup.Config, history Catalogue, shelves Shelves, log *slog.Logger) (*Roller, error) {
+// NewRoller checks the configuration and touches no file. A nil registry registers
+// nowhere.
+func NewRoller(cfg *rollup.Config, history Catalogue, shelves Shelves, log *slog.Logger, registry prometheus.Registerer) (*Roller, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("rollups: %w", err)
 	}
-	return &Roller{cfg: *cfg, history: history, shelves: shelves, log: log, newest: map[string]map[int64]uint64{}, floor: map[string]time.Time{}}, nil
+	return &Roller{
+		cfg: *cfg, history: history, shelves: shelves, log: log, newest: map[string]map[int64]uint64{}, floor: map[string]time.Time{},
+		metrics: newRolledUp(registry),
+	}, nil
+}
+
+// Health says why roll-ups are not made, for the readiness page. Questions are answered
+// from the flows meanwhile, so it is no reason to be restarted.
+func (r *Roller) Health(context.Context) error {
+	if err := r.failed.Load(); err != nil {
+		return telemetry.Degraded(fmt.Errorf("roll-ups are not made: %w", *err))
+	}
+	return nil
 }
 
 // Run works until ctx ends.
@@ -57,9 +76,7 @@ func (r *Roller) Run(ctx context.Context) error {
 	t := time.NewTicker(rollEvery)
 	defer t.Stop()
 	for {
-		if err := r.Step(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			r.log.ErrorContext(ctx, "roll-ups of the history not made; tried again", "error", err)
-		}
+		r.note(ctx, r.Step(ctx, time.Now()))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -68,21 +85,44 @@ func (r *Roller) Run(ctx context.Context) error {
 	}
 }
 
+// note keeps how a step ended. What goes wrong is logged when it begins, and shown until
+// it ends.
+func (r *Roller) note(ctx context.Context, err error) {
+	if err == nil || ctx.Err() != nil {
+		r.failed.Store(nil)
+		return
+	}
+	r.metrics.errors.Inc()
+	if r.failed.Swap(&err) == nil {
+		r.log.ErrorContext(ctx, "roll-ups of the history not made; tried again", "error", err)
+	}
+}
+
 // Step makes everything that is due at now, newest first, and drops what is old.
 func (r *Roller) Step(ctx context.Context, now time.Time) error {
 	var all error
+	var todo []*backlog
+	behind := 0
 	for shelf, keep := range map[*rollup.Shelf]time.Duration{r.shelves.Minutes: r.cfg.KeepMinutes, r.shelves.Hours: r.cfg.KeepHours} {
 		if shelf == nil {
 			continue
 		}
 		oldest := now.Add(-keep)
-		name := shelf.Grain().Name
-		if f := r.floor[name]; f.After(oldest) {
+		if f := r.floor[shelf.Grain().Name]; f.After(oldest) {
 			oldest = f
 		}
-		err := r.roll(ctx, shelf, oldest, now)
-		until, err2 := shelf.Retain(oldest, r.cfg.MaxBytes)
-		if until.After(r.floor[name]) {
+		b, err := r.due(shelf, oldest, now)
+		if err != nil {
+			all = errors.Join(all, err)
+			continue
+		}
+		todo, behind = append(todo, b), behind+len(b.units)
+	}
+	r.metrics.behind.Set(float64(behind))
+	for _, b := range todo {
+		err := r.roll(ctx, b)
+		until, err2 := b.shelf.Retain(b.oldest, r.cfg.MaxBytes)
+		if name := b.shelf.Grain().Name; until.After(r.floor[name]) {
 			r.floor[name] = until
 		}
 		all = errors.Join(all, err, err2)
@@ -90,19 +130,28 @@ func (r *Roller) Step(ctx context.Context, now time.Time) error {
 	return all
 }
 
-// roll makes the units of one shelf that are missing or behind.
-func (r *Roller) roll(ctx context.Context, shelf *rollup.Shelf, oldest, now time.Time) error {
+// backlog is what is to be made of one shelf.
+type backlog struct {
+	shelf  *rollup.Shelf
+	oldest time.Time
+	units  []int64 // that are missing or behind
+	newest uint64  // segment that there is
+	known  map[int64]uint64
+}
+
+// due finds the units of a shelf that are over and are missing or behind.
+func (r *Roller) due(shelf *rollup.Shelf, oldest, now time.Time) (*backlog, error) {
 	grain := shelf.Grain()
 	kept := r.history.Kept()
 	known, err := r.known(shelf)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	b := &backlog{shelf: shelf, oldest: oldest, known: known}
 	due := map[int64]bool{}
-	var newest uint64
 	for i := range kept {
 		s := &kept[i]
-		newest = max(newest, s.Last)
+		b.newest = max(b.newest, s.Last)
 		for at := s.From.Truncate(grain.Unit); !at.After(s.To); at = at.Add(grain.Unit) {
 			read, there := known[at.UnixNano()]
 			over := !now.Before(at.Add(grain.Unit + settled))
@@ -111,16 +160,24 @@ func (r *Roller) roll(ctx context.Context, shelf *rollup.Shelf, oldest, now time
 			}
 		}
 	}
-	units := make([]int64, 0, len(due))
 	for at := range due {
-		units = append(units, at)
+		b.units = append(b.units, at)
 	}
-	slices.Sort(units)
-	for _, at := range slices.Backward(units) {
-		if err := r.unit(ctx, shelf, time.Unix(0, at), newest); err != nil {
+	slices.Sort(b.units)
+	return b, nil
+}
+
+// roll makes what is to be made, newest first.
+func (r *Roller) roll(ctx context.Context, b *backlog) error {
+	for _, at := range slices.Backward(b.units) {
+		began := time.Now()
+		if err := r.unit(ctx, b.shelf, time.Unix(0, at), b.newest); err != nil {
 			return err
 		}
-		known[at] = newest
+		b.known[at] = b.newest
+		r.metrics.behind.Dec()
+		r.metrics.made.Inc()
+		r.metrics.seconds.Observe(time.Since(began).Seconds())
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func rolling(t *testing.T, m *memory, dir string, change func(*rollup.Config)) (
 		change(&cfg)
 	}
 	shelves := Shelves{rollup.NewShelf(dir, rollup.Minutes()), rollup.NewShelf(dir, rollup.Hours())}
-	r, err := NewRoller(&cfg, m, shelves, slog.New(slog.DiscardHandler))
+	r, err := NewRoller(&cfg, m, shelves, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -104,3 +104,6 @@ func (f *field) ordered() bool {
 
 // ranges reports whether a..b means something for the field.
 func (f *field) ranges() bool { return f.kind != kindFlags && f.kind != kindDirection }
+
+// DurationOf is what ColDuration holds.
+func DurationOf(start, end int64) uint64 { return uint64(max(end-start, 0)) }

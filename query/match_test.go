@@ -118,7 +118,7 @@ func TestMatchIsWhatTheFilterSays(t *testing.T) {
 		exporter := func(i uint32) flow.Addr { return flow.AddrFrom(netip.MustParseAddr(addrs()[i])) }
 		m, n := f.Compile(), batch.Len()
 		out, matched := make([]uint64, Words(n)), 0
-		if err := m.Match(&Batch{batch, exporter}, n, out, &Scratch{}); err != nil {
+		if err := m.Match(&batchRows{batch, exporter}, n, out, &Scratch{}); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 64 * len(out) {
@@ -233,7 +233,7 @@ func TestColumnsAreAskedForWhenNeeded(t *testing.T) {
 		}
 		b := &flow.Batch{}
 		b.Append(&flow.Record{Proto: flow.ProtoTCP, Src: flow.AddrFrom4([4]byte{10, 0, 0, 1}), Bytes: 10})
-		rows := &asked{Batch: Batch{Batch: b}}
+		rows := &asked{batchRows: batchRows{Batch: b}}
 		if err := f.Compile().Match(rows, 1, make([]uint64, 1), &Scratch{}); err != nil {
 			t.Fatal(err)
 		}
@@ -244,12 +244,12 @@ func TestColumnsAreAskedForWhenNeeded(t *testing.T) {
 }
 
 type asked struct {
-	Batch
+	batchRows
 
 	columns []Column
 }
 
 func (a *asked) Test(t *Test, out []uint64) error {
 	a.columns = append(a.columns, t.Column)
-	return a.Batch.Test(t, out)
+	return a.batchRows.Test(t, out)
 }
