@@ -93,9 +93,9 @@ func closedHub(tb testing.TB) *Hub {
 }
 
 // ask sends one request from this machine and returns the answer's body.
-func ask(t *testing.T, s *Server, method, target string, change func(*http.Request)) (*httptest.ResponseRecorder, string) {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), method, target, http.NoBody)
+func ask(tb testing.TB, s *Server, method, target string, change func(*http.Request)) (*httptest.ResponseRecorder, string) {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), method, target, http.NoBody)
 	r.Host, r.RemoteAddr = "127.0.0.1:8080", "127.0.0.1:40000"
 	if change != nil {
 		change(r)

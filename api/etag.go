@@ -43,5 +43,8 @@ func conditional(o *huma.Operation) {
 	if o.Responses == nil {
 		o.Responses = map[string]*huma.Response{}
 	}
-	o.Responses["304"] = &huma.Response{Description: "The earlier answer still holds"}
+	o.Responses["304"] = &huma.Response{
+		Description: "The earlier answer still holds",
+		Headers:     map[string]*huma.Param{"ETag": {Schema: &huma.Schema{Type: huma.TypeString}}},
+	}
 }

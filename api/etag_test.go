@@ -4,6 +4,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"tidewatch/incident"
@@ -51,5 +52,46 @@ func TestETag(t *testing.T) {
 		if res, _ := ask(t, s, "GET", target, with(tags[target])); res.Code != http.StatusOK || res.Header().Get("ETag") == tags[target] {
 			t.Errorf("%s after a change: %d", target, res.Code)
 		}
+	}
+}
+
+// TestETagIsDocumented: what the document says of entity tags is what the router does,
+// route by route.
+func TestETagIsDocumented(t *testing.T) {
+	s := server(t, nil)
+	conditional := 0
+	for _, o := range operations(t, s) {
+		if o.method != http.MethodGet || o.path == "/api/v1/stream" {
+			continue
+		}
+		asks := slices.ContainsFunc(o.Parameters, func(p parameter) bool { return p.Name == "If-None-Match" && p.In == "header" })
+		_, tells := o.Responses["200"].Headers["ETag"]
+		_, again := o.Responses["304"].Headers["ETag"]
+		if asks != tells || asks != again {
+			t.Errorf("%s: If-None-Match %v, ETag of 200 %v and of 304 %v", o.path, asks, tells, again)
+		}
+		target := o.target()
+		if o.path == "/api/v1/baselines/diff" {
+			target += "?from=v1"
+		}
+		tag := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+		res, _ := ask(t, s, http.MethodGet, target, tag)
+		if got := res.Header().Get("ETag"); (got != "") != asks {
+			t.Errorf("%s: documented %v, answers %d with tag %q", o.path, asks, res.Code, got)
+		}
+		if !asks {
+			continue
+		}
+		conditional++
+		res, body := ask(t, s, http.MethodGet, target, func(r *http.Request) {
+			tag(r)
+			r.Header.Set("If-None-Match", res.Header().Get("ETag"))
+		})
+		if res.Code != http.StatusNotModified || body != "" {
+			t.Errorf("%s again: %d %q", o.path, res.Code, body)
+		}
+	}
+	if conditional != 4 {
+		t.Errorf("%d routes have entity tags", conditional)
 	}
 }

@@ -54,3 +54,12 @@ func (p *placed) Close() error {
 	defer p.leave()
 	return p.Conn.Close()
 }
+
+// CloseWrite lets net/http end an answer to whoever still sends, so that it is read
+// before the connection is cut.
+func (p *placed) CloseWrite() error {
+	if c, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
+}

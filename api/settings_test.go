@@ -33,11 +33,11 @@ func (t *tellers) Sinks(context.Context) ([]Sink, error) {
 	return []Sink{{Name: "chat", Kind: "slack", Health: "failed 3 times in a row", Pending: 7}}, t.err
 }
 
-func (t *tellers) Test(_ context.Context, name string) (*SinkTest, error) {
+func (t *tellers) Test(_ context.Context, name, by string) (*SinkTest, error) {
 	if name != "chat" {
 		return nil, &RefusedError{http.StatusNotFound, "there is no sink " + name}
 	}
-	return &SinkTest{Detail: "chat (slack) refused the test message"}, t.err
+	return &SinkTest{Detail: "chat (slack) refused the test message of " + by}, t.err
 }
 
 func TestSettings(t *testing.T) {
@@ -64,7 +64,9 @@ func TestSettings(t *testing.T) {
 		{broken, "GET", "/api/v1/config", auth, 500, "the server's log says why"},
 		{s, "GET", "/api/v1/sinks", nil, 200, `"name":"chat","kind":"slack","health":"failed 3 times in a row","pending":7}`},
 		{broken, "GET", "/api/v1/sinks", nil, 500, "the server's log says why"},
-		{s, "POST", "/api/v1/sinks/chat/test", auth, 200, `{"ok":false,"detail":"chat (slack) refused`},
+		{s, "POST", "/api/v1/sinks/chat/test", auth, 200, `{"ok":false,"detail":"chat (slack) refused the test message of administrator"}`},
+		{s, "POST", "/api/v1/sinks/chat/test?by=anna", auth, 200, `of anna"}`},
+		{s, "POST", "/api/v1/sinks/chat/test?by=a%0Ab", auth, 422, "name"},
 		{s, "POST", "/api/v1/sinks/pager/test", auth, 404, "there is no sink pager"},
 		{s, "POST", "/api/v1/sinks/chat/test", nil, 401, "token"},
 		{s, "GET", "/api/v1/events/occurrences", nil, 200, `"start":"2026-03-02T12:00:00Z"`},

@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"tidewatch/incident"
 )
 
 // Sinks are who hears of incidents, and the hooks of mitigation.
 type Sinks interface {
 	Sinks(ctx context.Context) ([]Sink, error)
-	// Test brings a test message to one. An error is a *RefusedError when it is the
-	// caller's; that the sink did not take it is none.
-	Test(ctx context.Context, name string) (*SinkTest, error)
+	// Test brings a test message to one, and writes down who did. An error is a
+	// *RefusedError when it is the caller's; that the sink did not take it is none.
+	Test(ctx context.Context, name, by string) (*SinkTest, error)
 }
 
 // Sink is one that is configured, and how it does.
@@ -58,12 +60,16 @@ func (h *handlers) listSinks(ctx context.Context, _ *struct{}) (*SinksOutput, er
 // SinkInput names a sink.
 type SinkInput struct {
 	Name string `path:"name" maxLength:"64" doc:"of the configuration"`
+	By   string `query:"by" maxLength:"64" doc:"who, with the administrator's token"`
 }
 
 // SinkTestOutput tells how a test went.
 type SinkTestOutput struct{ Body *SinkTest }
 
 func (h *handlers) testSink(ctx context.Context, in *SinkInput) (*SinkTestOutput, error) {
-	got, err := h.deps.Sinks.Test(ctx, in.Name)
+	if err := incident.CheckName(in.By); err != nil {
+		return nil, huma.Error422UnprocessableEntity(err.Error())
+	}
+	got, err := h.deps.Sinks.Test(ctx, in.Name, named(ctx, in.By))
 	return &SinkTestOutput{got}, h.refusal(ctx, "send the test", err)
 }

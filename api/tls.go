@@ -39,7 +39,7 @@ type certificate struct {
 
 	mu     sync.Mutex
 	now    *tls.Certificate
-	of     [2]time.Time // when the files were changed that it is from
+	of     [2]os.FileInfo // the files that it is from
 	looked time.Time
 }
 
@@ -69,7 +69,7 @@ func (c *certificate) again() {
 
 func (c *certificate) reload() {
 	c.looked = time.Now()
-	if at, err := c.changed(); err == nil && at == c.of {
+	if now, err := c.files(); err == nil && same(now[0], c.of[0]) && same(now[1], c.of[1]) {
 		return
 	}
 	if err := c.load(); err != nil {
@@ -81,34 +81,36 @@ func (c *certificate) reload() {
 
 // load reads the files. The error never holds what stands in them.
 func (c *certificate) load() error {
-	at, err := c.changed()
+	of, err := c.files()
 	if err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	st, err := os.Stat(c.cfg.Key)
-	if err != nil {
-		return fmt.Errorf("tls: %w", err)
-	}
-	if st.Mode().Perm()&0o007 != 0 {
+	if of[1].Mode().Perm()&0o007 != 0 {
 		return fmt.Errorf("tls: everybody can read the key %s; run chmod 600 on it, and take another if somebody may have", c.cfg.Key)
 	}
 	pair, err := tls.LoadX509KeyPair(c.cfg.Cert, c.cfg.Key)
 	if err != nil {
 		return fmt.Errorf("tls: read %s and %s: %w", c.cfg.Cert, c.cfg.Key, err)
 	}
-	c.now, c.of, c.looked = &pair, at, time.Now()
+	c.now, c.of, c.looked = &pair, of, time.Now()
 	return nil
 }
 
-func (c *certificate) changed() (at [2]time.Time, err error) {
+// files are those of certificate and key, behind links: programs that renew put others in
+// their place.
+func (c *certificate) files() (of [2]os.FileInfo, err error) {
 	for i, path := range [...]string{c.cfg.Cert, c.cfg.Key} {
-		st, err := os.Stat(path)
-		if err != nil {
-			return at, err
+		if of[i], err = os.Stat(path); err != nil {
+			return of, err
 		}
-		at[i] = st.ModTime()
 	}
-	return at, nil
+	return of, nil
+}
+
+// same reports whether a file is the one of before, unchanged. Time alone does not tell:
+// some tools give all files one.
+func same(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // config is what connections are made by.

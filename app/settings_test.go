@@ -109,6 +109,16 @@ func TestLiveAtAServer(t *testing.T) {
 	if err := r.call(t.Context(), "POST", "/api/v1/sinks/nobody/test", nil, nil); err == nil || !strings.Contains(err.Error(), "there are") {
 		t.Errorf("an unknown sink: %v", err)
 	}
+	tests := map[string]string{}
+	audit, err := r.store.Audits(t.Context(), 0, 10)
+	for i := range audit {
+		if a := &audit[i]; a.What == "sink.test" && a.Who == "administrator" {
+			tests[a.Target] = a.Detail
+		}
+	}
+	if err != nil || len(tests) != 2 || tests["lines"] != "it took the message" || tests["hook"] != "it did not take the message" {
+		t.Errorf("the audit knows of tests %v, %v", tests, err)
+	}
 }
 
 // TestComparer: two versions, and what is in use, of all devices or of one.

@@ -14,6 +14,7 @@ import (
 	"tidewatch/api"
 	"tidewatch/config"
 	"tidewatch/notify"
+	"tidewatch/store"
 )
 
 // effectiveText is the configuration in effect as `tidewatch check` prints it.
@@ -59,7 +60,7 @@ func (t *tellers) Sinks(context.Context) ([]api.Sink, error) {
 }
 
 // Test implements api.Sinks.
-func (t *tellers) Test(ctx context.Context, name string) (*api.SinkTest, error) {
+func (t *tellers) Test(ctx context.Context, name, by string) (*api.SinkTest, error) {
 	if !t.mu.TryLock() {
 		return nil, &api.RefusedError{Status: http.StatusTooManyRequests, Detail: "another test runs; wait for it"}
 	}
@@ -71,8 +72,13 @@ func (t *tellers) Test(ctx context.Context, name string) (*api.SinkTest, error) 
 	if _, unknown := errors.AsType[*unknownSinkError](err); unknown {
 		return nil, &api.RefusedError{Status: http.StatusNotFound, Detail: err.Error()}
 	}
+	out := &api.SinkTest{OK: err == nil, Detail: strings.TrimSpace(said.String())}
+	outcome := "it took the message"
 	if err != nil {
-		return &api.SinkTest{Detail: inLine(err)}, nil
+		out.Detail, outcome = inLine(err), "it did not take the message"
 	}
-	return &api.SinkTest{OK: true, Detail: strings.TrimSpace(said.String())}, nil
+	// Whoever went away meanwhile has sent it all the same.
+	return out, t.server.store.Record(context.WithoutCancel(ctx), &store.Change{
+		Audit: store.Audit{At: time.Now(), Who: by, What: "sink.test", Target: name, Detail: outcome},
+	})
 }
