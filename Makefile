@@ -29,7 +29,7 @@ ARGS ?=
 TESTFLAGS ?=
 SOAK ?= 30m
 FUZZTIME ?= 10m
-SHORTFUZZ ?= 5s
+SHORTFUZZ ?= 3s
 FUZZIN ?= decode
 BENCH ?= .
 BENCHTIME ?= 1s
@@ -98,9 +98,10 @@ vet: ## run go vet
 law: ## check the house rules: import law, package docs, licence lines, links, paths
 	@go test -count=1 ./test/house
 
-# These start no goroutine, so the race detector finds nothing in them and takes ten
-# times as long. What runs them side by side is in app, and tested with it.
-PURE := ^tidewatch/(detect|window|baseline|scenario|guard)(/|$$)
+# These start no goroutine and share nothing (test/house holds them to it), so the race
+# detector finds nothing in them and takes ten times as long. What runs them side by
+# side is in app, and tested with it.
+PURE := ^tidewatch/(baseline|config|decision|decode|detect|encode|evaluate|exclude|feedback|flow|flowfile|guard|identity|pages|query|scenario|schedule|segment|window|test/(accuracy|habittest|house|repeat|report|shareddata))(/|$$)
 
 # Long traffic through one line of its own shares nothing either.
 LONG := ^(TestMonth|TestIdentity|TestNoiseIsOneIncident|TestHabits|TestRamp|TestNetwork.*|TestSpoiltHoursOfNetworks|TestScenarios|TestShopAttack|TestBeaconInTheOffice|TestAttacks|TestLookAlikes.*|TestThefts|TestPulsingFlood|TestCarpetIsOneIncident|TestActiveTimeouts|TestRealFloods.*|TestRealScans|TestRealCommandAndControl|TestRealTunnels|TestNoTunnels|TestBenignCaptures|TestSpoofed.*)$$
@@ -113,7 +114,7 @@ unit: ## run unit tests, with the race detector where there are goroutines; TEST
 	CGO_ENABLED=0 go test -count=1 $(PATIENCE) -json $(TESTFLAGS) -run '$(LONG)' ./app | go run ./test/report -skipped $(SKIPPED)
 
 .PHONY: fuzz-short
-fuzz-short: ## fuzz every target for SHORTFUZZ (5s)
+fuzz-short: ## fuzz every target for SHORTFUZZ (3s)
 	@scripts/fuzz.sh $(SHORTFUZZ) .
 
 .PHONY: e2e
