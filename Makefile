@@ -124,6 +124,13 @@ e2e: web ## run the end-to-end tests, with the dashboard in a browser; npm must 
 
 ##@ Longer runs
 
+SHOTS ?= bin/screenshots
+
+.PHONY: screenshots
+screenshots: packages web ## take pictures of every page of the dashboard, in light and dark, into SHOTS (bin/screenshots); fails when a page shows an error or is not whole; two minutes
+	@mkdir -p $(SHOTS)
+	TIDEWATCH_PICTURES=$(abspath $(SHOTS)) go test -count=1 -tags e2e -timeout 15m -run '^TestDemo$$/^pages$$' ./test/e2e
+
 ROUNDS ?= 1000
 
 .PHONY: faults

@@ -5,35 +5,31 @@
 package e2e
 
 import (
-	"net/http"
+	"fmt"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"tidewatch/decision"
 	"tidewatch/incident"
 )
 
-// An operator goes from the incident to its evidence, approves what is proposed, in a dry
-// run, and closes the incident with a verdict.
-func TestBrowserIncident(t *testing.T) {
-	demo := startDemo(t)
-	staff(t, demo.api, demo.token)
-	server := &process{api: demo.api, token: demo.token, client: http.Client{Timeout: 20 * time.Second}}
+// operates is an operator who goes from the incident to its evidence, approves what is
+// proposed, in a dry run, and closes the incident with a verdict.
+func operates(t *testing.T, demo *shownDemo) {
+	t.Helper()
+	server := demo.server()
 	var proposed struct{ Mitigations []decision.Decision }
-	theft := func() *decision.Decision {
-		for i, d := range proposed.Mitigations {
-			if d.Kind == "exfiltration" {
-				return &proposed.Mitigations[i]
-			}
-		}
-		return nil
+	server.ask(t, "/api/v1/mitigations?state=proposed", nil, &proposed)
+	at := slices.IndexFunc(proposed.Mitigations, func(d decision.Decision) bool { return d.Kind == "exfiltration" })
+	if at < 0 {
+		t.Fatal("no rule against the theft is proposed")
 	}
-	until(t, 2*time.Minute, func() bool {
-		server.ask(t, "/api/v1/mitigations?state=proposed", nil, &proposed)
-		return theft() != nil
-	}, func() string { return "a rule against the theft is proposed" })
-	rule := theft()
+	rule := &proposed.Mitigations[at]
 
 	b := openBrowser(t, demo.api)
 	b.open("incidents/" + rule.Incident)
@@ -52,6 +48,7 @@ func TestBrowserIncident(t *testing.T) {
 	b.click("dialog[open] [data-testid=confirm]")
 	b.says("Closed as attack")
 	b.says("seen with the owner")
+	readsChart(b)
 	b.clean("incident")
 
 	var closed incident.Incident
@@ -65,11 +62,20 @@ func TestBrowserIncident(t *testing.T) {
 		t.Errorf("the server has the rule as %s, dry run %v", decided.State, decided.DryRun)
 	}
 	walkOn(t, b, server)
-	for _, page := range pages {
-		b.open(page)
-		b.until("nothing loads", "!document.querySelector('main').innerText.includes('Loading')", patience)
-		b.clean(page)
-	}
+	b.clean("walk")
+}
+
+// readsChart reads single moments of a chart without a pointer.
+func readsChart(b *browser) {
+	b.Helper()
+	const tip = `(document.querySelector('main figure [role=status]')?.innerText ?? '')`
+	b.do("go to the chart", chromedp.Focus(chromedp.CSS("main figure")), chromedp.KeyEvent(kb.End))
+	b.until("the newest moment is read", `/\d\d:\d\d:\d\d[^]*bit\/s/.test(`+tip+`)`, patience)
+	newest := look[string](b, tip)
+	b.do("one back", chromedp.KeyEvent(kb.ArrowLeft))
+	b.until("another moment is read", fmt.Sprintf("%s !== '' && %s !== %q", tip, tip, newest), patience)
+	b.do("enough", chromedp.KeyEvent(kb.Escape))
+	b.until("the tip is gone", tip+" === ''", patience)
 }
 
 // walkOn goes on to a device whose baseline is rolled back, a question to the explorer and a

@@ -6,7 +6,6 @@ package e2e
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,15 +15,12 @@ import (
 	"time"
 )
 
-// hostile is a name that runs when somebody takes it for HTML.
-const hostile = `<script>document.title="broken"</script><img src=x onerror="document.title='broken'">`
-
 // Somebody who leaves the overview open sees traffic as it comes, and an attack when it is
 // found. What he wrote himself stays text, and so does a name from outside.
 func TestBrowserLive(t *testing.T) {
 	bin := program(t)
 	leases := filepath.Join(t.TempDir(), "leases.csv")
-	named := "address,name,from,to\n203.0.113.10,\"" + strings.ReplaceAll(hostile, `"`, `""`) + "\",2020-01-01T00:00:00Z,2100-01-01T00:00:00Z\n"
+	named := "address,name,from,to\n10.20.0.10,\"" + strings.ReplaceAll(hostile, `"`, `""`) + "\",2020-01-01T00:00:00Z,2100-01-01T00:00:00Z\n"
 	if err := os.WriteFile(leases, []byte(named), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -70,39 +66,14 @@ func TestBrowserLive(t *testing.T) {
 	for _, page := range pages {
 		b.open(page)
 		b.until("nothing loads", `!document.querySelector('main').innerText.includes('Loading')`, patience)
-		if title := look[string](b, "document.title"); strings.Contains(title, "broken") {
-			t.Errorf("on %q a name was taken for HTML", page)
-		}
+		b.harmless(page)
 		b.clean(page)
 	}
-}
-
-// A viewer sees what is and may change nothing: no button does, and the API refuses.
-func TestBrowserViewer(t *testing.T) {
-	server := startServer(t, plainConfig(t, ""))
-	staff(t, server.api, serverToken)
-	b := openBrowser(t, server.api)
-	b.open("")
-	b.signIn("victor")
-	for _, page := range pages {
+	for _, page := range []string{"devices", "devices/10.20.0.10"} { // by the file of names
 		b.open(page)
-		b.says("victor")
-		for _, act := range []string{"ask", "acknowledge", "comment", "close", "approve", "reject", "withdraw", "stop", "start"} {
-			if look[bool](b, fmt.Sprintf("document.querySelector('[data-testid=%s]') !== null", act)) {
-				t.Errorf("on %q a viewer can %s", page, act)
-			}
-		}
+		b.says(hostile)
+		b.harmless(page)
 		b.clean(page)
-	}
-	// What no button does the page's own session may not do either.
-	for _, path := range []string{"mitigations", "events", "exclusions", "incidents/inc-aaaaaaaa/acknowledge", "users"} {
-		ask := fmt.Sprintf(`(async () => {
-			const csrf = (await (await fetch('/api/v1/session')).json()).csrf
-			return (await fetch('/api/v1/%s', {method: 'POST', body: '{}', headers: {'Content-Type': 'application/json', 'X-CSRF-Token': csrf}})).status
-		})()`, path)
-		if status := look[int](b, ask); status != http.StatusForbidden {
-			t.Errorf("%s: %d", path, status)
-		}
 	}
 }
 

@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -168,13 +170,22 @@ func (b *browser) fail(why string) {
 	defer cancel()
 	address, _ := chromedp.Run(ctx, chromedp.Location()) // empty at worst
 	text, _ := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
-	if dir := os.Getenv("TIDEWATCH_PICTURES"); dir != "" {
+	if dir := os.Getenv(picturesDir); dir != "" {
 		if picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err == nil {
 			_ = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(b.Name(), "/", "-")+".png"), picture, 0o600)
 		}
 	}
 	b.clean(address)
 	b.Fatalf("%s\nat %s the page says:\n%s", why, address, text)
+}
+
+// before has every page run a script before its own.
+func (b *browser) before(script string) {
+	b.Helper()
+	b.do("arrange", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return chromedp.Void{}, err
+	})
 }
 
 // pages are those of the navigation.

@@ -7,6 +7,7 @@ package e2e
 import (
 	"bufio"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,10 +22,10 @@ import (
 type shownDemo struct {
 	*exec.Cmd
 
-	api, token, tmp string
-	began           time.Time
-	listens         time.Duration // since then
-	told            chan string   // all that it wrote, once it has ended
+	api, link, token, tmp string
+	began                 time.Time
+	listens               time.Duration // since then
+	told                  chan string   // all that it wrote, once it has ended
 }
 
 // program builds tidewatch and tells where it lies.
@@ -43,7 +44,7 @@ func program(t *testing.T) string {
 func startDemo(t *testing.T) *shownDemo {
 	t.Helper()
 	d := &shownDemo{tmp: t.TempDir(), told: make(chan string, 1)}
-	d.Cmd = exec.Command(program(t), "demo", "--port", "0", "--flow-port", "0", "--seed", "5")
+	d.Cmd = exec.Command(program(t), "demo", "--port", "0", "--flow-port", "0", "--seed", "3")
 	d.Env = append(os.Environ(), "TMPDIR="+d.tmp)
 	d.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	d.Stderr = os.Stderr
@@ -56,20 +57,21 @@ func startDemo(t *testing.T) *shownDemo {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Process.Kill() })
-	base := make(chan string, 1)
+	door := make(chan []string, 1)
 	go func() {
-		address := regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+		address := regexp.MustCompile(`^dashboard +(http://127\.0\.0\.1:\d+)/#/(enter\?key=[\w-]+)`)
 		var all strings.Builder
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			fmt.Fprintln(&all, lines.Text())
-			if at := address.FindString(lines.Text()); at != "" && strings.HasPrefix(lines.Text(), "dashboard") {
-				base <- at
+			if at := address.FindStringSubmatch(lines.Text()); at != nil {
+				door <- at
 			}
 		}
 		d.told <- all.String()
 	}()
 	select {
-	case d.api = <-base:
+	case at := <-door:
+		d.api, d.link = at[1], at[2]
 	case <-time.After(90 * time.Second):
 		t.Fatal("it does not listen after 90 s")
 	}
@@ -84,4 +86,9 @@ func startDemo(t *testing.T) *shownDemo {
 	}
 	d.token = strings.TrimSpace(string(token))
 	return d
+}
+
+// server is it as the API has it.
+func (d *shownDemo) server() *process {
+	return &process{api: d.api, token: d.token, client: http.Client{Timeout: 20 * time.Second}}
 }

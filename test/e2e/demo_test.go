@@ -5,10 +5,7 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -74,53 +71,68 @@ func (d *demonstrated) missing() string {
 	return ""
 }
 
-// Within two minutes of typing one command everything that the demo promises is there,
-// over HTTP; Ctrl-C ends it soon and leaves nothing behind.
-func TestDemo(t *testing.T) {
-	shown := startDemo(t)
-	get := func(path string, into any) {
-		t.Helper()
-		req, err := http.NewRequest(http.MethodGet, shown.api+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+shown.token)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %s", path, res.Status)
-		}
-		if err := json.NewDecoder(res.Body).Decode(into); err != nil {
-			t.Fatalf("%s: %v", path, err)
+// one is what was found of a kind at a subject.
+func (d *demonstrated) one(kind, subject string) string {
+	for i := range d.incidents.Incidents {
+		if g := &d.incidents.Incidents[i]; g.Kind == kind && g.Subject == subject {
+			return g.ID
 		}
 	}
-	var d demonstrated
+	return ""
+}
+
+// Within two minutes of typing one command everything that the demo promises is there,
+// over HTTP and in a browser, where people of each role do what they may; Ctrl-C ends it
+// soon and leaves nothing behind.
+func TestDemo(t *testing.T) {
+	shown := startDemo(t)
+	d := shown.plays(t)
+	views := views(d.one("ddos", "10.20.0.10"), d.one("exfiltration", "10.10.2.47"), "10.10.2.47")
+	t.Run("pages", func(t *testing.T) { // whoever opens the printed link
+		b := openBrowser(t, shown.api)
+		b.open(shown.link)
+		b.says("admin")
+		b.colours("light")
+		walk(t, b, views)
+	})
+	if os.Getenv(picturesDir) != "" {
+		return
+	}
+	staff(t, shown.api, shown.token)
+	t.Run("viewer", func(t *testing.T) { watches(t, shown, views, d) })
+	t.Run("names", func(t *testing.T) { namesAreText(t, shown, views) })
+	t.Run("operator", func(t *testing.T) { operates(t, shown) })
+	shown.ends(t)
+}
+
+// plays waits for what must be there, and checks it.
+func (d *shownDemo) plays(t *testing.T) *demonstrated {
+	t.Helper()
+	server := d.server()
+	var shown demonstrated
 	for {
-		d = demonstrated{}
-		get("/api/v1/summary", &d.summary)
-		get("/api/v1/incidents?limit=100", &d.incidents)
-		get("/api/v1/mitigations?"+url.Values{"limit": {"100"}}.Encode(), &d.decisions)
-		get("/api/v1/exporters", &d.exporters)
-		if d.missing() == "" {
+		shown = demonstrated{}
+		server.ask(t, "/api/v1/summary", nil, &shown.summary)
+		server.ask(t, "/api/v1/incidents?limit=100", nil, &shown.incidents)
+		server.ask(t, "/api/v1/mitigations?limit=100", nil, &shown.decisions)
+		server.ask(t, "/api/v1/exporters", nil, &shown.exporters)
+		if shown.missing() == "" {
 			break
 		}
-		if time.Since(shown.began) > 120*time.Second {
-			t.Fatalf("after two minutes (it listened after %v) there is still missing: %s", shown.listens, d.missing())
+		if time.Since(d.began) > 120*time.Second {
+			t.Fatalf("after two minutes (it listened after %v) there is still missing: %s", d.listens, shown.missing())
 		}
 		time.Sleep(time.Second)
 	}
-	t.Logf("it listened after %v, everything was there after %v", shown.listens, time.Since(shown.began))
-	for _, x := range d.exporters.Exporters {
+	t.Logf("it listened after %v, everything was there after %v", d.listens, time.Since(d.began))
+	for _, x := range shown.exporters.Exporters {
 		if x.Records == 0 || x.Lost > 0 || x.MissingTemplate > 0 {
 			t.Errorf("exporter %v", x)
 		}
 	}
 	floods := 0
-	for i := range d.incidents.Incidents {
-		g := &d.incidents.Incidents[i]
+	for i := range shown.incidents.Incidents {
+		g := &shown.incidents.Incidents[i]
 		if g.Kind == "ddos" {
 			floods++
 		}
@@ -131,19 +143,24 @@ func TestDemo(t *testing.T) {
 	if floods != 1 {
 		t.Errorf("%d incidents tell of the one attack that shifts", floods)
 	}
-	time.Sleep(3 * time.Second) // the story asks once a second
-	if err := shown.Process.Signal(os.Interrupt); err != nil {
+	return &shown
+}
+
+// ends presses Ctrl-C.
+func (d *shownDemo) ends(t *testing.T) {
+	t.Helper()
+	if err := d.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	asked := time.Now()
-	story := <-shown.told
-	if err := shown.Wait(); err != nil {
+	story := <-d.told
+	if err := d.Wait(); err != nil {
 		t.Errorf("it ends with %v", err)
 	}
 	if took := time.Since(asked); took > 10*time.Second {
 		t.Errorf("it took %v to end", took)
 	}
-	if left, err := os.ReadDir(shown.tmp); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(d.tmp); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v is left behind", left, err)
 	}
 	for _, says := range []string{"SYN flood on 10.20.0.10", "the same incident shifts: HTTP flood", "exfiltration from 10.10.2.47", "judged legitimate", "tidewatch mitigation approve mit-"} {

@@ -76,7 +76,7 @@ describe('a rule', () => {
     expect(does({ ...rule, action: 'quarantine' })).toBe('All traffic from and to 203.0.113.7 is cut off.')
   })
   it('says what it hits, and what is not known', () => {
-    expect(hits(rule)).toBe('Hits 99 % ± 6.6 of the attack; how much of usual traffic is not known.')
+    expect(hits(rule)).toBe('Hits 99 % ± 6.6 of the attack; what it takes of usual traffic is not known.')
     expect(hits({ ...rule, collateral: 0, collateralError: 0 })).toBe('Hits 99 % ± 6.6 of the attack and 0 % of usual traffic.')
     expect(estimate(undefined)).toBe('not known')
   })

@@ -80,6 +80,12 @@ export function what(i: Pick<Incident, 'kind' | 'vector' | 'vectors'>): string {
   return words(i.kind)
 }
 
+/** foreseen says which event or exclusion of people covers it, if one does. */
+export function foreseen(i: Pick<Incident, 'indicators'>): { name: 'planned' | 'excluded'; text: string } | undefined {
+  const by = i.indicators.find((x) => x.name === 'scheduled_event' || x.name === 'exclusion')
+  return by && { name: by.name === 'exclusion' ? 'excluded' : 'planned', text: by.text }
+}
+
 /** measure is the number that says most of it: packets of an attack, bytes of a theft. */
 export function measure(i: Pick<Incident, 'category' | 'metrics' | 'top'>): string {
   const m = i.metrics
@@ -142,7 +148,8 @@ function quantity(v: number, unit: string): string {
   if (['bits/s', 'bytes', 's', 'share', ''].includes(unit)) return amount(v, unit)
   if (unit === 'packets/s') return packets(v)
   if (unit === 'ratio') return Number(v.toPrecision(3)) + ' ×'
-  return v.toLocaleString('en', { maximumFractionDigits: v < 10 ? 2 : v < 100 ? 1 : 0 }) + ' ' + unit
+  const one = v === 1 ? unit.replace(/sses$/, 'ss').replace(/([^s])s$/, '$1') : unit // 1 port, 1 address
+  return v.toLocaleString('en', { maximumFractionDigits: v < 10 ? 2 : v < 100 ? 1 : 0 }) + ' ' + one
 }
 
 /** numbers writes what was seen and what was expected, or one of them. */
@@ -273,9 +280,9 @@ export const actionName = (action: string) => words(action).replace('Flowspec', 
 
 /** hits says how much of the attack, and of what is usual, a rule takes. */
 export function hits(r: Rule): string {
-  if (r.covers === undefined && r.collateral === undefined) return 'How much of the attack and of usual traffic it hits is not known.'
+  if (r.covers === undefined && r.collateral === undefined) return 'What it takes of the attack and of usual traffic is not known.'
   const attack = r.covers === undefined ? 'An unknown part of the attack' : estimate(r.covers, r.coversError) + ' of the attack'
-  const usual = r.collateral === undefined ? 'how much of usual traffic is not known' : 'and ' + estimate(r.collateral, r.collateralError) + ' of usual traffic'
+  const usual = r.collateral === undefined ? 'what it takes of usual traffic is not known' : 'and ' + estimate(r.collateral, r.collateralError) + ' of usual traffic'
   return (r.covers === undefined ? attack : 'Hits ' + attack) + (r.collateral === undefined ? '; ' : ' ') + usual + '.'
 }
 
