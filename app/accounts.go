@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -39,14 +40,15 @@ func openAccounts(ctx context.Context, cfg *Config, s *store.Store, r prometheus
 
 // invite says once how to make the first account, as long as there is none. The key
 // stands behind the #, which browsers send to nobody; it works once, for a day, and
-// until the next start.
-func (s *Server) invite(ctx context.Context) error {
+// until the next start. It is no entry of the log: whatever level that has, people must
+// see it, and a collector of logs has no use for it.
+func (s *Server) invite(ctx context.Context, w io.Writer) error {
 	key, err := s.accounts.SetupKey(ctx)
 	if err != nil || key == "" {
 		return err
 	}
-	s.log.Warn("no user exists yet; whoever opens this link becomes the administrator", "link", s.pageURL()+"/#/setup?key="+key)
-	return nil
+	_, err = fmt.Fprintf(w, "tidewatch: no user exists yet; whoever opens this link becomes the administrator: %s/#/setup?key=%s\n", s.pageURL(), key)
+	return err
 }
 
 // SignInLink is a link by which a user signs in once.

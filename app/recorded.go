@@ -39,11 +39,12 @@ func (r recorded) Segments(from, to time.Time) (ask.Segments, error) {
 	slices.SortStableFunc(list, func(a, b *history.Segment) int {
 		return cmp.Or(b.To.Compare(a.To), cmp.Compare(b.First, a.First))
 	})
-	return &opening{list, release, r.log}, nil
+	return &opening{list, r.Broken(from, to), release, r.log}, nil
 }
 
 type opening struct {
 	list    []*history.Segment
+	broken  int // were told of in the log when they were found
 	release func()
 	log     *slog.Logger
 }
@@ -52,7 +53,11 @@ func (o *opening) Close() { o.release() }
 
 // Next opens the next one. An unlinked file that is open can be read on.
 func (o *opening) Next() (ask.Segment, error) {
-	if len(o.list) == 0 {
+	switch {
+	case len(o.list) == 0 && o.broken > 0:
+		o.broken--
+		return nil, ask.ErrUnreadable
+	case len(o.list) == 0:
 		return nil, nil //nolint:nilnil // the end
 	}
 	s := o.list[0]

@@ -243,7 +243,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err := s.lock.Tell(s.api.URL()); err != nil {
 		return nil, errors.Join(err, s.api.Close())
 	}
-	if err := s.invite(ctx); err != nil {
+	if err := s.invite(ctx, o.Log); err != nil {
 		return nil, errors.Join(err, s.api.Close())
 	}
 	ok = true

@@ -40,6 +40,20 @@ func (r *Recorder) Segments(from, to time.Time) (list []*Segment, release func()
 	return list, sync.OnceFunc(func() { c.release(held) })
 }
 
+// Broken counts segments that cannot be read, of hours between from and to. What they
+// held is missing.
+func (r *Recorder) Broken(from, to time.Time) (n int) {
+	c := &r.catalogue
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.broken {
+		if !s.To.Before(from) && !s.From.After(to) {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *catalogue) release(list []*Segment) {
 	var gone []*Segment
 	c.mu.Lock()
