@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 
 import { around, summed } from './course'
 import { selected, question } from './selection'
-import { hourOfWeek, inZone } from './zone'
+import { hourOfWeek, inZone, wall } from './zone'
 
 describe('summed', () => {
   it('adds all groups up to bits a second', () => {
@@ -35,5 +35,12 @@ describe('a selection', () => {
   it('asks old servers only what they know', () => {
     expect(question(selected(p), '', 50, false)).toMatchObject({ state: ['open', 'closed'], kind: 'ddos', text: 'shop' })
     expect(question(selected(p), '', 50, true)).not.toHaveProperty('text')
+  })
+})
+
+describe('wall', () => {
+  it('reads as the clock of the zone does', () => {
+    expect(wall(Date.UTC(2026, 10, 27, 4, 35) / 1000, 'Etc/GMT+5').getHours()).toBe(23)
+    expect(wall(1000, '').getTime()).toBe(1_000_000)
   })
 })

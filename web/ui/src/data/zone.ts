@@ -16,6 +16,9 @@ export function inZone(t: string, zone: string): string {
   return format.format(new Date(t)).replace(',', '')
 }
 
+/** wall is a date that reads, in the browser's zone, as the clock of a zone does at a moment. */
+export const wall = (seconds: number, zone: string) => new Date(zone === '' ? 1000 * seconds : inZone(new Date(1000 * seconds).toISOString(), zone).replace(' ', 'T'))
+
 /** hourOfWeek counts from Sunday at midnight of a zone, as baselines do. */
 export function hourOfWeek(seconds: number, zone: string): number {
   const parts = (z?: string) => new Intl.DateTimeFormat('en-US', { weekday: 'short', hour: '2-digit', hourCycle: 'h23', timeZone: z }).formatToParts(new Date(1000 * seconds))
