@@ -16,7 +16,7 @@ while IFS=: read -r file target; do
 	folder=$(dirname "$file")
 	from=$SECONDS
 	status=0
-	output=$(go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "./${folder#./}" 2>&1) || status=$?
+	output=$(go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 2s "./${folder#./}" 2>&1) || status=$?
 	# Go's fuzzer sometimes reports the end of its own time as a failure
 	# (golang/go#56238): it is none when no failing input was written.
 	if [ $status -ne 0 ] && grep -q '^ *context deadline exceeded$' <<<"$output" &&
