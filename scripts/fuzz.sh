@@ -30,7 +30,7 @@ done
 fuzz() {
 	local folder=$1 target=$2 from=$SECONDS status=0 output
 	cd "$root/$folder"
-	output=$(GOMAXPROCS=$workers "$work/$folder/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$time" \
+	output=$(GOMAXPROCS=$workers "$work/$folder/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$time" -test.fuzzminimizetime 2s \
 		-test.parallel "$workers" -test.timeout 0 -test.fuzzcachedir "$corpus/$module/$folder" 2>&1) || status=$?
 	# Go's fuzzer sometimes reports the end of its own time as a failure
 	# (golang/go#56238): it is none when no failing input was written.
