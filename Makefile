@@ -104,7 +104,7 @@ law: ## check the house rules: import law, package docs, licence lines, links, p
 PURE := ^tidewatch/(baseline|config|decision|decode|detect|encode|evaluate|exclude|feedback|flow|flowfile|guard|identity|pages|query|scenario|schedule|segment|window|test/(accuracy|habittest|house|repeat|report|shareddata))(/|$$)
 
 # Long traffic through one line of its own shares nothing either.
-LONG := ^(TestMonth|TestIdentity|TestNoiseIsOneIncident|TestHabits|TestRamp|TestNetwork.*|TestSpoiltHoursOfNetworks|TestScenarios|TestShopAttack|TestBeaconInTheOffice|TestAttacks|TestLookAlikes.*|TestThefts|TestPulsingFlood|TestCarpetIsOneIncident|TestActiveTimeouts|TestRealFloods.*|TestRealScans|TestRealCommandAndControl|TestRealTunnels|TestNoTunnels|TestBenignCaptures|TestSpoofed.*)$$
+LONG := ^(TestMonth|TestIdentity|TestNoiseIsOneIncident|TestHabits|TestRamp|TestNetwork.*|TestSpoiltHoursOfNetworks|TestScenarios|TestShopAttack|TestBeaconInTheOffice|TestAttacks|TestLookAlikes.*|TestThefts|TestPulsingFlood|TestCarpetIsOneIncident|TestActiveTimeouts|TestRealFloods.*|TestRealScans|TestRealCommandAndControl|TestRealTunnels|TestNoTunnels|TestBenignCaptures|TestSpoofed.*|TestPlannedCampaign|TestSegmentsAreJudgedAlike|TestSegmentsOfAScenario|TestDevices|TestCommandOverRestarts|TestDripSurvivesKills|TestDemo)$$
 
 .PHONY: unit
 unit: ## run unit tests, with the race detector where there are goroutines; TESTFLAGS= adds flags
@@ -197,6 +197,10 @@ accuracy-series: ## how well labelled series are judged, beside a windowed Gauss
 .PHONY: accuracy-sampling
 accuracy-sampling: ## what the labelled captures are taken for under packet sampling and other active timeouts; writes docs/detectors.md, fails when it became worse; DATA= judges another folder and prints
 	@go run ./test/accuracy -only sampling -data $(DATA) $(ACCURACYARGS) $(if $(filter ../shared/data,$(DATA)),-write docs/detectors.md)
+
+.PHONY: offices
+offices: ## weeks of whole offices, which `make test` plays with fewer devices and flows, some ten minutes
+	@TIDEWATCH_ACCURACY=1 go test -count=1 -timeout 2h -v -run '^(TestMonth|TestRamp|TestHabits|TestScenarios)$$' ./app
 
 .PHONY: thefts
 thefts: ## what thefts, tunnels, beacons and look-alikes of five offices are taken for, some ten minutes; writes docs/detectors.md

@@ -54,8 +54,8 @@ func (x *extra) records(b *flow.Batch, start, sec int64) {
 func TestHabits(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
-	c := scenario.Config{Seed: 7, FlowsPerSecond: 1, Duration: 16 * day}
-	if os.Getenv("TIDEWATCH_ACCURACY") == "1" {
+	c := scenario.Config{Seed: 7, FlowsPerSecond: 0.4, Duration: 16 * day}
+	if os.Getenv("TIDEWATCH_ACCURACY") == "1" { // make offices
 		c.FlowsPerSecond = 2
 	}
 	s, err := scenario.New("office", c)

@@ -6,6 +6,7 @@ package app
 
 import (
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -49,11 +50,20 @@ func busiest(e *Engine, at time.Time) (device flow.Addr) {
 // for an hour, on two days: each is a volume of severity high, the second as much as
 // the first. A Monday morning before it is not, and what else alarms in six days,
 // the end of a month among them, stays within bounds.
+//
+// The office is a smaller one unless TIDEWATCH_ACCURACY=1 (`make offices`) asks for all
+// of its devices and flows.
 func TestMonth(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
-	s, err := scenario.New("office", scenario.Config{Seed: 5, Start: start, Duration: 33 * day})
+	// The bounds are what was measured when this was written; more would be a step back.
+	// The aim is a tenth of it (docs/detectors.md).
+	c, mostMedium, mostHigh := scenario.Config{Seed: 5, Start: start, Duration: 33 * day, Scale: 0.4, FlowsPerSecond: 0.6}, 4, 0
+	if os.Getenv("TIDEWATCH_ACCURACY") == "1" {
+		c.Scale, c.FlowsPerSecond, mostMedium, mostHigh = 1, 0, 13, 2
+	}
+	s, err := scenario.New("office", c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,10 +111,8 @@ func TestMonth(t *testing.T) {
 			t.Logf("%s, started %v", g.Headline(), g.Started)
 		}
 	}
-	// What was measured when this was written; more would be a step back. The aim is
-	// a tenth of it (docs/detectors.md).
-	if medium > 13 || high > 2 {
-		t.Errorf("%d incidents of severity medium and above, %d high, in six days of 85 devices", medium, high)
+	if medium > mostMedium || high > mostHigh {
+		t.Errorf("%d incidents of severity medium and above, %d high, in six days of the office", medium, high)
 	}
 	for _, h := range hours {
 		found := false

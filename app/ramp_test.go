@@ -6,6 +6,7 @@ package app
 
 import (
 	"math"
+	"os"
 	"testing"
 	"time"
 
@@ -28,12 +29,17 @@ func grow(b *flow.Batch, device flow.Addr, from time.Time) {
 
 // A thief who makes a server send 5 % more every day teaches nothing, through the
 // whole line: when it sends three times as much, that is abnormal still, it was told,
-// and the audit names it. A rollback judges as before, to the bit.
+// and the audit names it. A rollback judges as before, to the bit. TIDEWATCH_ACCURACY=1
+// (`make offices`) plays a larger office with more flows.
 func TestRamp(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
-	s, err := scenario.New("office", scenario.Config{Seed: 11, Start: start, Duration: 52 * day, Scale: 0.4})
+	c := scenario.Config{Seed: 11, Start: start, Duration: 52 * day, Scale: 0.25, FlowsPerSecond: 0.3}
+	if os.Getenv("TIDEWATCH_ACCURACY") == "1" {
+		c.Scale, c.FlowsPerSecond = 0.4, 0
+	}
+	s, err := scenario.New("office", c)
 	if err != nil {
 		t.Fatal(err)
 	}
