@@ -142,7 +142,7 @@ fuzz: ## fuzz every target below FUZZIN (decode) for FUZZTIME (10m)
 	@scripts/fuzz.sh $(FUZZTIME) $(FUZZIN)
 
 .PHONY: bench
-bench: bench-parts bench-serve ## run all benchmarks
+bench: bench-parts bench-serve bench-api bench-history ## run all benchmarks
 
 .PHONY: bench-parts
 bench-parts: ## time and allocations of decoder, windows, file readers; BENCH= selects, COUNT=10 feeds benchstat
@@ -164,6 +164,13 @@ bench-soak: build ## 10 000 devices at 20 000 flows/s for SOAK (30m): CPU, memor
 .PHONY: bench-api
 bench-api: build ## time the API takes to answer under 20 000 flows/s of 10 000 devices, for each route; a minute
 	@go run ./test/bench -api -seconds 25
+
+FLOWS ?= 100000000
+BENCHDIR ?= $(or $(TMPDIR),/tmp)
+
+.PHONY: bench-history
+bench-history: build ## how fast FLOWS (100 million, or what fits) are kept below BENCHDIR, how large, and how long questions about them take; half an hour
+	@go run ./test/bench -history $(FLOWS) -dir $(BENCHDIR)
 
 .PHONY: bench-delay
 bench-delay: build ## seconds from an attack's first datagram to its incident, under 20 000 flows/s, for each protocol; ten minutes

@@ -56,37 +56,15 @@ func codes(w *view, d query.Dimension, known *values, rows, out []uint32) ([]uin
 		return endCodes(w, d == query.Peer, known, rows, out)
 	case query.Service:
 		return serviceCodes(w, known, rows, out)
-	case query.SrcPort:
-		return numberCodes(w, segment.SrcPort, known, rows, out)
-	case query.DstPort:
-		return numberCodes(w, segment.DstPort, known, rows, out)
-	case query.Proto:
-		return numberCodes(w, segment.Proto, known, rows, out)
-	case query.SrcAS:
-		return numberCodes(w, segment.SrcAS, known, rows, out)
-	case query.DstAS:
-		return numberCodes(w, segment.DstAS, known, rows, out)
-	case query.Input:
-		return numberCodes(w, segment.InIf, known, rows, out)
-	case query.Output:
-		return numberCodes(w, segment.OutIf, known, rows, out)
 	case rollup.Direction:
 		return directionCodes(w, known, rows, out)
-	case query.TCPFlags:
+	default:
 	}
-	return numberCodes(w, segment.TCPFlags, known, rows, out)
+	return numberCodes(w, numberOf(d), known, rows, out)
 }
 
 func addrCodes(w *view, d query.Dimension, known *values, rows, out []uint32) ([]uint32, error) {
-	c := segment.Src
-	switch d {
-	case query.Exporter:
-		c = segment.Exporter
-	case query.Dst, query.DstNet, query.DstNet16:
-		c = segment.Dst
-	default: // the networks of sources, too
-	}
-	v, err := w.column(c)
+	v, err := w.column(addressOf(d))
 	if err != nil {
 		return nil, err
 	}

@@ -128,6 +128,8 @@ type scanner struct {
 	rows, sided []uint32
 	code        [query.MaxGroup][]uint32
 	slots       []uint32
+	sums        [2][]query.Volume // of fold
+	keys        []flow.Addr
 
 	total   query.Volume
 	scanned uint64
@@ -181,11 +183,19 @@ func (s *scanner) look(g *segment.Group) error {
 		}
 		rows = s.sided
 	}
-	if err := s.place(rows); err != nil {
-		return err
+	folded := false
+	if len(s.group) == 1 && s.series == nil {
+		if folded, err = s.fold(s.group[0], rows); err != nil {
+			return err
+		}
 	}
-	s.total.Add(sum(vectors[0], vectors[1], all)) // from here on nothing fails
-	s.count(vectors[0], vectors[1], rows)
+	if !folded {
+		if err := s.place(rows); err != nil {
+			return err
+		}
+		s.count(vectors[0], vectors[1], rows) // from here on nothing fails
+	}
+	s.total.Add(sum(vectors[0], vectors[1], all))
 	if s.series != nil {
 		s.series.count(s, vectors[0], vectors[1], rows)
 	}

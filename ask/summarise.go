@@ -19,12 +19,14 @@ const maxKeys = 32768
 // summary adds up one bucket of a roll-up, a table for each section.
 type summary struct {
 	scanner
+	at             place // of the row group in view
 	tables         map[query.Dimension]*table
 	sent, received []uint32 // rows by the side of the device
 }
 
-// Summarise reads the flows of one unit and adds them up. It works bucket by bucket,
-// so that its memory does not grow with the unit.
+// Summarise reads the flows of one unit and adds them up. It works bucket by bucket, so
+// that its memory does not grow with the unit: the newest first, as segments come, so
+// that a row group that reaches into the bucket before is read once.
 func Summarise(ctx context.Context, history History, grain rollup.Grain, from time.Time) (*rollup.About, []rollup.Section, error) {
 	about := &rollup.About{From: from}
 	names := rollup.Sections()
@@ -32,8 +34,19 @@ func Summarise(ctx context.Context, history History, grain rollup.Grain, from ti
 	for _, d := range names {
 		sections = append(sections, rollup.Section{Name: d})
 	}
-	for at := from; at.Before(from.Add(grain.Unit)); at = at.Add(grain.Bucket) {
-		s := newSummary(span{at.UnixNano(), at.Add(grain.Bucket).UnixNano()})
+	buckets := int(grain.Unit / grain.Bucket)
+	for i := range sections {
+		sections[i].Buckets = make([]rollup.Bucket, buckets)
+	}
+	s := &summary{}
+	shut, err := open(&s.scanner)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer shut()
+	for k := buckets - 1; k >= 0; k-- {
+		at := from.Add(time.Duration(k) * grain.Bucket)
+		s.begin(span{at.UnixNano(), at.Add(grain.Bucket).UnixNano()})
 		if err := s.read(ctx, history); err != nil {
 			return nil, nil, fmt.Errorf("make a roll-up of %s: %w", at.Format(time.RFC3339), err)
 		}
@@ -44,14 +57,16 @@ func Summarise(ctx context.Context, history History, grain rollup.Grain, from ti
 			if d := sections[i].Name; d == rollup.DeviceIn || d == rollup.DeviceOut {
 				keep = rollup.MaxDevices
 			}
-			sections[i].Buckets = append(sections[i].Buckets, s.tables[sections[i].Name].bucket(keep))
+			sections[i].Buckets[k] = s.tables[sections[i].Name].bucket(keep)
 		}
 	}
 	return about, sections, nil
 }
 
-func newSummary(of span) *summary {
-	s := &summary{scanner: scanner{span: of, matcher: (*query.Filter)(nil).Compile()}, tables: map[query.Dimension]*table{}}
+// begin empties the tables for the next bucket.
+func (s *summary) begin(of span) {
+	s.span, s.matcher, s.tables = of, (*query.Filter)(nil).Compile(), map[query.Dimension]*table{}
+	s.total, s.damaged = query.Volume{}, 0
 	for _, d := range rollup.Sections() {
 		limit := maxKeys
 		if d == rollup.DeviceIn || d == rollup.DeviceOut {
@@ -59,7 +74,6 @@ func newSummary(of span) *summary {
 		}
 		s.tables[d] = newTable(1, query.Bytes, limit)
 	}
-	return s
 }
 
 func (s *summary) read(ctx context.Context, history History) error {
@@ -67,13 +81,8 @@ func (s *summary) read(ctx context.Context, history History) error {
 	if err != nil {
 		return err
 	}
-	shut, err := open(&s.scanner)
-	if err != nil {
-		return err
-	}
-	defer shut()
-	unreadable, err := each(ctx, from, 1, func(_ int, g *segment.Group, _ place) error {
-		if err := s.look(g); err != nil {
+	unreadable, err := each(ctx, from, 1, func(_ int, g *segment.Group, at place) error {
+		if err := s.look(g, at); err != nil {
 			s.damaged += uint64(g.Rows())
 		}
 		return nil
@@ -82,8 +91,12 @@ func (s *summary) read(ctx context.Context, history History) error {
 	return err
 }
 
-func (s *summary) look(g *segment.Group) error {
-	s.view.reset(g)
+func (s *summary) look(g *segment.Group, at place) error {
+	if s.at != at {
+		s.at = at
+		s.view.reset(g)
+	}
+	s.view.group = g // of the file that is open now
 	rows, err := s.selected()
 	if err != nil || len(rows) == 0 {
 		return err
@@ -118,10 +131,16 @@ func (s *summary) look(g *segment.Group) error {
 			some = s.sided
 		default:
 		}
-		if err := s.place(some); err != nil {
+		folded, err := s.fold(s.group[0], some)
+		if err != nil {
 			return err
 		}
-		s.count(bytes, packets, some)
+		if !folded {
+			if err := s.place(some); err != nil {
+				return err
+			}
+			s.count(bytes, packets, some)
+		}
 		t.prune()
 	}
 	return nil

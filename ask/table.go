@@ -19,7 +19,7 @@ type key [query.MaxGroup]uint32
 type table struct {
 	by     query.Measure
 	dims   []*values
-	slots  map[key]uint32 // unused with one dimension: the slot is the number of the value
+	index  index // of keys; unused with one dimension: the slot is the number of the value
 	keys   []key
 	volume []query.Volume
 	frozen bool
@@ -27,10 +27,12 @@ type table struct {
 
 	rest query.Volume // of pruned groups
 	lost query.Volume // what a group may lack, by each measure
+
+	touched uint64 // means nothing: what was read ahead must be used
 }
 
 func newTable(dims int, by query.Measure, limit int) *table {
-	t := &table{by: by, limit: limit, slots: map[key]uint32{}}
+	t := &table{by: by, limit: limit, index: newIndex()}
 	for range dims {
 		t.dims = append(t.dims, newValues())
 	}
@@ -54,16 +56,18 @@ func (t *table) slot(k key) uint32 {
 		}
 		return s
 	}
-	if s, known := t.slots[k]; known {
+	hash := t.hash(&k)
+	if s := find(&t.index, t.keys, &k, hash); s != unknown || t.frozen {
 		return s
 	}
-	if t.frozen {
-		return unknown
-	}
 	s := uint32(len(t.keys))
-	t.slots[k] = s
+	t.index.add(hash, s)
 	t.keys, t.volume = append(t.keys, k), append(t.volume, query.Volume{})
 	return s
+}
+
+func (t *table) hash(k *key) uint64 {
+	return t.index.seed.Mix(uint64(k[0])<<32|uint64(k[1]), uint64(k[2]))
 }
 
 // named are the values of a group.
@@ -88,31 +92,42 @@ func (t *table) prune() {
 	if len(t.keys) <= t.limit {
 		return
 	}
-	sorted := make([]uint64, len(t.volume))
-	for i := range t.volume {
-		sorted[i] = t.volume[i].Of(t.by)
-	}
-	slices.Sort(sorted)
-	t.cut(sorted[len(sorted)-t.limit/2])
+	t.cut(t.nth(t.limit / 2))
 }
 
-// cut keeps groups above least, as many as fit into half of the table.
+// cut keeps groups above least, as many as fit into half of the table. It moves them to
+// the front, so that a table that is pruned again and again needs no more memory.
 func (t *table) cut(least uint64) {
-	old := *t
-	*t = *newTable(len(old.dims), old.by, old.limit)
-	t.rest, t.lost = old.rest, old.lost
 	var dropped query.Volume
-	for i, k := range old.keys {
-		v := old.volume[i]
+	kept := 0
+	for i, k := range t.keys {
+		v := t.volume[i]
 		if v.Of(t.by) <= least {
 			dropped = largest(dropped, v)
 			t.rest.Add(v)
 			continue
 		}
-		values := old.named(k)
-		t.volume[t.place(&values)] = v
+		t.keys[kept], t.volume[kept] = k, v
+		kept++
 	}
+	t.keys, t.volume = t.keys[:kept], t.volume[:kept]
 	t.lost.Add(dropped)
+	for i, d := range t.dims {
+		used := make([]bool, len(d.list))
+		for _, k := range t.keys {
+			used[k[i]] = true
+		}
+		numbers := d.keep(used)
+		for s := range t.keys {
+			t.keys[s][i] = numbers[t.keys[s][i]]
+		}
+	}
+	t.index.clear()
+	if len(t.dims) > 1 {
+		for s := range t.keys {
+			t.index.add(t.hash(&t.keys[s]), uint32(s))
+		}
+	}
 }
 
 // largest takes the larger of each measure.
@@ -188,8 +203,7 @@ func (t *table) nthBy(by query.Measure, n int) uint64 {
 	for i := range t.volume {
 		all[i] = t.volume[i].Of(by)
 	}
-	slices.Sort(all)
-	return all[len(all)-n]
+	return nthLargest(all, n)
 }
 
 // copy is a frozen table with the same slots and nothing counted.

@@ -14,7 +14,7 @@ const unknown = ^uint32(0)
 // values numbers the distinct values of one dimension. Numbers are packed into the
 // shape of an address, so that there is one kind of table for all dimensions.
 type values struct {
-	ids    map[flow.Addr]uint32
+	index  index
 	list   []flow.Addr
 	frozen bool // new values get no number
 	// small finds numbers without hashing them, a page for each of their upper halves.
@@ -22,21 +22,41 @@ type values struct {
 }
 
 func newValues() *values {
-	return &values{ids: map[flow.Addr]uint32{}, small: map[uint32][]uint32{}}
+	return &values{index: newIndex(), small: map[uint32][]uint32{}}
 }
 
 // id is the number of v.
 func (v *values) id(a flow.Addr) uint32 {
-	if id, known := v.ids[a]; known {
+	return v.hashed(&a, v.index.seed.Hash(&a))
+}
+
+// hashed is id of a value whose hash is known.
+func (v *values) hashed(a *flow.Addr, hash uint64) uint32 {
+	if id := find(&v.index, v.list, a, hash); id != unknown || v.frozen {
 		return id
 	}
-	if v.frozen {
-		return unknown
-	}
 	id := uint32(len(v.list))
-	v.ids[a] = id
-	v.list = append(v.list, a)
+	v.index.add(hash, id)
+	v.list = append(v.list, *a)
 	return id
+}
+
+// keep forgets all values but those that are marked, and numbers them anew, in the same
+// order. It returns the new numbers by the old ones.
+func (v *values) keep(marked []bool) (numbers []uint32) {
+	numbers = make([]uint32, len(v.list))
+	kept := v.list[:0]
+	v.index.clear()
+	clear(v.small)
+	for i, a := range v.list {
+		if numbers[i] = unknown; marked[i] {
+			numbers[i] = uint32(len(kept))
+			v.index.add(v.index.seed.Hash(&a), numbers[i])
+			kept = append(kept, a)
+		}
+	}
+	v.list = kept
+	return numbers
 }
 
 // maxPages bounds the memory of small: 256 KiB a page.

@@ -58,18 +58,20 @@ func unpackIndex(to []uint32, b []byte, rows, size int) ([]uint32, error) {
 // unpackBits appends count numbers of width bits, lowest bits first.
 func unpackBits(to []uint32, b []byte, width uint, count int) []uint32 {
 	mask := uint64(1)<<width - 1
-	bit := uint(0)
-	for range count {
-		at := int(bit >> 3)
-		var word uint64
-		if at+8 <= len(b) {
-			word = binary.LittleEndian.Uint64(b[at:])
-		} else {
-			var last [8]byte
-			copy(last[:], b[at:])
-			word = binary.LittleEndian.Uint64(last[:])
+	from := len(to)
+	to = slices.Grow(to, count)[:from+count]
+	out := to[from:]
+	bit, i := uint(0), 0
+	if len(b) >= 8 {
+		for last := uint(len(b)-8) * 8; i < len(out) && bit <= last; i++ { // a whole word lies ahead
+			out[i] = uint32(binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7) & mask)
+			bit += width
 		}
-		to = append(to, uint32(word>>(bit&7)&mask))
+	}
+	for ; i < len(out); i++ {
+		var word [8]byte
+		copy(word[:], b[bit>>3:])
+		out[i] = uint32(binary.LittleEndian.Uint64(word[:]) >> (bit & 7) & mask)
 		bit += width
 	}
 	return to

@@ -26,6 +26,8 @@ func main() {
 	long := flag.Duration("soak", 0, "instead: run tidewatch alone for so long under 20 000 flows/s")
 	delay := flag.Bool("delay", false, "instead: how long after the first datagram of an attack its incident is there")
 	api := flag.Bool("api", false, "instead: how long the API takes to answer under 20 000 flows/s")
+	kept := flag.Int("history", 0, "instead: how fast so many flows are kept, and questions about them answered")
+	dir := flag.String("dir", os.TempDir(), "with -history: the disk to write to; what is written is removed")
 	exports := flag.String("exports", "v5,v9,ipfix,sflow:400,sflow:1000", "with -delay: how the attacks are exported, and at which sampling")
 	times := flag.String("times", "1.1,1.5,2,10", "with -delay: how strong they are, in limits")
 	sources := flag.Int("sources", 500, "with -delay: how many send at once, each a flow a second")
@@ -38,6 +40,13 @@ func main() {
 			os.Exit(2)
 		}
 		if err := delayBench(os.Stdout, *binary, d); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if *kept > 0 {
+		if err := historyBench(os.Stdout, *binary, *dir, *kept); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}

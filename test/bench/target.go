@@ -17,6 +17,9 @@ import (
 	"time"
 )
 
+// readyPatience is how long a program may take to start.
+const readyPatience = 5 * time.Minute
+
 // target is a running collector.
 type target struct {
 	name     string
@@ -43,6 +46,10 @@ func start(name, addr, dir string, args ...string) (*target, error) {
 }
 
 func (t *target) stop() {
+	defer os.RemoveAll(t.dir)
+	if t.cmd == nil {
+		return
+	}
 	_ = t.cmd.Process.Signal(syscall.SIGTERM)
 	done := make(chan struct{})
 	go func() { _ = t.cmd.Wait(); close(done) }()
@@ -52,7 +59,6 @@ func (t *target) stop() {
 		_ = t.cmd.Process.Kill()
 		<-done
 	}
-	_ = os.RemoveAll(t.dir)
 }
 
 // cpu is the user and system time of the process so far, all threads included.
@@ -86,41 +92,55 @@ func freePort(network string) (int, error) {
 }
 
 func tidewatch(binary string) (*target, error) {
-	path, err := filepath.Abs(binary)
+	t, err := newTarget("")
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "tidewatch-bench")
-	if err != nil {
+	if err := t.serve(binary, ""); err != nil {
+		t.stop()
 		return nil, err
+	}
+	return t, nil
+}
+
+// newTarget makes a data directory below dir; stop removes it.
+func newTarget(dir string) (*target, error) {
+	dir, err := os.MkdirTemp(dir, "tidewatch-bench")
+	return &target{name: "tidewatch", dir: dir, received: func() int { return -1 }}, err
+}
+
+// serve starts tidewatch on the data directory, with more configuration, and waits until it
+// is ready.
+func (t *target) serve(binary, more string) error {
+	path, err := filepath.Abs(binary)
+	if err != nil {
+		return err
 	}
 	udp, err := freePort("udp")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	tcp, err := freePort("tcp")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	config := fmt.Sprintf("data_dir: %s\ncollect:\n  listen: [\"127.0.0.1:%d\"]\napi:\n  listen: 127.0.0.1:%d\n", dir, udp, tcp)
-	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(config), 0o600); err != nil {
-		return nil, err
+	config := fmt.Sprintf("data_dir: %s\ncollect:\n  listen: [\"127.0.0.1:%d\"]\napi:\n  listen: 127.0.0.1:%d\n", t.dir, udp, tcp) + more
+	if err := os.WriteFile(filepath.Join(t.dir, "config.yaml"), []byte(config), 0o600); err != nil {
+		return err
 	}
-	t, err := start("tidewatch", fmt.Sprintf("127.0.0.1:%d", udp), dir, path, "serve", "--config", filepath.Join(dir, "config.yaml"))
+	started, err := start(t.name, fmt.Sprintf("127.0.0.1:%d", udp), t.dir, path, "serve", "--config", filepath.Join(t.dir, "config.yaml"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	url := fmt.Sprintf("http://127.0.0.1:%d", tcp)
-	t.api = url
-	for range 100 {
+	*t = *started
+	t.api, t.received = url, func() int { return metric(url, "tidewatch_collect_records_total") }
+	for began := time.Now(); time.Since(began) < readyPatience; time.Sleep(20 * time.Millisecond) {
 		if body, err := get(url + "/readyz"); err == nil && body != "" {
-			t.received = func() int { return metric(url, "tidewatch_collect_records_total") }
-			return t, nil
+			return nil
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
-	t.stop()
-	return nil, errors.New("tidewatch did not become ready")
+	return errors.New("tidewatch did not become ready")
 }
 
 func get(url string) (string, error) {
