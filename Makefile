@@ -29,7 +29,7 @@ ARGS ?=
 TESTFLAGS ?=
 SOAK ?= 30m
 FUZZTIME ?= 10m
-SHORTFUZZ ?= 3s
+SHORTFUZZ ?= 5s
 FUZZIN ?= decode
 BENCH ?= .
 BENCHTIME ?= 1s
@@ -114,7 +114,7 @@ unit: ## run unit tests, with the race detector where there are goroutines; TEST
 	CGO_ENABLED=0 go test -count=1 $(PATIENCE) -json $(TESTFLAGS) -run '$(LONG)' ./app | go run ./test/report -skipped $(SKIPPED)
 
 .PHONY: fuzz-short
-fuzz-short: ## fuzz every target for SHORTFUZZ (3s)
+fuzz-short: ## fuzz every target for SHORTFUZZ (5s)
 	@scripts/fuzz.sh $(SHORTFUZZ) .
 
 .PHONY: e2e

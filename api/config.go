@@ -120,6 +120,7 @@ type Deps struct {
 	Registerer  prometheus.Registerer              // nil: not counted anywhere
 	Clock       func() time.Time                   // nil: time.Now; what "24 h" counts back from
 	Version     string                             // of the program, in the OpenAPI document; empty: "dev"
+	Zone        string                             // the site's time zone, such as Europe/Berlin
 	Flows       Flows                              // nil: none are recorded
 	History     func(context.Context) HistoryState // nil: nothing is recorded
 	Differ      Differ                             // nil: nothing was learned

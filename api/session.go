@@ -46,6 +46,7 @@ type SessionInfo struct {
 	User    *SessionUser `json:"user,omitempty" doc:"absent: nobody is signed in"`
 	CSRF    string       `json:"csrf,omitempty" doc:"of a session: to be sent as X-CSRF-Token with whatever changes anything"`
 	Version string       `json:"version" doc:"of the program"`
+	Zone    string       `json:"zone" doc:"the site's time zone, in which the dashboard writes times"`
 }
 
 // SessionOutput is who is signed in, and the cookie of whoever has just done so.
@@ -56,7 +57,7 @@ type SessionOutput struct {
 
 func (h *handlers) session(ctx context.Context, _ *struct{}) (*SessionOutput, error) {
 	who := callerOf(ctx)
-	out := &SessionOutput{Body: SessionInfo{SetUp: h.deps.Accounts.SetUp(), Version: h.deps.Version}}
+	out := &SessionOutput{Body: SessionInfo{SetUp: h.deps.Accounts.SetUp(), Version: h.deps.Version, Zone: h.deps.Zone}}
 	if who.level > account.Nothing {
 		name := who.name
 		if name == "" {
@@ -78,7 +79,7 @@ func (h *handlers) signedIn(ctx context.Context, e *account.Entry, err error) (*
 	return &SessionOutput{
 		SetCookie: []http.Cookie{cookie(e.Secret, callerOf(ctx).secure)},
 		Body: SessionInfo{
-			SetUp: true, User: &SessionUser{e.User.Name, string(e.User.Role)}, CSRF: account.CSRF(e.Secret), Version: h.deps.Version,
+			SetUp: true, User: &SessionUser{e.User.Name, string(e.User.Role)}, CSRF: account.CSRF(e.Secret), Version: h.deps.Version, Zone: h.deps.Zone,
 		},
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -89,6 +90,7 @@ func TestKill(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	minute := int64(firstMinute)
 	versions := map[string]string{}
+	lost := map[int64]int{} // minutes at most, by hour: one for each life that ended in it
 	for round := 0; round < 20 || minute < firstMinute+1600 && round < 400; round++ {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLearnUntilKilled$")
 		cmd.Env = append(os.Environ(), "TIDEWATCH_KILL_DIR="+dir, "TIDEWATCH_KILL_FROM="+strconv.FormatInt(minute, 10), "GORACE=atexit_sleep_ms=0")
@@ -112,6 +114,7 @@ func TestKill(t *testing.T) {
 		_ = cmd.Wait()
 		killed.Stop()
 		minute++
+		lost[minute/60]++
 		files, err := store.OpenBaselines(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -143,8 +146,15 @@ func TestKill(t *testing.T) {
 		t.Fatal("nothing was learned")
 	}
 	hours := int((minute - firstMinute - 3) / 60)
-	// A life lost no more than the minute it was in, and a version's trim is by days.
-	if p.HoursKept < hours-1 || p.Overall.Median != 60*8e6 || p.Overall.Min < 55*8e6 {
+	// A life lost no more than the minute it was in, and a version's trim is by days. On a
+	// busy machine lives are short, and many end within an hour.
+	var ends []int
+	for hour := int64(firstMinute) / 60; hour <= minute/60; hour++ {
+		ends = append(ends, lost[hour])
+	}
+	slices.Sort(ends)
+	median, most := float64(60-ends[len(ends)/2])*8e6, float64(59-ends[len(ends)-1])*8e6
+	if p.HoursKept < hours-1 || p.Overall.Median < median || p.Overall.Median > 60*8e6 || p.Overall.Min < most {
 		t.Errorf("%d hours of about %d; median %.0f, least %.0f MB", p.HoursKept, hours, p.Overall.Median/1e6, p.Overall.Min/1e6)
 	}
 }

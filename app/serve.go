@@ -219,7 +219,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store}, Accounts: s.accounts,
 		Devices: &directory{s.engine, &s.exporters, cfg.zone()}, Exporters: s.exporterList, Traffic: s.live, Hub: s.hub,
 		Differ: &comparer{memory: s.memory, cfg: cfg}, Effective: s.effectiveText, Sinks: &tellers{server: s},
-		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version,
+		Health: health.AliveHandler(), Ready: health.ReadyHandler(), Metrics: telemetry.MetricsHandler(registry), Logger: s.log, Registerer: registry, Version: o.Version, Zone: s.cfg.zoneName(),
 	}
 	if s.history != nil {
 		var asker *ask.Asker

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 
 import { around, summed } from './course'
 import { selected, question } from './selection'
-import { hourOfWeek, inZone, wall } from './zone'
+import { field, hourOfWeek, inZone, moment, setSite, wall, when } from './zone'
 
 describe('summed', () => {
   it('adds all groups up to bits a second', () => {
@@ -38,9 +38,27 @@ describe('a selection', () => {
   })
 })
 
-describe('wall', () => {
-  it('reads as the clock of the zone does', () => {
-    expect(wall(Date.UTC(2026, 10, 27, 4, 35) / 1000, 'Etc/GMT+5').getHours()).toBe(23)
-    expect(wall(1000, '').getTime()).toBe(1_000_000)
+describe('the site\'s clock', () => {
+  it('is that of the axis of a chart', () => {
+    setSite('Etc/GMT+5')
+    expect(wall(Date.UTC(2026, 10, 27, 4, 35) / 1000).getHours()).toBe(23)
+    expect(when('2026-11-27T04:35:00Z')).toBe('2026-11-26 23:35:00')
+  })
+  it('is that of fields, there and back, over the changes of a year', () => {
+    for (const zone of ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'UTC']) {
+      setSite(zone)
+      for (let t = Date.UTC(2026, 0, 1); t < Date.UTC(2027, 0, 1); t += 5 * 1_800_000) {
+        const text = field(new Date(t).toISOString())
+        const back = moment(text)
+        expect(field(back), zone).toBe(text)
+        expect(Math.abs(Date.parse(back) - t), zone + ' ' + text).toBeLessThanOrEqual(3_600_000)
+      }
+    }
+  })
+  it('has the first of two equal hours, and goes on over one that is missing', () => {
+    setSite('Europe/Berlin')
+    expect(moment('2026-10-25T02:30')).toBe('2026-10-25T00:30:00.000Z')
+    expect(moment('2026-03-29T02:30')).toBe('2026-03-29T01:30:00.000Z')
+    expect(field('')).toBe('')
   })
 })

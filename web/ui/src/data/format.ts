@@ -65,14 +65,6 @@ export function duration(seconds: number): string {
     .join(' ')
 }
 
-const stamp = new Intl.DateTimeFormat('en-CA', {
-  year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23',
-})
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
-
-/** when writes a time of the browser's zone: 2026-11-27 14:03:07. */
-export const when = (t: string | Date) => stamp.format(new Date(t)).replace(',', '')
-export const time = (t: string | Date) => clock.format(new Date(t))
 export const utc = (t: string | Date) => new Date(t).toISOString().slice(0, 19).replace('T', ' ') + ' UTC'
 
 /** ago says how long before now a time lies. */

@@ -3,6 +3,7 @@
 // Who uses this page, as the server says.
 
 import { Problem, get, post, del } from './api'
+import { setSite } from './zone'
 
 export type Role = 'viewer' | 'operator' | 'admin'
 
@@ -11,6 +12,7 @@ export interface Session {
   user?: { name: string; role: Role }
   csrf?: string
   version: string
+  zone?: string // the site's
 }
 
 export const session = $state<{ known: boolean; now: Session; error: string }>({
@@ -35,6 +37,7 @@ export const csrf = () => session.now.csrf ?? ''
 export async function whoami(): Promise<void> {
   try {
     session.now = await get<Session>('session')
+    setSite(session.now.zone ?? '')
     session.error = ''
   } catch (error) {
     if (error instanceof Problem && error.status === 404) session.now = { set_up: false, version: '' }
