@@ -142,7 +142,7 @@ fuzz: ## fuzz every target below FUZZIN (decode) for FUZZTIME (10m)
 	@scripts/fuzz.sh $(FUZZTIME) $(FUZZIN)
 
 .PHONY: bench
-bench: bench-parts bench-serve bench-api bench-history ## run all benchmarks
+bench: bench-parts bench-serve bench-api bench-web bench-history ## run all benchmarks
 
 .PHONY: bench-parts
 bench-parts: ## time and allocations of decoder, windows, file readers; BENCH= selects, COUNT=10 feeds benchstat
@@ -164,6 +164,10 @@ bench-soak: build ## 10 000 devices at 20 000 flows/s for SOAK (30m): CPU, memor
 .PHONY: bench-api
 bench-api: build ## time the API takes to answer under 20 000 flows/s of 10 000 devices, for each route; a minute
 	@go run ./test/bench -api -seconds 25
+
+.PHONY: bench-web
+bench-web: packages web build ## size of what a first visit of the dashboard loads, and how long it takes until something is painted and until numbers are there
+	@go run ./test/bench -web 9
 
 FLOWS ?= 100000000
 BENCHDIR ?= $(or $(TMPDIR),/tmp)

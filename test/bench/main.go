@@ -26,6 +26,7 @@ func main() {
 	long := flag.Duration("soak", 0, "instead: run tidewatch alone for so long under 20 000 flows/s")
 	delay := flag.Bool("delay", false, "instead: how long after the first datagram of an attack its incident is there")
 	api := flag.Bool("api", false, "instead: how long the API takes to answer under 20 000 flows/s")
+	visits := flag.Int("web", 0, "instead: how long so many first visits of the dashboard take, and how much they load")
 	kept := flag.Int("history", 0, "instead: how fast so many flows are kept, and questions about them answered")
 	dir := flag.String("dir", os.TempDir(), "with -history: the disk to write to; what is written is removed")
 	exports := flag.String("exports", "v5,v9,ipfix,sflow:400,sflow:1000", "with -delay: how the attacks are exported, and at which sampling")
@@ -54,6 +55,13 @@ func main() {
 	}
 	if *api {
 		if err := apiBench(os.Stdout, *binary, time.Duration(*seconds)*time.Second); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if *visits > 0 {
+		if err := webBench(os.Stdout, *binary, *visits); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
