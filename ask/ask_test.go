@@ -14,6 +14,7 @@ import (
 
 	"tidewatch/flow"
 	"tidewatch/query"
+	"tidewatch/rollup"
 )
 
 func begin() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
@@ -256,6 +257,12 @@ func TestDamagedFiles(t *testing.T) {
 	m.lost = 3
 	if got, err = asker(t, m, nil, Shelves{}).Answer(t.Context(), q); err != nil || !got.Partial || got.Total.Flows >= want.Flows {
 		t.Errorf("without a segment: %+v, %v", got, err)
+	}
+	rolled := *q
+	rolled.Source = query.Rollup
+	got, err = asker(t, m, nil, Shelves{Minutes: shelved(t, m, rollup.Minutes())}).Answer(t.Context(), &rolled)
+	if err != nil || !strings.Contains(got.Reason, "damaged") {
+		t.Errorf("from roll-ups that were made of a damaged history: partial %q, %v", got.Reason, err)
 	}
 	page, err := asker(t, m, nil, Shelves{}).List(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 1000})
 	if err != nil || !strings.Contains(page.Reason, "damaged") {

@@ -4,6 +4,8 @@ package ask
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"tidewatch/flow"
@@ -43,9 +45,9 @@ func (r *run) answerIt(ctx context.Context) error {
 	if !forced && flows <= quick && !oldest.After(r.q.From) {
 		return r.answerRaw(ctx)
 	}
-	units, err := p.shelf.Units(p.from, p.to)
+	units, err := p.units(r.asker.shelves.Hours)
 	if err != nil {
-		return describe(err)
+		return err
 	}
 	if len(units) == 0 && !forced {
 		return r.answerRaw(ctx)
@@ -73,6 +75,45 @@ func (r *run) plan() *plan {
 		}
 	}
 	return p
+}
+
+// unit is a file of roll-ups.
+type unit struct {
+	shelf *rollup.Shelf
+	from  time.Time
+}
+
+func (u *unit) to() time.Time { return u.from.Add(u.shelf.Grain().Unit) }
+
+// units lists the files that answer, oldest first. An hour that lies in the span whole is
+// taken from the hours where the steps allow it: that is a sixtieth to read, and more of
+// the values have a name.
+func (p *plan) units(hours *rollup.Shelf) (out []unit, err error) {
+	whole := map[time.Time]bool{}
+	list := func(s *rollup.Shelf, from, to time.Time) {
+		all, failed := s.Units(from, to)
+		err = errors.Join(err, failed)
+		for _, at := range all {
+			if !whole[at.Truncate(time.Hour)] {
+				out = append(out, unit{s, at})
+			}
+		}
+	}
+	if hours != nil && hours != p.shelf && (p.points <= 1 || p.step%time.Hour == 0 && p.first.Equal(p.first.Truncate(time.Hour))) {
+		from, to := p.from.Add(time.Hour-1).Truncate(time.Hour), p.to.Truncate(time.Hour)
+		if from.Before(to) {
+			list(hours, from, to)
+		}
+		for i := range out {
+			whole[out[i].from] = true
+		}
+	}
+	list(p.shelf, p.from, p.to)
+	if err != nil {
+		return nil, describe(err)
+	}
+	slices.SortFunc(out, func(a, b unit) int { return a.from.Compare(b.from) })
+	return out, nil
 }
 
 // choose finds the sections that hold what is asked.

@@ -18,22 +18,25 @@ const cached = 1_000_000
 
 // rolled reads the sections of roll-ups.
 type rolled struct {
-	plan  *plan
-	units []time.Time
-	kept  map[time.Time]map[query.Dimension]*rollup.Section
-	rows  int
-	bad   int // units that could not be read
+	plan    *plan
+	units   []unit
+	kept    map[unit]map[query.Dimension]*rollup.Section
+	rows    int
+	bad     int  // units that could not be read
+	damaged bool // some flows could not be read when a unit was made
 }
 
 // answerRolled adds up roll-ups, and reads flows where there are none.
-func (r *run) answerRolled(ctx context.Context, p *plan, units []time.Time) error {
+func (r *run) answerRolled(ctx context.Context, p *plan, units []unit) error {
 	a := r.answer
 	a.From, a.To = p.from, p.to
-	a.Source = query.Minutes
-	if p.shelf.Grain().Name == rollup.Hours().Name {
-		a.Source = query.Hours
+	a.Source = query.Hours
+	for i := range units {
+		if units[i].shelf.Grain().Name == rollup.Minutes().Name {
+			a.Source = query.Minutes // those of the edges; whole hours may come from hours
+		}
 	}
-	s := &rolled{plan: p, units: units, kept: map[time.Time]map[query.Dimension]*rollup.Section{}}
+	s := &rolled{plan: p, units: units, kept: map[unit]map[query.Dimension]*rollup.Section{}}
 	dims := len(r.q.Group)
 	t := newTable(dims, r.q.By, r.asker.cfg.MaxGroups)
 	if err := s.each(ctx, p.sections, func(_ time.Time, b *rollup.Bucket) { r.addBucket(t, p, b) }); err != nil {
@@ -71,6 +74,9 @@ func (r *run) answerRolled(ctx context.Context, p *plan, units []time.Time) erro
 	}
 	if s.bad > 0 {
 		r.partial(fmt.Sprintf("%d roll-ups are damaged and were left out", s.bad))
+	}
+	if s.damaged {
+		r.partial(damaged)
 	}
 	if r.q.Points == 0 {
 		return nil
@@ -110,18 +116,19 @@ func addAll(to *query.Volume, b *rollup.Bucket) {
 
 // each hands out the buckets of sections within the plan.
 func (s *rolled) each(ctx context.Context, sections []query.Dimension, see func(time.Time, *rollup.Bucket)) error {
-	for _, unit := range s.units {
+	for _, u := range s.units {
 		if err := ctx.Err(); err != nil {
 			return describe(err)
 		}
 		for _, name := range sections {
-			section, err := s.section(unit, name)
+			section, err := s.section(u, name)
 			if err != nil {
 				s.bad++
 				continue
 			}
+			s.damaged = s.damaged || section.Damaged
 			for i := range section.Buckets {
-				at := unit.Add(time.Duration(i) * s.plan.shelf.Grain().Bucket)
+				at := u.from.Add(time.Duration(i) * u.shelf.Grain().Bucket)
 				if !at.Before(s.plan.from) && at.Before(s.plan.to) {
 					see(at, &section.Buckets[i])
 				}
@@ -131,27 +138,26 @@ func (s *rolled) each(ctx context.Context, sections []query.Dimension, see func(
 	return nil
 }
 
-func (s *rolled) section(unit time.Time, name query.Dimension) (*rollup.Section, error) {
-	if kept := s.kept[unit][name]; kept != nil {
+func (s *rolled) section(u unit, name query.Dimension) (*rollup.Section, error) {
+	if kept := s.kept[u][name]; kept != nil {
 		return kept, nil
 	}
-	section, err := s.plan.shelf.Section(unit, name)
+	section, err := u.shelf.Section(u.from, name)
 	if err != nil || s.rows > cached {
 		return section, err
 	}
 	for i := range section.Buckets {
 		s.rows += len(section.Buckets[i].Rows)
 	}
-	if s.kept[unit] == nil {
-		s.kept[unit] = map[query.Dimension]*rollup.Section{}
+	if s.kept[u] == nil {
+		s.kept[u] = map[query.Dimension]*rollup.Section{}
 	}
-	s.kept[unit][name] = section
+	s.kept[u][name] = section
 	return section, nil
 }
 
 // gaps are the spans without a roll-up, as far as flows are kept of them.
 func (s *rolled) gaps(h History) (out []span) {
-	unit := s.plan.shelf.Grain().Unit
 	at := s.plan.from
 	end := func(to time.Time) {
 		if flows, _ := h.Extent(at, to); at.Before(to) && flows > 0 {
@@ -159,10 +165,10 @@ func (s *rolled) gaps(h History) (out []span) {
 		}
 	}
 	for _, u := range s.units {
-		if u.After(at) {
-			end(u)
+		if u.from.After(at) {
+			end(u.from)
 		}
-		if next := u.Add(unit); next.After(at) {
+		if next := u.to(); next.After(at) {
 			at = next
 		}
 	}

@@ -18,8 +18,13 @@ import (
 // shelved makes the roll-ups of some units of an hour; the others are gaps.
 func shelved(t *testing.T, m *memory, grain rollup.Grain, gaps ...int) *rollup.Shelf {
 	t.Helper()
+	return shelvedFor(t, m, grain, time.Hour, gaps...)
+}
+
+func shelvedFor(t *testing.T, m *memory, grain rollup.Grain, span time.Duration, gaps ...int) *rollup.Shelf {
+	t.Helper()
 	s := rollup.NewShelf(t.TempDir(), grain)
-	for i := range int(time.Hour / grain.Unit) {
+	for i := range int(span / grain.Unit) {
 		if slices.Contains(gaps, i) {
 			continue
 		}
@@ -71,7 +76,11 @@ func checkRolled(t *testing.T, m *memory, all []flow.Record, q *query.Question, 
 	if err != nil {
 		t.Fatalf("%s: %v", about, err)
 	}
-	if got.Source != query.Minutes && shelves.Minutes != nil || got.Source != query.Hours && shelves.Hours != nil || got.Partial {
+	source := query.Hours
+	if shelves.Minutes != nil {
+		source = query.Minutes
+	}
+	if got.Source != source || got.Partial {
 		t.Errorf("%s: from %s, partial %v: %s", about, got.Source, got.Partial, got.Reason)
 	}
 	raw := *q
@@ -155,5 +164,44 @@ func TestSourceIsChosen(t *testing.T) {
 	q.Source, q.Group = query.Rollup, []query.Dimension{query.Src, query.Dst}
 	if _, err := asker(t, m, nil, shelves).Answer(t.Context(), &q); !errors.Is(err, query.ErrNoRollup) {
 		t.Errorf("a question beyond roll-ups gives %v", err)
+	}
+}
+
+// Whole hours of a longer span come from the hours, its edges from the minutes, and the
+// figures are those of the flows; where an hour is missing the minutes stand in for it.
+func TestHoursWithinMinutes(t *testing.T) {
+	t.Parallel()
+	const spanned = 4 * time.Hour
+	m, all := recorded(4000, 9)
+	for i := range all {
+		later := int64(i/1000) * int64(time.Hour)
+		all[i].Start, all[i].End, all[i].Received = all[i].Start+later, all[i].End+later, all[i].Received+later
+	}
+	hour := rollup.Hours()
+	hour.Keep = 5000
+	minutes := shelvedFor(t, m, rollup.Minutes(), spanned)
+	for _, missing := range [][]int{nil, {1}, {0, 1, 2, 3}} {
+		hours := shelvedFor(t, m, hour, spanned, missing...)
+		for _, points := range []int{0, 1, 4, 40} {
+			for _, d := range []query.Dimension{query.Device, query.Proto} {
+				q := &query.Question{
+					From: begin().Add(7 * time.Minute), To: begin().Add(spanned - 13*time.Minute), Group: []query.Dimension{d},
+					By: query.Bytes, Limit: 5, Points: points, Source: query.Rollup,
+				}
+				checkRolled(t, m, all, q, Shelves{Minutes: minutes, Hours: hours})
+			}
+		}
+	}
+	// Nothing is read of the minutes within: they may as well be missing.
+	edges := shelvedFor(t, m, rollup.Minutes(), spanned, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)
+	q := &query.Question{
+		From: begin().Add(30 * time.Minute), To: begin().Add(200 * time.Minute), Group: []query.Dimension{query.Device},
+		By: query.Bytes, Limit: 5, Source: query.Rollup,
+	}
+	shelves := Shelves{Minutes: edges, Hours: shelvedFor(t, m, hour, spanned)}
+	checkRolled(t, m, all, q, shelves)
+	got, err := asker(t, m, nil, shelves).Answer(t.Context(), q)
+	if err != nil || got.ScannedFlows != 0 {
+		t.Errorf("%d flows were read (%v), though there is a roll-up of each minute or its hour", got.ScannedFlows, err)
 	}
 }

@@ -126,6 +126,7 @@ type scanner struct {
 	bits        []uint64
 	free        query.Scratch
 	rows, sided []uint32
+	every       []uint32 // 0, 1, 2 and so on
 	code        [query.MaxGroup][]uint32
 	slots       []uint32
 	sums        [2][]query.Volume // of fold
@@ -206,16 +207,29 @@ func (s *scanner) look(g *segment.Group) error {
 // selected lists the rows that lie in the span, match, and count.
 func (s *scanner) selected() ([]uint32, error) {
 	n := s.view.group.Rows()
-	s.rows = s.rows[:0]
 	verdict := s.matcher.Judge(&s.view)
 	low, high, ok := s.view.group.Wide(segment.Received)
 	if n == 0 || verdict == query.None || ok && (high < s.span.from || low >= s.span.to) {
 		return nil, nil
 	}
 	s.scanned += uint64(n)
-	marks, err := s.view.column(segment.Mark)
-	if err != nil {
-		return nil, err
+	var marks, times *vector // nil: all rows count, all lie within
+	var err error
+	if _, most, known := s.view.group.Small(segment.Mark); !known || most >= uint32(flow.Duplicate) {
+		if marks, err = s.view.column(segment.Mark); err != nil {
+			return nil, err
+		}
+	}
+	if !ok || low < s.span.from || high >= s.span.to {
+		if times, err = s.view.column(segment.Received); err != nil {
+			return nil, err
+		}
+	}
+	if verdict == query.All && marks == nil && times == nil {
+		for i := len(s.every); i < n; i++ {
+			s.every = append(s.every, uint32(i))
+		}
+		return s.every[:n], nil
 	}
 	s.bits = sized(s.bits, query.Words(n))
 	if verdict != query.All {
@@ -223,33 +237,22 @@ func (s *scanner) selected() ([]uint32, error) {
 			return nil, err
 		}
 	}
-	everything := verdict == query.All
-	if within := ok && low >= s.span.from && high < s.span.to; !within {
-		return s.within(marks, everything)
-	}
-	for i := range uint32(n) {
-		if (everything || s.bits[i/64]>>(i%64)&1 != 0) && flow.Mark(marks.small[i])&flow.Duplicate == 0 {
-			s.rows = append(s.rows, i)
-		}
-	}
-	return s.rows, nil
+	return s.sift(n, verdict == query.All, marks, times), nil
 }
 
-// within is the rest of selected for a row group at the edge of the span.
-func (s *scanner) within(marks *vector, everything bool) ([]uint32, error) {
-	times, err := s.view.column(segment.Received)
-	if err != nil {
-		return nil, err
-	}
-	for i := range uint32(s.view.group.Rows()) {
-		if !everything && s.bits[i/64]>>(i%64)&1 == 0 || flow.Mark(marks.small[i])&flow.Duplicate != 0 {
+// sift looks at each of n rows.
+func (s *scanner) sift(n int, everything bool, marks, times *vector) []uint32 {
+	s.rows = s.rows[:0]
+	for i := range uint32(n) {
+		if !everything && s.bits[i/64]>>(i%64)&1 == 0 || marks != nil && flow.Mark(marks.small[i])&flow.Duplicate != 0 {
 			continue
 		}
-		if at := times.wide[i]; at >= s.span.from && at < s.span.to {
-			s.rows = append(s.rows, i)
+		if times != nil && (times.wide[i] < s.span.from || times.wide[i] >= s.span.to) {
+			continue
 		}
+		s.rows = append(s.rows, i)
 	}
-	return s.rows, nil
+	return s.rows
 }
 
 // place finds the slot of each row.

@@ -69,6 +69,7 @@ type Bucket struct {
 type Section struct {
 	Name    query.Dimension
 	Buckets []Bucket
+	Damaged bool // as About says; set by the one who reads
 }
 
 // About describes a file.

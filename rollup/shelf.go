@@ -207,6 +207,7 @@ func (s *Shelf) Section(from time.Time, name query.Dimension) (*Section, error) 
 	if want := int(s.grain.Unit / s.grain.Bucket); len(section.Buckets) != want {
 		return nil, fmt.Errorf("read the roll-up %s: section %s has %d buckets, not %d", f.Name(), name, len(section.Buckets), want)
 	}
+	section.Damaged = a.Damaged
 	return section, nil
 }
 

@@ -20,6 +20,7 @@ func unpackIndex(to []uint32, b []byte, rows, size int) ([]uint32, error) {
 	width := uint(b[0])
 	b = b[1:]
 	to = slices.Grow(to, rows+8)
+	var largest uint32
 	for len(to) < rows {
 		h, n := binary.Uvarint(b)
 		if n <= 0 || h>>1 == 0 || h>>1 > maxGroupRows {
@@ -39,15 +40,15 @@ func unpackIndex(to []uint32, b []byte, rows, size int) ([]uint32, error) {
 		}
 		count = min(count, rows-len(to)) // the last run is padded to 8
 		if h&1 == 0 {
-			to = appendN(to, little(b[:bytes]), count)
+			run := little(b[:bytes])
+			largest = max(largest, run)
+			to = appendN(to, run, count)
 		} else {
-			to = unpackBits(to, b[:bytes], width, count)
+			var most uint32
+			to, most = unpackBits(to, b[:bytes], width, count)
+			largest = max(largest, most)
 		}
 		b = b[bytes:]
-	}
-	var largest uint32
-	for _, i := range to {
-		largest = max(largest, i)
 	}
 	if int(largest) >= size {
 		return to, fmt.Errorf("%w: entry %d of %d", errIndex, largest, size)
@@ -55,8 +56,9 @@ func unpackIndex(to []uint32, b []byte, rows, size int) ([]uint32, error) {
 	return to, nil
 }
 
-// unpackBits appends count numbers of width bits, lowest bits first.
-func unpackBits(to []uint32, b []byte, width uint, count int) []uint32 {
+// unpackBits appends count numbers of width bits, lowest bits first, and tells the
+// largest.
+func unpackBits(to []uint32, b []byte, width uint, count int) (_ []uint32, largest uint32) {
 	mask := uint64(1)<<width - 1
 	from := len(to)
 	to = slices.Grow(to, count)[:from+count]
@@ -64,17 +66,21 @@ func unpackBits(to []uint32, b []byte, width uint, count int) []uint32 {
 	bit, i := uint(0), 0
 	if len(b) >= 8 {
 		for last := uint(len(b)-8) * 8; i < len(out) && bit <= last; i++ { // a whole word lies ahead
-			out[i] = uint32(binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7) & mask)
+			v := uint32(binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7) & mask)
+			largest = max(largest, v)
+			out[i] = v
 			bit += width
 		}
 	}
 	for ; i < len(out); i++ {
 		var word [8]byte
 		copy(word[:], b[bit>>3:])
-		out[i] = uint32(binary.LittleEndian.Uint64(word[:]) >> (bit & 7) & mask)
+		v := uint32(binary.LittleEndian.Uint64(word[:]) >> (bit & 7) & mask)
+		largest = max(largest, v)
+		out[i] = v
 		bit += width
 	}
-	return to
+	return to, largest
 }
 
 func little(b []byte) uint32 {

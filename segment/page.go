@@ -26,7 +26,8 @@ type reading struct {
 
 // column reads the pages of a column and hands each to take: with the dictionary,
 // s.index has the page's entries of it, all inside; without one, values are as
-// they stand. All pages together have exactly the group's rows.
+// they stand. Differences need no more: they are in s.wide already. All pages
+// together have exactly the group's rows.
 func (s *Scanner) column(g *Group, c Column, k kind, take func(dict, values []byte)) error {
 	if def := columns()[c]; def.kind != k {
 		return fmt.Errorf("column %s holds values of another kind", def.name)
@@ -118,6 +119,13 @@ func (r *reading) data(h *format.PageHeader, body []byte) error {
 			return err
 		}
 		r.take(r.dict, nil)
+	case format.DeltaBinaryPacked:
+		if r.kind != wide {
+			return errors.New("differences of what is no large number")
+		}
+		if r.wide, err = unpackDeltas(r.wide, values, p.rows); err != nil {
+			return err
+		}
 	default:
 		return fmt.Errorf("encoding %d is not one of ours", p.encoding)
 	}

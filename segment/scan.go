@@ -20,6 +20,7 @@ type Scanner struct {
 	page  []byte // a page, unpacked
 	dict  []byte // the dictionary of the column, unpacked
 	index []uint32
+	wide  []int64 // what Wide gathers
 }
 
 // NewScanner returns a scanner; Close gives back what it holds.
@@ -57,8 +58,12 @@ func (s *Scanner) Addrs(g *Group, c Column, a *Addrs) error {
 				base = at
 				a.Dict = appendAddrs(a.Dict, dict)
 			}
-			for _, i := range s.index {
-				a.Index = append(a.Index, uint32(base)+i)
+			to := len(a.Index)
+			a.Index = append(a.Index, s.index...)
+			if base > 0 {
+				for i := range a.Index[to:] {
+					a.Index[to+i] += uint32(base)
+				}
 			}
 			return
 		}
@@ -77,8 +82,10 @@ func (s *Scanner) Small(g *Group, c Column, out []uint32) ([]uint32, error) {
 	}
 	err := s.column(g, c, small, func(dict, values []byte) {
 		if dict != nil {
-			for _, i := range s.index {
-				out = append(out, binary.LittleEndian.Uint32(dict[4*i:]))
+			to := len(out)
+			out = slices.Grow(out, len(s.index))[:to+len(s.index)]
+			for k, i := range s.index {
+				out[to+k] = binary.LittleEndian.Uint32(dict[4*i:])
 			}
 			return
 		}
@@ -91,21 +98,22 @@ func (s *Scanner) Small(g *Group, c Column, out []uint32) ([]uint32, error) {
 
 // Wide reads a column of large numbers into out, whose memory it uses.
 func (s *Scanner) Wide(g *Group, c Column, out []int64) ([]int64, error) {
-	out = out[:0]
 	if g.chunks[c].size == 0 {
-		return appendN(out, 0, g.rows), nil
+		return appendN(out[:0], 0, g.rows), nil
 	}
+	s.wide = slices.Grow(out[:0], g.rows)
 	err := s.column(g, c, wide, func(dict, values []byte) {
 		if dict != nil {
 			for _, i := range s.index {
-				out = append(out, int64(binary.LittleEndian.Uint64(dict[8*i:])))
+				s.wide = append(s.wide, int64(binary.LittleEndian.Uint64(dict[8*i:])))
 			}
 			return
 		}
 		for ; len(values) >= 8; values = values[8:] {
-			out = append(out, int64(binary.LittleEndian.Uint64(values)))
+			s.wide = append(s.wide, int64(binary.LittleEndian.Uint64(values)))
 		}
 	})
+	out, s.wide = s.wide, nil
 	return out, err
 }
 

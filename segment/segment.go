@@ -17,7 +17,7 @@ import "tidewatch/flow"
 
 // Version is the version that is written. docs/reference/history-format.md
 // tells what each version has.
-const Version = 1
+const Version = 2
 
 // Names in the metadata of a file.
 const (
@@ -93,7 +93,9 @@ func columns() [NumColumns]struct {
 func (c Column) String() string { return columns()[c].name }
 
 // row is a row as the Parquet writer takes it. Few different values make a
-// dictionary; many are compressed better, and read faster, as they are.
+// dictionary; many are compressed better, and read faster, as they are. Volumes, which
+// nearly every question reads, stand as differences: half a byte a flow more, read four
+// times as fast, for zstd then has little to put together (decision 14).
 type row struct {
 	Received int64     `parquet:"received,timestamp(nanosecond)"`
 	Age      int64     `parquet:"age"`
@@ -105,8 +107,8 @@ type row struct {
 	Proto    uint32    `parquet:"proto,dict"`
 	TCPFlags uint32    `parquet:"tcp_flags,dict"`
 	Mark     uint32    `parquet:"marks,dict"`
-	Bytes    int64     `parquet:"bytes"`
-	Packets  int64     `parquet:"packets"`
+	Bytes    int64     `parquet:"bytes,delta"`
+	Packets  int64     `parquet:"packets,delta"`
 	Sampling uint32    `parquet:"sampling,dict"`
 	Exporter flow.Addr `parquet:"exporter,dict"`
 	InIf     uint32    `parquet:"in_if,dict"`

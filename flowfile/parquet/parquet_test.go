@@ -54,7 +54,7 @@ func TestRead(t *testing.T) {
 	b, s, err := flowfiletest.Bytes(t, file(t, 3), Format(), flowfile.Options{
 		Exporter: func(i uint32, a netip.Addr) { told[i] = a },
 	})
-	if err != nil || b.Len() != 3 || s.Packets != 3 || s.Bytes != 2700 || s.Exporters != 2 || s.Format != "flow history version 1" {
+	if err != nil || b.Len() != 3 || s.Packets != 3 || s.Bytes != 2700 || s.Exporters != 2 || s.Format != "flow history version 2" {
 		t.Fatalf("%d records, %+v (%v)", b.Len(), s, err)
 	}
 	if r := b.Record(1); r.Bytes != 900 || r.Packets != 1 || r.Sampling != 100 || r.Mark != flow.NoInterface || told[r.Exporter] != exporter(1) {
