@@ -69,13 +69,22 @@ func addrCodes(w *view, d query.Dimension, known *values, rows, out []uint32) ([
 		return nil, err
 	}
 	// Each address is looked up once, and only those of selected rows.
-	ids := freshIDs(v)
+	wanted, ids := make([]bool, len(v.addrs.Dict)), make([]uint32, len(v.addrs.Dict))
 	for _, r := range rows {
-		x := v.addrs.Index[r&^flip]
-		if ids[x] == fresh {
-			ids[x] = known.id(masked(v.addrs.Dict[x], d))
+		wanted[v.addrs.Index[r&^flip]] = true
+	}
+	keys := v.addrs.Dict
+	if d != query.Src && d != query.Dst && d != query.Exporter {
+		keys = make([]flow.Addr, len(keys))
+		for i := range keys {
+			if wanted[i] {
+				keys[i] = masked(v.addrs.Dict[i], d)
+			}
 		}
-		out = append(out, ids[x])
+	}
+	known.all(keys, wanted, ids)
+	for _, r := range rows {
+		out = append(out, ids[v.addrs.Index[r&^flip]])
 	}
 	return out, nil
 }

@@ -154,9 +154,6 @@ func (t *table) count(number uint32, v *query.Volume) {
 	t.volume[slot].Add(*v)
 }
 
-// ahead is how many values are looked up side by side.
-const ahead = 32
-
 // countAll counts sums of many values; those without a flow do not count. A large table
 // lies outside of the cache, so what some values need is read ahead for all of them, link
 // by link: waiting for one is waiting for all.
@@ -164,43 +161,60 @@ func (t *table) countAll(keys []flow.Addr, sums []query.Volume) {
 	var at, hash [ahead]uint64
 	n := 0
 	d := t.dims[0]
+	if t.sieve != nil {
+		t.sieve.least = t.seen / uint64(t.limit)
+	}
 	for i := range sums {
 		if sums[i].Flows == 0 {
 			continue
 		}
+		t.seen += sums[i].Of(t.by)
 		at[n], hash[n] = uint64(i), d.index.seed.Hash(&keys[i])
 		if n++; n == ahead {
 			t.touch(hash[:])
 			for k := range at {
-				t.count(d.hashed(&keys[at[k]], hash[k]), &sums[at[k]])
+				t.sift(&keys[at[k]], hash[k], &sums[at[k]])
 			}
 			n = 0
 		}
 	}
 	for k := range n {
-		t.count(d.hashed(&keys[at[k]], hash[k]), &sums[at[k]])
+		t.sift(&keys[at[k]], hash[k], &sums[at[k]])
 	}
 }
 
-// touch reads what count will.
+// sift counts a value, unless the sieve holds it back.
+func (t *table) sift(k *flow.Addr, hash uint64, v *query.Volume) {
+	d := t.dims[0]
+	number := find(&d.index, d.list, k, hash)
+	if number == unknown && !d.frozen && (t.sieve == nil || t.sieve.lets(hash, v.Of(t.by))) {
+		number = d.add(k, hash)
+	}
+	t.count(number, v)
+}
+
+// touch reads what sift will.
 func (t *table) touch(hashes []uint64) {
 	d := t.dims[0]
-	x := &d.index
-	if len(x.cells) == 0 {
-		return
-	}
-	var cells [ahead]uint64
-	for i, h := range hashes {
-		cells[i] = x.cells[x.home(h)]
-	}
-	for i, h := range hashes {
-		if c := cells[i]; c != 0 && (c^h)&upperHalf == 0 {
-			n := uint32(c) - 1
-			t.touched += uint64(d.list[n][15])
-			if int(n) < len(t.volume) {
-				t.touched += t.volume[n].Flows
-			}
+	if t.sieve != nil {
+		for _, h := range hashes {
+			t.touched += *t.sieve.cell(h)
 		}
+	}
+	var at [ahead]uint32
+	for _, n := range d.index.likely(hashes, &at) {
+		t.touched += uint64(d.list[n][15])
+		if int(n) < len(t.volume) {
+			t.touched += t.volume[n].Flows
+		}
+	}
+}
+
+// touchKeys reads what hashed and then count will.
+func (t *table) touchKeys(hashes []uint64) {
+	var at [ahead]uint32
+	for _, n := range t.index.likely(hashes, &at) {
+		t.touched += uint64(t.keys[n][0]) + t.volume[n].Flows
 	}
 }
 

@@ -100,10 +100,19 @@ func TestFoldIsWhatRowsGive(t *testing.T) {
 	}
 }
 
-// A table that is pruned again and again counts as a map does what it did not prune.
+// A table that is pruned again and again counts as a map does what it did not prune, with
+// a sieve and without.
 func TestCountingBeyondTheLimit(t *testing.T) {
 	t.Parallel()
+	for _, sifted := range []bool{false, true} {
+		countBeyondTheLimit(t, sifted)
+	}
+}
+
+func countBeyondTheLimit(t *testing.T, sifted bool) {
+	t.Helper()
 	tab := newTable(1, query.Bytes, 1000)
+	tab.sifted = sifted
 	r := rand.New(rand.NewPCG(5, 5))
 	want, total := map[flow.Addr]query.Volume{}, query.Volume{}
 	for range 60 {
@@ -127,6 +136,10 @@ func TestCountingBeyondTheLimit(t *testing.T) {
 			t.Fatalf("%d groups, %d values", len(tab.keys), len(tab.dims[0].list))
 		}
 	}
+	if sifted != (tab.sieve != nil) {
+		t.Error("a sieve is set when the table is full, and only then")
+	}
+	tab.settle()
 	sum, heavy := tab.rest, 0
 	for a, v := range byValue(tab) {
 		sum.Add(v)

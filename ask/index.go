@@ -44,6 +44,29 @@ func find[K comparable](x *index, list []K, k *K, hash uint64) uint32 {
 	}
 }
 
+// ahead is how many values are looked up side by side.
+const ahead = 32
+
+// likely are the numbers of those of up to ahead hashes that are probably there. It writes
+// them into at.
+func (x *index) likely(hashes []uint64, at *[ahead]uint32) []uint32 {
+	if len(x.cells) == 0 {
+		return nil
+	}
+	var cells [ahead]uint64
+	for i, h := range hashes {
+		cells[i] = x.cells[x.home(h)]
+	}
+	n := 0
+	for i, h := range hashes {
+		if c := cells[i]; c != 0 && (c^h)&upperHalf == 0 {
+			at[n] = uint32(c) - 1
+			n++
+		}
+	}
+	return at[:n]
+}
+
 // home is where a key is looked for first. It follows from the half of the hash that
 // the cells have.
 func (x *index) home(hash uint64) int {

@@ -28,9 +28,7 @@ func (r *run) answerRaw(ctx context.Context) error {
 	if len(r.q.Group) == 0 && r.q.Points > 0 {
 		return r.answerSeries(ctx, newTable(0, r.q.By, 1), true)
 	}
-	scanners := r.scanners(func() *table {
-		return newTable(len(r.q.Group), r.q.By, r.asker.cfg.MaxGroups/r.asker.cfg.Workers)
-	})
+	scanners := r.scanners(r.counter)
 	if err := r.scan(ctx, scanners); err != nil {
 		return err
 	}
@@ -68,6 +66,13 @@ func (r *run) answerSeries(ctx context.Context, frozen *table, total bool) error
 	}
 	r.draw(all, from, step, points)
 	return nil
+}
+
+// counter is a table of one of the workers.
+func (r *run) counter() *table {
+	t := newTable(len(r.q.Group), r.q.By, r.asker.cfg.MaxGroups/r.asker.cfg.Workers)
+	t.sifted = len(r.q.Group) == 1
+	return t
 }
 
 func (r *run) scanners(make1 func() *table) []*scanner {
@@ -128,6 +133,7 @@ func (r *run) partial(reason string) {
 func merge(scanners []*scanner, answer *query.Answer) *table {
 	all := scanners[0].table
 	for i, s := range scanners {
+		s.table.settle()
 		answer.Total.Add(s.total)
 		answer.ScannedFlows += s.scanned
 		if i > 0 {

@@ -180,7 +180,7 @@ func (s *rolled) gaps(h History) (out []span) {
 
 // addGap counts the flows of a gap.
 func (r *run) addGap(ctx context.Context, t *table, g span) error {
-	scanners := r.scanners(func() *table { return newTable(len(r.q.Group), r.q.By, r.asker.cfg.MaxGroups/r.asker.cfg.Workers) })
+	scanners := r.scanners(r.counter)
 	for _, s := range scanners {
 		s.span = g
 	}

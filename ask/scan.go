@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -273,25 +274,33 @@ func (s *scanner) place(rows []uint32) (err error) {
 			s.table.slot(key{uint32(len(s.table.keys))})
 		}
 	default:
-		var k, last key
-		at := unknown
-		for i := range rows {
-			known := true
+		s.placeKeys(rows)
+	}
+	return nil
+}
+
+// placeKeys finds the slots of groups of several dimensions, some side by side (countAll
+// tells why).
+func (s *scanner) placeKeys(rows []uint32) {
+	var keys [ahead]key
+	var hashes [ahead]uint64
+	for from := 0; from < len(rows); from += ahead {
+		n := min(ahead, len(rows)-from)
+		for i := range n {
 			for d := range s.group {
-				k[d] = s.code[d][i]
-				known = known && k[d] != unknown
+				keys[i][d] = s.code[d][from+i]
 			}
-			if !known {
+			hashes[i] = s.table.hash(&keys[i])
+		}
+		s.table.touchKeys(hashes[:n])
+		for i := range n {
+			if slices.Contains(keys[i][:len(s.group)], unknown) {
 				s.slots = append(s.slots, unknown)
 				continue
 			}
-			if at == unknown || k != last {
-				at, last = s.table.slot(k), k
-			}
-			s.slots = append(s.slots, at)
+			s.slots = append(s.slots, s.table.hashed(&keys[i], hashes[i]))
 		}
 	}
-	return nil
 }
 
 func (s *scanner) count(bytes, packets *vector, rows []uint32) {

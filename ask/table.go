@@ -26,7 +26,11 @@ type table struct {
 	limit  int
 
 	rest query.Volume // of pruned groups
-	lost query.Volume // what a group may lack, by each measure
+	lost query.Volume // what a group may lack, by each measure; with a sieve by its own alone
+
+	sifted bool   // a sieve is to be set once the table is full; for one dimension
+	sieve  *sieve // nil: all come in
+	seen   uint64 // by the measure
 
 	touched uint64 // means nothing: what was read ahead must be used
 }
@@ -40,6 +44,22 @@ func newTable(dims int, by query.Measure, limit int) *table {
 		t.volume, t.keys = make([]query.Volume, 1), make([]key, 1)
 	}
 	return t
+}
+
+// settle ends counting: what the sieve may have held back is lost, too.
+func (t *table) settle() {
+	if t.sieve == nil {
+		return
+	}
+	switch t.by {
+	case query.Bytes:
+		t.lost.Bytes += t.sieve.least
+	case query.Packets:
+		t.lost.Packets += t.sieve.least
+	case query.Flows:
+		t.lost.Flows += t.sieve.least
+	}
+	t.sieve, t.sifted = nil, false
 }
 
 // slot is where the group is counted, unknown when it is not among those of a frozen
@@ -56,13 +76,17 @@ func (t *table) slot(k key) uint32 {
 		}
 		return s
 	}
-	hash := t.hash(&k)
-	if s := find(&t.index, t.keys, &k, hash); s != unknown || t.frozen {
+	return t.hashed(&k, t.hash(&k))
+}
+
+// hashed is slot of a group of several dimensions whose hash is known.
+func (t *table) hashed(k *key, hash uint64) uint32 {
+	if s := find(&t.index, t.keys, k, hash); s != unknown || t.frozen {
 		return s
 	}
 	s := uint32(len(t.keys))
 	t.index.add(hash, s)
-	t.keys, t.volume = append(t.keys, k), append(t.volume, query.Volume{})
+	t.keys, t.volume = append(t.keys, *k), append(t.volume, query.Volume{})
 	return s
 }
 
@@ -93,6 +117,9 @@ func (t *table) prune() {
 		return
 	}
 	t.cut(t.nth(t.limit / 2))
+	if t.sifted && t.sieve == nil {
+		t.sieve = newSieve(t.limit)
+	}
 }
 
 // cut keeps groups above least, as many as fit into half of the table. It moves them to

@@ -19,6 +19,8 @@ type values struct {
 	frozen bool // new values get no number
 	// small finds numbers without hashing them, a page for each of their upper halves.
 	small map[uint32][]uint32
+
+	touched uint64 // means nothing: what was read ahead must be used
 }
 
 func newValues() *values {
@@ -35,6 +37,38 @@ func (v *values) hashed(a *flow.Addr, hash uint64) uint32 {
 	if id := find(&v.index, v.list, a, hash); id != unknown || v.frozen {
 		return id
 	}
+	return v.add(a, hash)
+}
+
+// all gives those of keys that are wanted their numbers; the others keep what stands in
+// ids. Looking them up is reading ahead, as countAll does.
+func (v *values) all(keys []flow.Addr, wanted []bool, ids []uint32) {
+	var at, hash [ahead]uint64
+	var near [ahead]uint32
+	n := 0
+	look := func() {
+		for _, k := range v.index.likely(hash[:n], &near) {
+			v.touched += uint64(v.list[k][15])
+		}
+		for k := range n {
+			ids[at[k]] = v.hashed(&keys[at[k]], hash[k])
+		}
+		n = 0
+	}
+	for i := range keys {
+		if !wanted[i] {
+			continue
+		}
+		at[n], hash[n] = uint64(i), v.index.seed.Hash(&keys[i])
+		if n++; n == ahead {
+			look()
+		}
+	}
+	look()
+}
+
+// add numbers a value that has no number.
+func (v *values) add(a *flow.Addr, hash uint64) uint32 {
 	id := uint32(len(v.list))
 	v.index.add(hash, id)
 	v.list = append(v.list, *a)
