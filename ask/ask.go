@@ -37,7 +37,7 @@ type Shelves struct{ Minutes, Hours *rollup.Shelf }
 type Config struct {
 	Workers   int           `yaml:"workers"`    // goroutines of one question; more than cores do not help
 	AtOnce    int           `yaml:"at_once"`    // questions that run at the same time; others wait, five seconds at most; and as many exports
-	MaxGroups int           `yaml:"max_groups"` // groups that one question counts at once, some 150 bytes each; the lightest give way
+	MaxGroups int           `yaml:"max_groups"` // groups that one question counts at once, some 200 bytes each; the lightest give way
 	TimeLimit time.Duration `yaml:"time_limit"` // longest run of a question; what was found by then is the answer
 }
 

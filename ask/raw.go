@@ -22,13 +22,20 @@ type run struct {
 	answer  *query.Answer
 }
 
-// answerRaw finds the heaviest groups first and looks a second time for their series,
-// so that memory holds series of listed groups alone.
+// answerRaw finds the heaviest groups, and their series on the way while there are few
+// groups. Of many it looks a second time for the series, so that memory holds those of
+// listed groups alone.
 func (r *run) answerRaw(ctx context.Context) error {
 	if len(r.q.Group) == 0 && r.q.Points > 0 {
 		return r.answerSeries(ctx, newTable(0, r.q.By, 1), true)
 	}
 	scanners := r.scanners(r.counter)
+	from, step, points := steps(r.q.From, r.q.To, r.q.Points)
+	if points > 0 {
+		for _, s := range scanners {
+			s.series = newSeries(r.q, 0, from, step, points)
+		}
+	}
 	if err := r.scan(ctx, scanners); err != nil {
 		return err
 	}
@@ -39,7 +46,11 @@ func (r *run) answerRaw(ctx context.Context) error {
 	}
 	slots, other := all.top(r.q.Limit)
 	r.list(all, slots, other)
-	if r.q.Points == 0 {
+	if points == 0 {
+		return nil
+	}
+	if found := gather(scanners, all, slots); found != nil {
+		r.draw([]*series{found}, from, step, points)
 		return nil
 	}
 	return r.answerSeries(ctx, all.freeze(slots), false)
@@ -198,10 +209,13 @@ func (r *run) draw(all []*series, from time.Time, step time.Duration, points int
 }
 
 // steps divides a span into at most n steps of a length that people like, aligned to
-// it.
+// it; none for 0.
 func steps(from, to time.Time, n int) (first time.Time, step time.Duration, points int) {
 	const day = 24 * time.Hour
-	if n == 1 {
+	switch n {
+	case 0:
+		return from, 0, 0
+	case 1:
 		return from, (to.Sub(from) + time.Second - 1).Truncate(time.Second), 1
 	}
 	nice := []time.Duration{

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -121,7 +120,7 @@ type scanner struct {
 	group   []query.Dimension
 	matcher *query.Matcher
 	table   *table
-	series  *series // nil: none
+	series  *series // nil: none, or too many
 
 	view        view
 	bits        []uint64
@@ -198,6 +197,9 @@ func (s *scanner) look(g *segment.Group) error {
 		s.count(vectors[0], vectors[1], rows) // from here on nothing fails
 	}
 	s.total.Add(sum(vectors[0], vectors[1], all))
+	if s.series != nil && !s.series.fit(len(s.table.keys), s.table.limit) {
+		s.series = nil
+	}
 	if s.series != nil {
 		s.series.count(s, vectors[0], vectors[1], rows)
 	}
@@ -330,46 +332,6 @@ func sized(b []uint64, n int) []uint64 {
 		return make([]uint64, n)
 	}
 	return b[:n]
-}
-
-// series are the points of the groups of a frozen table, and of everything.
-type series struct {
-	by       query.Measure
-	from     int64
-	step     int64
-	points   int
-	groups   []uint64 // slot times points
-	everyone []uint64 // all sides of all rows
-}
-
-func newSeries(q *query.Question, groups int, from time.Time, step time.Duration, points int) *series {
-	return &series{
-		by: q.By, from: from.UnixNano(), step: int64(step), points: points,
-		groups: make([]uint64, groups*points), everyone: make([]uint64, points),
-	}
-}
-
-func (t *series) count(s *scanner, bytes, packets *vector, rows []uint32) {
-	times := &s.view.vectors[segment.Received]
-	for i, r := range rows {
-		r &^= flip
-		at := int(times.wide[r]-t.from) / int(t.step)
-		if at < 0 || at >= t.points {
-			continue
-		}
-		n := uint64(1)
-		switch t.by {
-		case query.Bytes:
-			n = uint64(bytes.wide[r])
-		case query.Packets:
-			n = uint64(packets.wide[r])
-		case query.Flows:
-		}
-		t.everyone[at] += n
-		if slot := s.slots[i]; slot != unknown {
-			t.groups[int(slot)*t.points+at] += n
-		}
-	}
 }
 
 // given tells whether an error says that the time was up or the asker went away.

@@ -111,6 +111,21 @@ func (t *table) place(values *[query.MaxGroup]flow.Addr) uint32 {
 	return t.slot(k)
 }
 
+// find is the slot of a group that may not be there.
+func (t *table) find(values *[query.MaxGroup]flow.Addr) uint32 {
+	var k key
+	for i, d := range t.dims {
+		v := &values[i]
+		if k[i] = find(&d.index, d.list, v, d.index.seed.Hash(v)); k[i] == unknown {
+			return unknown
+		}
+	}
+	if len(t.dims) == 1 {
+		return k[0]
+	}
+	return find(&t.index, t.keys, &k, t.hash(&k))
+}
+
 // prune keeps the heavier half when there are too many groups.
 func (t *table) prune() {
 	if len(t.keys) <= t.limit {
