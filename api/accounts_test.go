@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -276,6 +277,29 @@ func TestByIsTheAccount(t *testing.T) {
 	}
 	if len(d.said) != 1 || d.said[0].By != "otto" {
 		t.Errorf("said %+v", d.said)
+	}
+}
+
+// TestNamesThatDoNotPrint: what the audit log shows of who it was cannot move a cursor.
+func TestNamesThatDoNotPrint(t *testing.T) {
+	s, k, _ := withAccounts(t, time.Now)
+	const strange = `\u001b[2Jada`
+	query := "?by=" + url.QueryEscape("\x1b[2Jada")
+	for _, tc := range []struct{ method, path, body string }{
+		{"POST", "users", `{"name":"eve","role":"viewer","password":"` + passphrase + `","by":"` + strange + `"}`},
+		{"PATCH", "users/vera", `{"disabled":true,"by":"` + strange + `"}`},
+		{"DELETE", "users/vera" + query, ""},
+		{"POST", "tokens", `{"name":"graphs","scope":"read","by":"` + strange + `"}`},
+		{"DELETE", "tokens/t-1" + query, ""},
+	} {
+		b := visitor(t, s)
+		b.headers = map[string]string{"Authorization": "Bearer " + token}
+		if w, out := b.do(tc.method, "/api/v1/"+tc.path, tc.body); w.Code != 422 || !strings.Contains(fmt.Sprint(out["detail"]), "do not print") {
+			t.Errorf("%s %s: %d %v", tc.method, tc.path, w.Code, out)
+		}
+	}
+	if users, err := k.Users(t.Context()); err != nil || len(users) != 3 {
+		t.Errorf("accounts %v, %v", users, err)
 	}
 }
 

@@ -122,8 +122,8 @@ type FreezeInput struct {
 }
 
 func (h *handlers) freeze(ctx context.Context, in *FreezeInput) (*struct{}, error) {
-	if err := incident.CheckName(in.Body.By); err != nil {
-		return nil, huma.Error422UnprocessableEntity(err.Error())
+	if err := checkBy(in.Body.By); err != nil {
+		return nil, err
 	}
 	err := h.deps.Baselines.Freeze(ctx, in.Body.Frozen, named(ctx, in.Body.By))
 	return nil, h.refusal(ctx, "save it", err)
@@ -141,8 +141,8 @@ type RollbackInput struct {
 type RollbackOutput struct{ Body *BaselineVersion }
 
 func (h *handlers) rollback(ctx context.Context, in *RollbackInput) (*RollbackOutput, error) {
-	if err := incident.CheckName(in.Body.By); err != nil {
-		return nil, huma.Error422UnprocessableEntity(err.Error())
+	if err := checkBy(in.Body.By); err != nil {
+		return nil, err
 	}
 	v, err := h.deps.Baselines.Rollback(ctx, in.Body.Version, named(ctx, in.Body.By))
 	return &RollbackOutput{v}, h.refusal(ctx, "roll back", err)

@@ -6,7 +6,10 @@ import (
 	"context"
 	"net/netip"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"tidewatch/account"
+	"tidewatch/incident"
 )
 
 // caller is who a request comes from. Without a level it is nobody in particular.
@@ -30,6 +33,14 @@ func callerOf(ctx context.Context) *caller {
 		return c
 	}
 	return &caller{}
+}
+
+// checkBy refuses a name that cannot be shown.
+func checkBy(by string) error {
+	if err := incident.CheckName(by); err != nil {
+		return huma.Error422UnprocessableEntity(err.Error())
+	}
+	return nil
 }
 
 // named is who decides: the account, or else whom the request names.

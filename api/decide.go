@@ -174,8 +174,8 @@ type UndoInput struct {
 }
 
 func (h *handlers) undo(ctx context.Context, in *UndoInput) (*struct{}, error) {
-	if err := incident.CheckName(in.By); err != nil {
-		return nil, huma.Error422UnprocessableEntity(err.Error())
+	if err := checkBy(in.By); err != nil {
+		return nil, err
 	}
 	err := h.deps.Desk.Undo(ctx, in.ID, named(ctx, in.By))
 	if errors.Is(err, feedback.ErrNotFound) {

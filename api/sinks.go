@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"tidewatch/incident"
 )
 
 // Sinks are who hears of incidents, and the hooks of mitigation.
@@ -67,8 +65,8 @@ type SinkInput struct {
 type SinkTestOutput struct{ Body *SinkTest }
 
 func (h *handlers) testSink(ctx context.Context, in *SinkInput) (*SinkTestOutput, error) {
-	if err := incident.CheckName(in.By); err != nil {
-		return nil, huma.Error422UnprocessableEntity(err.Error())
+	if err := checkBy(in.By); err != nil {
+		return nil, err
 	}
 	got, err := h.deps.Sinks.Test(ctx, in.Name, named(ctx, in.By))
 	return &SinkTestOutput{got}, h.refusal(ctx, "send the test", err)

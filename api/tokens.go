@@ -90,6 +90,9 @@ type AddTokenOutput struct {
 
 func (h *handlers) addToken(ctx context.Context, in *AddTokenInput) (*AddTokenOutput, error) {
 	who, b := callerOf(ctx), &in.Body
+	if err := checkBy(b.By); err != nil {
+		return nil, err
+	}
 	secret, t, err := h.deps.Accounts.AddToken(ctx, named(ctx, b.By), &account.Wish{
 		Name: b.Name, Scope: account.Scope(b.Scope), Expires: b.Expires, Owner: who.owner, Level: who.level,
 	})
@@ -108,6 +111,9 @@ type RemoveTokenInput struct {
 }
 
 func (h *handlers) removeToken(ctx context.Context, in *RemoveTokenInput) (*struct{}, error) {
+	if err := checkBy(in.By); err != nil {
+		return nil, err
+	}
 	err := h.deps.Accounts.RemoveToken(ctx, named(ctx, in.By), callerOf(ctx).whose(), in.ID)
 	if errors.Is(err, account.ErrNotFound) {
 		return nil, huma.Error404NotFound("there is no such token")

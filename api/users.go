@@ -74,6 +74,9 @@ type AddUserOutput struct {
 
 func (h *handlers) addUser(ctx context.Context, in *AddUserInput) (*AddUserOutput, error) {
 	b := &in.Body
+	if err := checkBy(b.By); err != nil {
+		return nil, err
+	}
 	u, err := h.deps.Accounts.AddUser(ctx, named(ctx, b.By), b.Name, account.Role(b.Role), b.Password)
 	if err != nil {
 		return nil, h.accountError(ctx, "make the account", err)
@@ -97,6 +100,9 @@ type UserOutput struct{ Body *User }
 
 func (h *handlers) changeUser(ctx context.Context, in *ChangeUserInput) (*UserOutput, error) {
 	b := &in.Body
+	if err := checkBy(b.By); err != nil {
+		return nil, err
+	}
 	e := &account.Edit{Role: (*account.Role)(b.Role), Password: b.Password, Disabled: b.Disabled}
 	u, err := h.deps.Accounts.ChangeUser(ctx, named(ctx, b.By), in.Name, e)
 	if err != nil {
@@ -112,5 +118,8 @@ type RemoveUserInput struct {
 }
 
 func (h *handlers) removeUser(ctx context.Context, in *RemoveUserInput) (*struct{}, error) {
+	if err := checkBy(in.By); err != nil {
+		return nil, err
+	}
 	return nil, h.accountError(ctx, "take the account away", h.deps.Accounts.RemoveUser(ctx, named(ctx, in.By), in.Name))
 }

@@ -152,7 +152,7 @@ func (b *book) decide(c *story, d *decision.Decision, r *Rule) {
 	}
 	if len(d.Held) > 0 {
 		d.State, d.Until, d.Origin = decision.Proposed, time.Time{}, originApproval
-		b.set(d, "", "proposed: "+string(d.Action)+" of "+d.Match.String())
+		b.set(d, "", strings.Join(d.Held, "; "))
 		return
 	}
 	b.onto(c, d)

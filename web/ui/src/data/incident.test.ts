@@ -80,7 +80,7 @@ describe('a rule', () => {
     expect(hits({ ...rule, collateral: 0, collateralError: 0 })).toBe('Hits 99 % ± 6.6 of the attack and 0 % of usual traffic.')
     expect(estimate(undefined)).toBe('not known')
   })
-  it('does not repeat that it is proposed', () => expect(rule.detail).toBe(''))
+  it('does not repeat why it waits', () => expect(rule.detail).toBe(''))
   it('can be decided in its state alone', () => {
     expect(choices('proposed')).toEqual(['approve', 'reject'])
     expect(choices('active')).toEqual(['withdraw'])

@@ -236,8 +236,8 @@ export interface Rule {
   detail: string
 }
 
-// A proposal only says again what it is.
-const told = (detail = '', state: string) => (state === 'proposed' && detail.startsWith('proposed') ? '' : detail)
+// A proposal says why it waits, which is listed beside it.
+const told = (detail = '', state: string) => (state === 'proposed' ? '' : detail)
 
 export const ruleOf = (d: Decision): Rule => ({
   id: d.id, action: d.action, target: bare(d.target), match: matchText(d.match), via: d.via ?? '', state: d.state, dry: d.dry_run === true,
@@ -247,7 +247,7 @@ export const ruleOf = (d: Decision): Rule => ({
 
 export const ruleOfDeed = (d: Deed): Rule => ({
   id: d.id, action: d.name, target: bare(d.target ?? ''), match: d.match ?? 'all traffic', via: d.via ?? '', state: d.state, dry: d.dry_run === true,
-  covers: d.covers, collateral: d.collateral, until: d.until, held: [], detail: told(d.detail, d.state),
+  covers: d.covers, collateral: d.collateral, until: d.until, held: [], detail: d.detail ?? '',
 })
 
 /** does says exactly what an action does to which traffic. */
