@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tidewatch/account"
 	"tidewatch/api"
 	"tidewatch/ask"
@@ -68,6 +70,7 @@ type Server struct {
 	hub       *api.Hub
 	api       *api.Server
 	accounts  *account.Keeper
+	registry  *prometheus.Registry
 	exporters exporterNames
 	tiers     string // the promotion rule
 }
@@ -91,6 +94,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	registry, health := telemetry.NewRegistry(), telemetry.NewHealth()
+	s.registry = registry
 	// First of all: nothing else in the data directory may be touched without it.
 	if s.lock, err = store.TakeLock(cfg.DataDir); err != nil {
 		return nil, err
