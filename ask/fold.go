@@ -193,19 +193,21 @@ func (t *table) sift(k *flow.Addr, hash uint64, v *query.Volume) {
 	t.count(number, v)
 }
 
-// touch reads what sift will.
+// touch reads what sift will: of values that are there the group, of others the cell of
+// the sieve.
 func (t *table) touch(hashes []uint64) {
 	d := t.dims[0]
-	if t.sieve != nil {
-		for _, h := range hashes {
-			t.touched += *t.sieve.cell(h)
-		}
-	}
 	var at [ahead]uint32
-	for _, n := range d.index.likely(hashes, &at) {
-		t.touched += uint64(d.list[n][15])
-		if int(n) < len(t.volume) {
-			t.touched += t.volume[n].Flows
+	d.index.likely(hashes, &at)
+	for i, n := range at[:len(hashes)] {
+		switch {
+		case n != unknown:
+			t.touched += uint64(d.list[n][15])
+			if int(n) < len(t.volume) {
+				t.touched += t.volume[n].Flows
+			}
+		case t.sieve != nil:
+			t.touched += *t.sieve.cell(hashes[i])
 		}
 	}
 }
@@ -213,8 +215,11 @@ func (t *table) touch(hashes []uint64) {
 // touchKeys reads what hashed and then count will.
 func (t *table) touchKeys(hashes []uint64) {
 	var at [ahead]uint32
-	for _, n := range t.index.likely(hashes, &at) {
-		t.touched += uint64(t.keys[n][0]) + t.volume[n].Flows
+	t.index.likely(hashes, &at)
+	for _, n := range at[:len(hashes)] {
+		if n != unknown {
+			t.touched += uint64(t.keys[n][0]) + t.volume[n].Flows
+		}
 	}
 }
 

@@ -47,24 +47,21 @@ func find[K comparable](x *index, list []K, k *K, hash uint64) uint32 {
 // ahead is how many values are looked up side by side.
 const ahead = 32
 
-// likely are the numbers of those of up to ahead hashes that are probably there. It writes
-// them into at.
-func (x *index) likely(hashes []uint64, at *[ahead]uint32) []uint32 {
-	if len(x.cells) == 0 {
-		return nil
-	}
+// likely writes for up to ahead hashes the numbers of those that are probably there, and
+// unknown for the others.
+func (x *index) likely(hashes []uint64, at *[ahead]uint32) {
 	var cells [ahead]uint64
-	for i, h := range hashes {
-		cells[i] = x.cells[x.home(h)]
-	}
-	n := 0
-	for i, h := range hashes {
-		if c := cells[i]; c != 0 && (c^h)&upperHalf == 0 {
-			at[n] = uint32(c) - 1
-			n++
+	if len(x.cells) > 0 {
+		for i, h := range hashes {
+			cells[i] = x.cells[x.home(h)]
 		}
 	}
-	return at[:n]
+	for i, h := range hashes {
+		at[i] = unknown
+		if c := cells[i]; c != 0 && (c^h)&upperHalf == 0 {
+			at[i] = uint32(c) - 1
+		}
+	}
 }
 
 // home is where a key is looked for first. It follows from the half of the hash that

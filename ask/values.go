@@ -47,8 +47,11 @@ func (v *values) all(keys []flow.Addr, wanted []bool, ids []uint32) {
 	var near [ahead]uint32
 	n := 0
 	look := func() {
-		for _, k := range v.index.likely(hash[:n], &near) {
-			v.touched += uint64(v.list[k][15])
+		v.index.likely(hash[:n], &near)
+		for _, k := range near[:n] {
+			if k != unknown {
+				v.touched += uint64(v.list[k][15])
+			}
 		}
 		for k := range n {
 			ids[at[k]] = v.hashed(&keys[at[k]], hash[k])

@@ -69,7 +69,16 @@ func addDeltas(out []int64, packed []byte, width uint, value, least int64) int64
 	}
 	mask := ^uint64(0) >> (64 - width)
 	bit, i := uint(0), 0
-	if width <= 57 && len(packed) >= 8 { // then a difference lies in one word
+	if width <= 28 && len(packed) >= 8 { // then two lie in one word
+		for last := uint(len(packed)-8) * 8; i+1 < len(out) && bit <= last; i += 2 {
+			both := binary.LittleEndian.Uint64(packed[bit>>3:]) >> (bit & 7)
+			first := value + least + int64(both&mask)
+			value = first + least + int64(both>>width&mask)
+			out[i], out[i+1] = first, value
+			bit += 2 * width
+		}
+	}
+	if width <= 57 && len(packed) >= 8 { // or one
 		for last := uint(len(packed)-8) * 8; i < len(out) && bit <= last; i++ {
 			value += least + int64(binary.LittleEndian.Uint64(packed[bit>>3:])>>(bit&7)&mask)
 			out[i] = value
