@@ -17,14 +17,15 @@ type values struct {
 	index  index
 	list   []flow.Addr
 	frozen bool // new values get no number
-	// small finds numbers without hashing them, a page for each of their upper halves.
-	small map[uint32][]uint32
+	// small finds numbers below 2^22 without hashing them, a page of 256 KiB for each of
+	// their upper halves: ports, protocols, and most AS numbers and interfaces.
+	small [maxPages][]uint32
 
 	touched uint64 // means nothing: what was read ahead must be used
 }
 
 func newValues() *values {
-	return &values{index: newIndex(), small: map[uint32][]uint32{}}
+	return &values{index: newIndex()}
 }
 
 // id is the number of v.
@@ -84,7 +85,7 @@ func (v *values) keep(marked []bool) (numbers []uint32) {
 	numbers = make([]uint32, len(v.list))
 	kept := v.list[:0]
 	v.index.clear()
-	clear(v.small)
+	clear(v.small[:])
 	for i, a := range v.list {
 		if numbers[i] = unknown; marked[i] {
 			numbers[i] = uint32(len(kept))
@@ -96,16 +97,15 @@ func (v *values) keep(marked []bool) (numbers []uint32) {
 	return numbers
 }
 
-// maxPages bounds the memory of small: 256 KiB a page.
 const maxPages = 64
 
 // number is id of a packed number.
 func (v *values) number(n uint32) uint32 {
+	if n>>16 >= maxPages {
+		return v.id(packNumber(n))
+	}
 	table := v.small[n>>16]
 	if table == nil {
-		if len(v.small) == maxPages {
-			return v.id(packNumber(n))
-		}
 		table = make([]uint32, 1<<16)
 		for i := range table {
 			table[i] = unknown

@@ -21,6 +21,9 @@ const (
 	joinedBytes = 256 << 20
 	// joinAt is how many small segments of an hour that is not over are joined.
 	joinAt = 60
+	// wholeRows is how many rows a segment has that gains nothing when it is joined: most
+	// of its row groups are full. A busy site writes only such, and each flow once.
+	wholeRows = 2 * segment.GroupRows
 	// settle is how long after an hour its last segment may still be written.
 	settle = 2 * time.Minute
 )
@@ -59,7 +62,7 @@ func (r *Recorder) smallRun(now time.Time) []*Segment {
 		return len(run) >= joinAt || now.After(over)
 	}
 	for _, s := range r.catalogue.all(false) {
-		if s.alone {
+		if s.alone || s.Rows >= wholeRows {
 			continue // its neighbours do not follow each other, so they end a run
 		}
 		if len(run) > 0 {

@@ -110,6 +110,27 @@ func TestJoin(t *testing.T) {
 	})
 }
 
+// Segments of full row groups stay as they are: a busy site writes each flow once.
+func TestWholeSegmentsAreNotJoined(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, filepath.Join(t.TempDir(), "history"), nil)
+	for range 3 {
+		b.take(10)
+		b.rotate()
+	}
+	later := time.Now().Add(3 * time.Hour)
+	middle := b.catalogue.all(false)[1]
+	rows := middle.Rows
+	middle.Rows = wholeRows
+	if run := b.smallRun(later); run != nil {
+		t.Errorf("%d segments are to be joined around one that is whole", len(run))
+	}
+	middle.Rows = rows
+	if run := b.smallRun(later); len(run) != 3 {
+		t.Errorf("%d small segments are to be joined, want 3", len(run))
+	}
+}
+
 // Flows stay in the order in which they were judged, whatever their times are: also
 // when several sockets fill segments, or a clock was set back.
 func TestJoinKeepsTheOrder(t *testing.T) {
