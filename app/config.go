@@ -146,6 +146,23 @@ func LoadConfig(path string) (*Config, config.Origins, error) {
 	return &cfg, origins, nil
 }
 
+// chosenBy notes who chose each value that is not the program's own.
+func (c *Config) chosenBy(whom string) error {
+	usual := DefaultConfig()
+	is, err := config.Keys(c)
+	was, err2 := config.Keys(&usual)
+	if err := errors.Join(err, err2); err != nil {
+		return err
+	}
+	c.origins = config.Origins{}
+	for i := range is {
+		if is[i].Default != was[i].Default {
+			c.origins[is[i].Path] = whom
+		}
+	}
+	return nil
+}
+
 // UnknownVariables has a line for each TIDEWATCH_ variable of the environment that
 // sets nothing, most likely because it is misspelt.
 func UnknownVariables() ([]string, error) {

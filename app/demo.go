@@ -141,6 +141,9 @@ func (d *demo) show(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, log.Close()) }()
 	start := time.Now().Truncate(time.Second).Add(time.Second)
 	d.cfg.Schedule.Events = []schedule.Event{demoCampaign(start)}
+	if err := d.cfg.chosenBy("tidewatch demo"); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	listening, served := make(chan *Server, 1), make(chan error, 1)

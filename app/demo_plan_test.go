@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"tidewatch/config"
 	"tidewatch/flow"
 	"tidewatch/scenario"
 	"tidewatch/store"
@@ -165,5 +166,24 @@ func TestDemoExportersShareFlows(t *testing.T) {
 		if told[x] == 0 {
 			t.Errorf("%v tells of nothing", x.from)
 		}
+	}
+}
+
+// What the demonstration chose is not shown as a default.
+func TestDemoSaysWhatItChose(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.Timezone, cfg.API.Listen = "Asia/Tokyo", "127.0.0.1:9"
+	if err := cfg.chosenBy("the demonstration"); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"timezone": "the demonstration", "api.listen": "the demonstration", "data_dir": "default", "api.token": "default"} {
+		if got := cfg.origins.Of(path); got != want {
+			t.Errorf("%s comes from %q, want %q", path, got, want)
+		}
+	}
+	var out bytes.Buffer
+	if err := config.Print(&out, &cfg, cfg.origins); err != nil || !strings.Contains(out.String(), "Asia/Tokyo") {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 }

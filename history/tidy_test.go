@@ -115,7 +115,7 @@ func TestWholeSegmentsAreNotJoined(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, filepath.Join(t.TempDir(), "history"), nil)
 	for range 3 {
-		b.take(10)
+		b.takeAt(time.Now().Truncate(time.Hour), 10) // in one folder
 		b.rotate()
 	}
 	later := time.Now().Add(3 * time.Hour)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 
-import { effects, form, request, type Planned } from './event'
+import { effects, form, request, stated, type Planned } from './event'
 
 const blank = () => form(new URLSearchParams(), 'UTC')
 
@@ -41,4 +41,13 @@ describe('an event that is planned', () => {
 it('an event says what it does', () => {
   const e: Planned = { id: '', origin: 'people', name: '', start: '', next: [], alert: false, kinds: ['volume'], learn: false, expect: 3 }
   expect(effects(e)).toEqual(['no alerts of volume', 'nothing learned', 'up to 3 × usual is normal'])
+})
+
+describe('a time of an event', () => {
+  it.each([
+    ['2026-12-01T22:30:00Z', '2026-12-01 23:30'],
+    ['2026-12-01T22:30:15+02:00', '2026-12-01 21:30:15'],
+    ['2026-12-01 22:30', '2026-12-01 22:30'],
+    ['2026-12-01', '2026-12-01'],
+  ])('%s is told by the clock of the site', (t, want) => expect(stated(t, 'Europe/Berlin')).toBe(want))
 })

@@ -26,6 +26,10 @@ export interface Planned {
   next: { start: string; end: string }[]
 }
 
+/** stated is a time as it was planned, which may stand in any zone, by the clock of a zone; one of that clock stays as it is. */
+export const stated = (t: string, zone: string) =>
+  /(Z|[+-]\d\d:\d\d)$/.test(t) && !Number.isNaN(Date.parse(t)) ? inZone(t, zone).replace(/:00$/, '') : t.replace('T', ' ')
+
 export interface Form {
   name: string
   whole: boolean // days, no times
