@@ -28,7 +28,7 @@ const metricsHead = `# Metrics
 
 ` + "`GET /metrics`" + ` of the API, for Prometheus. A name that ends in ` + "`_total`" + ` only grows. Parts that are not switched on (a model, BGP, hooks, the history) have no metrics. Those of the Go runtime and of the process come beside these.
 
-Worth an alarm: ` + "`tidewatch_collect_exporter_lost`" + ` that grows (flows are lost on the way here), ` + "`tidewatch_history_dropped_flows_total`" + `, ` + "`tidewatch_notify_lost_total`" + `, ` + "`tidewatch_bgp_peer_up`" + ` at 0, and ` + "`/readyz`" + ` that is not 200. A test holds this page to the program.
+Worth an alarm: ` + "`tidewatch_collect_kernel_drops_total`" + ` that grows (datagrams come faster than they are read), ` + "`tidewatch_collect_exporter_lost`" + ` (flows are lost on the way here), ` + "`tidewatch_history_dropped_flows_total`" + `, ` + "`tidewatch_notify_lost_total`" + `, ` + "`tidewatch_bgp_peer_up`" + ` at 0, and ` + "`/readyz`" + ` that is not 200. A test holds this page to the program.
 
 | metric | labels | meaning |
 |---|---|---|

@@ -69,7 +69,7 @@ type Server struct {
 	hub       *api.Hub
 	api       *api.Server
 	accounts  *account.Keeper
-	registry  *prometheus.Registry
+	registry  *prometheus.Registry // what /metrics shows; a test holds the page of metrics to it
 	exporters exporterNames
 	tiers     string // the promotion rule
 }

@@ -97,6 +97,7 @@ func (v *values) keep(marked []bool) (numbers []uint32) {
 	return numbers
 }
 
+// maxPages bounds the memory of small.
 const maxPages = 64
 
 // number is id of a packed number.

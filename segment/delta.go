@@ -115,13 +115,8 @@ func (v *varints) unsigned() uint64 {
 
 // signed reads a number whose sign is its lowest bit.
 func (v *varints) signed() int64 {
-	n, used := binary.Varint(v.b)
-	if used <= 0 {
-		v.bad, v.b = true, nil
-		return 0
-	}
-	v.b = v.b[used:]
-	return n
+	n := v.unsigned()
+	return int64(n>>1) ^ -int64(n&1)
 }
 
 func (v *varints) take(n uint64) []byte {

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// perFlow is more than a flow takes on disk, roll-ups and joining included.
-	perFlow = 22
+	// perFlow is more than a flow takes on disk, roll-ups included.
+	perFlow = 28
 	// leave is what is left free on the disk.
 	leave = 2 << 30
 )
