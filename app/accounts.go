@@ -43,6 +43,13 @@ func openAccounts(ctx context.Context, cfg *Config, s *store.Store, r prometheus
 // until the next start. It is no entry of the log: whatever level that has, people must
 // see it, and a collector of logs has no use for it.
 func (s *Server) invite(ctx context.Context, w io.Writer) error {
+	if s.accounts.SetUp() {
+		return nil
+	}
+	if !s.hasPages { // the link would open a page that cannot ask for a password
+		_, err := fmt.Fprintln(w, "tidewatch: no user exists yet; make the first: tidewatch user add NAME --role admin")
+		return err
+	}
 	key, err := s.accounts.SetupKey(ctx)
 	if err != nil || key == "" {
 		return err

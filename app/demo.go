@@ -211,11 +211,14 @@ func (d *demo) play(ctx context.Context, s *Server, start time.Time) error {
 const demoUser = "demo"
 
 // invite makes the account of who looks, unless an earlier demo did, and returns a link
-// that signs in once. Nobody knows its password.
+// that signs in once; none without a dashboard. Nobody knows its password.
 func (*demo) invite(ctx context.Context, s *Server) (link string, err error) {
 	_, err = s.Accounts().AddUser(ctx, account.Administrator, demoUser, account.Admin, rand.Text())
 	if err != nil && !errors.Is(err, account.ErrExists) {
 		return "", fmt.Errorf("make an account: %w", err)
+	}
+	if !s.hasPages {
+		return "", nil
 	}
 	if link, err = s.SignInLink(ctx, demoUser); err != nil {
 		return "", fmt.Errorf("make a link that signs in: %w", err)

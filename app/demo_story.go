@@ -51,13 +51,17 @@ func (n *narrator) learned(took time.Duration) {
 	n.at("learned", "what is normal for each device, in %.0f s", took.Seconds())
 }
 
-// begins says where to look, and what to try.
+// begins says where to look, and what to try. An empty link: there is no dashboard.
 func (n *narrator) begins(cfg *Config, base, link string, port uint16) {
 	clock := time.Now().In(cfg.zone())
 	n.at("listening", "for NetFlow, IPFIX and sFlow on UDP %d; at the site it is %s (%s)", port, clock.Format("15:04"), clock.Format("UTC-07"))
 	n.say("")
-	n.always("dashboard  %s", link)
-	n.say("(the link signs in once, as %s; the API is at %s/api/v1/)", demoUser, base)
+	if link != "" {
+		n.always("dashboard  %s", link)
+		n.say("(the link signs in once, as %s; the API is at %s/api/v1/)", demoUser, base)
+	} else {
+		n.always("no dashboard: Node.js with npm was not there when this was built; the API is at %s/api/v1/", base)
+	}
 	if !strings.HasSuffix(base, fmt.Sprintf(":%d", usualPort)) {
 		n.say("(another program has port %d, or --port named this one)", usualPort)
 	}

@@ -49,7 +49,7 @@ func (m *MitigationStory) WriteText(w io.Writer) error {
 	if d.Via != "" {
 		paragraph(&b, "  ", "by way of "+d.Via)
 	}
-	if d.Detail != "" || d.Reason != "" {
+	if d.State != decision.Proposed && (d.Detail != "" || d.Reason != "") { // why a proposal waits stands at the end
 		paragraph(&b, "  why: ", cmp.Or(d.Detail, spaced(d.Reason)))
 	}
 	if d.Error != "" {

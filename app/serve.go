@@ -69,6 +69,7 @@ type Server struct {
 	hub       *api.Hub
 	api       *api.Server
 	accounts  *account.Keeper
+	hasPages  bool                 // the dashboard was built
 	registry  *prometheus.Registry // what /metrics shows; a test holds the page of metrics to it
 	exporters exporterNames
 	tiers     string // the promotion rule
@@ -217,6 +218,7 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: %w", err)
 	}
+	s.hasPages = dashboard.Built()
 	deps := &api.Deps{
 		Web:       dashboard,
 		Incidents: s.store, Desk: s.people, Baselines: &shelf{s.memory, s.store}, Events: s.plans, Exclusions: s.excluded, Mitigations: &api.Mitigations{Ledger: s.store.Ledger(), Commander: s.defence, Brake: s.defence}, Audit: auditor{s.store}, Accounts: s.accounts,
@@ -283,7 +285,11 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 	for _, a := range addrs {
 		listening = append(listening, a.String())
 	}
-	s.log.Info("tidewatch is listening", "flows", listening, "dashboard", s.pageURL()+"/", "api", s.api.URL()+"/api/v1/incidents", "version", o.Version)
+	dashboard := s.pageURL() + "/"
+	if !s.hasPages {
+		dashboard = "not built, for want of Node.js"
+	}
+	s.log.Info("tidewatch is listening", "flows", listening, "dashboard", dashboard, "api", s.api.URL()+"/api/v1/incidents", "version", o.Version)
 	s.log.Info("how often devices are judged", "tiers", s.tiers)
 	if o.Ready != nil {
 		o.Ready(s)

@@ -29,7 +29,9 @@ const notice = `<!doctype html>
 <p>tidewatch runs. This program was built without its dashboard, because Node.js was not there.</p>
 <p>Install Node.js 20 or newer with npm, then <code>make run</code> builds the dashboard, too.</p>
 <p>Everything else works: <a href="/api/v1/incidents">incidents</a>, <a href="/api/v1/summary">summary</a>,
-<a href="/api/v1/openapi.json">the API</a>, and the program's own commands (<code>tidewatch incident list</code>).</p>
+<a href="/api/v1/openapi.json">the API</a>, and the program's own commands (<code>tidewatch incident list</code>).
+Once a user exists (<code>tidewatch user add NAME --role admin</code>), the API asks for a token
+(<code>tidewatch token add NAME</code>).</p>
 </body></html>
 `
 
