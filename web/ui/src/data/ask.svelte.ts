@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A question to the API that a page shows the answer of: it is asked again when what it
-// depends on changes, and each few seconds if it is said how many; who leaves takes it back.
+// depends on changes, each few seconds if it is said how many, and when the server did not
+// answer; who leaves takes it back.
 
 import { Problem, get, sentence, type Query } from './api'
+import { pause } from './pause'
 
 export interface Asked<T> {
   readonly data: T | undefined
@@ -43,7 +45,8 @@ export function ask<T>(path: () => { path: string; query?: Query } | undefined, 
         state.status = error instanceof Problem ? error.status : 0
       }
       state.loading = false
-      if (every > 0) timer = setTimeout(() => void wait(), every * 1000)
+      const seconds = pause(every, state.error === '' || state.status > 0)
+      if (seconds > 0) timer = setTimeout(() => void wait(), seconds * 1000)
     }
     // Nobody looks at a hidden page, so it asks nothing.
     const wait = () => {

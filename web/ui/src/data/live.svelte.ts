@@ -70,6 +70,7 @@ export function connect(): void {
 }
 
 export function disconnect(): void {
+  clearTimeout(timer) // who left does not come back by itself
   source?.close()
   source = undefined
   live.connected = false

@@ -5,6 +5,7 @@
 
 import type { Asked } from './ask.svelte'
 import { Problem, get, sentence, type Query } from './api'
+import { pause } from './pause'
 
 export interface Paged<T> extends Asked<T[]> {
   readonly more: boolean // there is a further page
@@ -33,6 +34,7 @@ export function paged<T>(ask: () => { path: string; query?: Query }, field: stri
       if (signal.aborted) return
       state.error = sentence(error)
       state.status = error instanceof Problem ? error.status : 0
+      if (state.status === 0) setTimeout(() => signal.aborted || void look(before, cursor), 1000 * pause(0, false))
     }
     state.loading = false
   }
