@@ -107,6 +107,10 @@ func TestBrowserDoor(t *testing.T) {
 	b.says("Sign in to go on.")
 	b.signIn("ada")
 	b.clean("door")
+	refuses(b)
+	b.open(link[1])
+	b.says("this link is used up")
+	b.clean("used link")
 
 	if strings.Contains(look[string](b, "document.cookie"), "tidewatch") {
 		t.Error("a script can read the cookie of the session")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -100,6 +101,13 @@ func (b *browser) clean(where string) {
 		b.Errorf("%s: the console says %s", where, text)
 	}
 	b.troubles = nil
+}
+
+// expected forgets what the console told that holds a text.
+func (b *browser) expected(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.troubles = slices.DeleteFunc(b.troubles, func(trouble string) bool { return strings.Contains(trouble, text) })
 }
 
 // do takes steps as a person does. What is awaited must come within patience.
