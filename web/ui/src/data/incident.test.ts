@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 
-import { bar, bare, choices, csv, does, estimate, exclusionOf, fits, gates, hits, judge, limits, matchText, numbers, ruleOf, severityOf, taken, title, who, type Rule, type Selection } from './incident'
+import { approval, bar, bare, choices, csv, does, estimate, exclusionOf, fits, gates, hits, judge, limits, matchText, numbers, ruleOf, severityOf, taken, title, who, type Rule, type Selection } from './incident'
 import type { Decision, Incident } from './types'
 
 const incident = (more: Partial<Incident> = {}): Incident => ({
@@ -117,6 +117,13 @@ describe('tuning', () => {
     expect(exclusionOf(theft)).toEqual({ device: '203.0.113.7', destination: '198.51.100.77', port: '443/tcp', kind: 'exfiltration', expires: '30d' })
     expect(exclusionOf(incident({ subject: '::/0' }))).toEqual({ device: '', destination: '', port: '', kind: 'ddos', expires: '30d' })
   })
+  it.each([
+    ['10.0.0.3', '10.0.0.3'],
+    ['2001:db8::7/128', '2001:db8::7'],
+    ['10.10.0.0/16', '10.10.0.0/16'],
+    ['::/0', 'site'],
+  ])('writes the command that approves what %s does', (subject, want) =>
+    expect(approval({ subject, started: '2026-11-27T02:00:05.123Z' })).toBe(`tidewatch baseline approve ${want} --since 2026-11-27T02:00:05Z`))
   it('writes the command about limits', () => expect(limits(incident({ detected: '2026-11-27T02:00:05.123Z' }))).toBe('tidewatch check --device 203.0.113.7 --at 2026-11-27T02:00:05Z'))
 })
 

@@ -310,6 +310,10 @@ export function exclusionOf(i: Pick<Case, 'kind' | 'subject' | 'top' | 'category
 export const limits = (i: Pick<Incident, 'subject' | 'scope' | 'detected'>) =>
   'tidewatch check --device ' + i.subject.replace(/\/\d+$/, '') + ' --at ' + i.detected.replace(/\.\d+/, '')
 
+/** approval is the command by which what the subject does since then becomes its normal. */
+export const approval = (i: Pick<Incident, 'subject' | 'started'>) =>
+  'tidewatch baseline approve ' + (i.subject === site ? 'site' : bare(i.subject)) + ' --since ' + i.started.replace(/\.\d+/, '')
+
 /** Selection is what a list of incidents shows. */
 export interface Selection {
   state: string[]
