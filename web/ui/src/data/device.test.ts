@@ -35,7 +35,7 @@ describe('words', () => {
     expect(rate(37_500_000)).toBe('1.00 Mbit/s')
     expect(fields.find((f) => f.value === 'bytes_in')?.unit(450_000_000)).toBe('450 MB an hour, 1.00 Mbit/s')
   })
-  it('colour a risk as the score it is', () => expect([0.2, 0.4, 0.75, 1].map(toneOf)).toEqual(['low', 'medium', 'high', 'critical']))
+  it('colour a risk as the score it is', () => expect([0.59, 0.6, 0.75, 1].map(toneOf)).toEqual(['low', 'medium', 'high', 'critical']))
   it('tell of both sides of a change', () => {
     const c: Change = { address: '10.0.0.1', kind: 'changed', measure: 'bytes_out', before: 24 * 37_500_000, after: 48 * 37_500_000, factor: 2, hour: 9 }
     expect(changeOf(c)).toEqual({ what: 'sent', before: '1.00 Mbit/s', after: '2.00 Mbit/s', times: '× 2' })

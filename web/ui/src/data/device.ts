@@ -3,6 +3,7 @@
 // A device as its pages show it: what is usual for it, in words and numbers.
 
 import { bits, bytes, count, packets, si } from './format'
+import { severityOf } from './incident'
 import type { Device } from './types'
 import { hourOfWeek } from './zone'
 
@@ -69,9 +70,7 @@ export const fields: Field[] = [
 ]
 
 /** toneOf is the colour of a risk, which is the score of an incident. */
-export function toneOf(risk: number): 'low' | 'medium' | 'high' | 'critical' {
-  return risk >= 0.9 ? 'critical' : risk >= 0.7 ? 'high' : risk >= 0.4 ? 'medium' : 'low'
-}
+export const toneOf = severityOf
 
 const protocols: Record<number, string> = { 1: 'ICMP', 6: 'TCP', 17: 'UDP', 47: 'GRE', 50: 'ESP', 58: 'ICMPv6', 132: 'SCTP' }
 const ports: Record<string, string> = {
