@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 
-import { effects, form, request, stated, type Planned } from './event'
+import { effects, form, lasts, request, stated, type Planned } from './event'
 
 const blank = () => form(new URLSearchParams(), 'UTC')
 
@@ -51,3 +51,5 @@ describe('a time of an event', () => {
     ['2026-12-01', '2026-12-01'],
   ])('%s is told by the clock of the site', (t, want) => expect(stated(t, 'Europe/Berlin')).toBe(want))
 })
+
+it.each([['24h0m0s', '24h'], ['10m0s', '10m'], ['1h10m0s', '1h10m'], ['1h0m5s', '1h0m5s'], ['0s', '0s'], ['3h30m', '3h30m']])('%s lasts %s', (d, want) => expect(lasts(d)).toBe(want))

@@ -30,6 +30,9 @@ export interface Planned {
 export const stated = (t: string, zone: string) =>
   /(Z|[+-]\d\d:\d\d)$/.test(t) && !Number.isNaN(Date.parse(t)) ? inZone(t, zone).replace(/:00$/, '') : t.replace('T', ' ')
 
+/** lasts is a duration as people write it: 24h of 24h0m0s. */
+export const lasts = (d: string) => d.replace(/m0s$/, 'm').replace(/h0m$/, 'h')
+
 export interface Form {
   name: string
   whole: boolean // days, no times

@@ -29,6 +29,9 @@ export const when = (t: string | Date) => site.format(new Date(t)).replace(',', 
 /** inZone writes a time of a zone, of the site's when none is named. */
 export const inZone = (t: string, zone: string) => (zone === '' ? site : known(zone)).format(new Date(t)).replace(',', '')
 
+/** called is a zone as people call it; those that are a number only have the sign of POSIX. */
+export const called = (zone: string) => zone.replace(/^Etc\/GMT([+-])(\d+)$/, (_, sign: string, hours: string) => 'UTC' + (sign === '-' ? '+' : '−') + hours)
+
 /** wall is a date that reads, in the browser's zone, as the clock of the site does at a moment. */
 export const wall = (seconds: number) => new Date(when(new Date(1000 * seconds)).replace(' ', 'T'))
 
