@@ -21,10 +21,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The widths that a page is looked at: of a desk and of a phone.
+// The widths that a page is looked at: of a desk and of the narrowest phone in common use.
 const (
 	desk  = 1280
-	phone = 390
+	phone = 360
 )
 
 // wide gives the window another width.
@@ -32,7 +32,7 @@ func (b *browser) wide(width int64) {
 	b.Helper()
 	height := int64(800)
 	if width == phone {
-		height = 844
+		height = 740
 	}
 	b.do("resize", chromedp.EmulateViewport(width, height))
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest'
 
-import { heights, readings } from './plot'
+import { heights, readings, ticks } from './plot'
 
 describe('heights', () => {
   it('lays stacked lines on top of each other, and gaps count nothing', () => {
@@ -27,4 +27,9 @@ describe('readings', () => {
       { label: 'c', value: 'unknown', usual: '' },
     ])
   })
+})
+
+it('marks of the axis of time are seconds apart at least, and ever farther', () => {
+  expect(ticks[0]).toBe(1)
+  expect([...ticks].sort((a, b) => a - b)).toEqual(ticks)
 })

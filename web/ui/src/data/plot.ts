@@ -23,6 +23,14 @@ const palette = ['--in', '--out', '--medium', '--good', '--critical', '--low', '
 /** tint is the custom property with the colour of a line. */
 export const tint = (line: Line, i: number) => line.color ?? palette[i % palette.length] ?? '--in'
 
+const [minute, hour, day] = [60, 3600, 86_400]
+
+/** ticks are the seconds that may lie between two marks of the axis of time: there is nothing below one. */
+export const ticks = [
+  1, 2, 5, 10, 15, 30, ...[1, 2, 5, 10, 15, 30].map((n) => n * minute), ...[1, 2, 3, 4, 6, 8, 12].map((n) => n * hour),
+  ...[1, 2, 3, 4, 5, 7, 10, 15, 30, 60, 90, 180, 365].map((n) => n * day),
+]
+
 /** heights is where each line is drawn: its values, or on top of those below it. */
 export function heights(lines: Line[]): (number | null)[][] {
   let below: number[] = []
