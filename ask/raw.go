@@ -5,6 +5,7 @@ package ask
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"tidewatch/query"
@@ -134,9 +135,12 @@ func (r *run) scanSpan(ctx context.Context, of span, scanners []*scanner) error 
 
 // partial notes a reason, once.
 func (r *run) partial(reason string) {
-	r.answer.Partial = true
-	if r.answer.Reason == "" {
-		r.answer.Reason = reason
+	a := r.answer
+	switch a.Partial = true; {
+	case a.Reason == "":
+		a.Reason = reason
+	case !strings.Contains(a.Reason, reason):
+		a.Reason += "; " + reason
 	}
 }
 
