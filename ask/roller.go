@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,7 @@ type Roller struct {
 	shelves Shelves
 	log     *slog.Logger
 	newest  map[string]map[int64]uint64 // by grain and unit: up to which segment was read
+	kept    map[string]map[int64]bool   // likewise: what is damaged, but of which flows are gone
 	floor   map[string]time.Time        // by grain: what ended by then was dropped for its size
 	metrics *rolledUp
 	failed  atomic.Pointer[error] // of the last round; nil: all went well
@@ -57,7 +59,8 @@ func NewRoller(cfg *rollup.Config, history Catalogue, shelves Shelves, log *slog
 		return nil, fmt.Errorf("rollups: %w", err)
 	}
 	return &Roller{
-		cfg: *cfg, history: history, shelves: shelves, log: log, newest: map[string]map[int64]uint64{}, floor: map[string]time.Time{},
+		cfg: *cfg, history: history, shelves: shelves, log: log, newest: map[string]map[int64]uint64{}, kept: map[string]map[int64]bool{},
+		floor:   map[string]time.Time{},
 		metrics: newRolledUp(registry),
 	}, nil
 }
@@ -152,10 +155,13 @@ func (r *Roller) due(shelf *rollup.Shelf, oldest, now time.Time) (*backlog, erro
 	for i := range kept {
 		s := &kept[i]
 		b.newest = max(b.newest, s.Last)
-		for at := s.From.Truncate(grain.Unit); !at.After(s.To); at = at.Add(grain.Unit) {
+		begin := s.From // a clock that jumped makes a segment of years
+		if begin.Before(oldest) {
+			begin = oldest.Add(grain.Unit - 1)
+		}
+		for at := begin.Truncate(grain.Unit); !at.After(s.To) && !now.Before(at.Add(grain.Unit+settled)); at = at.Add(grain.Unit) {
 			read, there := known[at.UnixNano()]
-			over := !now.Before(at.Add(grain.Unit + settled))
-			if over && !at.Before(oldest) && (!there || s.First > read) {
+			if !at.Before(oldest) && (!there || s.First > read) {
 				due[at.UnixNano()] = true
 			}
 		}
@@ -192,9 +198,15 @@ func (r *Roller) known(shelf *rollup.Shelf) (map[int64]uint64, error) {
 	before, now := r.newest[name], make(map[int64]uint64, len(units))
 	for _, at := range units {
 		read, asked := before[at.UnixNano()]
+		if shelf.Spoiled(at) && !r.kept[name][at.UnixNano()] {
+			continue // a question met the damage: made again
+		}
 		if !asked {
 			about, err := shelf.About(at)
-			if err != nil {
+			switch {
+			case errors.Is(err, rollup.ErrLater):
+				about = &rollup.About{Newest: math.MaxUint64} // nothing is newer
+			case err != nil:
 				continue // damaged: made again
 			}
 			read = about.Newest
@@ -214,6 +226,11 @@ func (r *Roller) unit(ctx context.Context, shelf *rollup.Shelf, from time.Time, 
 	}
 	about.Newest = newest
 	if before, err := shelf.About(from); err == nil && before.Flows > about.Flows {
+		name := shelf.Grain().Name
+		if r.kept[name] == nil {
+			r.kept[name] = map[int64]bool{}
+		}
+		r.kept[name][from.UnixNano()] = true
 		return nil
 	}
 	return shelf.Put(about, sections)
