@@ -268,6 +268,14 @@ func TestDamagedFiles(t *testing.T) {
 	if err != nil || !strings.Contains(page.Reason, "damaged") {
 		t.Errorf("%d flows, partial %q, %v", len(page.Flows), page.Reason, err)
 	}
+	for _, m.lost = range []int{0, 3} {
+		n := uint64(0)
+		_, err = asker(t, m, nil, Shelves{}).Export(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 10_000},
+			func(*query.Flow) error { n++; return nil })
+		if !errors.Is(err, query.ErrDamaged) || (n == want.Flows) != (m.lost == 0) || n == 0 {
+			t.Errorf("%d flows of %d exported, %v", n, want.Flows, err)
+		}
+	}
 }
 
 func TestSteps(t *testing.T) {

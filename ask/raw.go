@@ -12,9 +12,6 @@ import (
 	"tidewatch/segment"
 )
 
-// damaged is why an answer is partial when row groups could not be read.
-const damaged = "some of the recorded flows are damaged and were left out"
-
 // run is one question on its way.
 type run struct {
 	asker   *Asker
@@ -120,7 +117,7 @@ func (r *run) scanSpan(ctx context.Context, of span, scanners []*scanner) error 
 	})
 	for _, s := range scanners {
 		if s.damaged > 0 || unreadable > 0 {
-			r.partial(damaged)
+			r.partial(query.ErrDamaged.Error())
 		}
 	}
 	switch {

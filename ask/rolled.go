@@ -93,7 +93,7 @@ func (r *run) tellRolled(s *rolled, t *table) {
 		r.partial(fmt.Sprintf("%d roll-ups are damaged and were left out", s.bad))
 	}
 	if s.damaged {
-		r.partial(damaged)
+		r.partial(query.ErrDamaged.Error())
 	}
 	// Many values without a name may match a filter, and all of them are missing in the
 	// total; of one value, listed or asked for, that is no more than it may lack.

@@ -15,6 +15,8 @@ var (
 	ErrNoRollup = errors.New("roll-ups answer one dimension at most, with a filter on that dimension alone or on one device; ask with source auto or raw")
 	// ErrBusy is the error of a question that waited too long for others.
 	ErrBusy = errors.New("too many questions about the history run already; query.at_once bounds them")
+	// ErrDamaged tells that an answer is not complete, and why.
+	ErrDamaged = errors.New("some of the recorded flows are damaged and were left out")
 )
 
 // Selection asks for single flows, newest first.
