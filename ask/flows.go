@@ -76,8 +76,8 @@ func (a *Asker) list(ctx context.Context, p *query.Selection) (*query.Page, erro
 			out.Partial, out.Reason = true, query.ErrDamaged.Error()
 		}
 	}
-	slices.SortFunc(ties, newer)
-	slices.SortFunc(all, newer)
+	sortNewest(ties)
+	sortNewest(all)
 	if after != nil {
 		all = append(ties[min(after.listed, len(ties)):], all...)
 	}
@@ -90,7 +90,9 @@ func (a *Asker) list(ctx context.Context, p *query.Selection) (*query.Page, erro
 	return out, nil
 }
 
-func newer(x, y found) int { return y.at.compare(&x.at) }
+func sortNewest(list []found) {
+	slices.SortFunc(list, func(x, y found) int { return y.at.compare(&x.at) })
+}
 
 // behind is the cursor of the page that follows a full one.
 func behind(page []found, before *cursor) *cursor {
@@ -168,7 +170,7 @@ func (l *lister) keep(list []found, more []position, limit int) ([]found, error)
 		}
 		list = append(list, found{p, f})
 	}
-	slices.SortFunc(list, newer)
+	sortNewest(list)
 	return list[:min(limit, len(list))], nil
 }
 

@@ -143,7 +143,8 @@ func (p *plan) choose(q *query.Question, m *query.Matcher) bool {
 		return false
 	}
 	if a, one := q.Filter.Host(); one && len(q.Group) == 0 {
-		// Of own addresses all are kept. Of others the heaviest alone, by the end of the flow.
+		// Of own addresses all are kept. Of others the heaviest alone, by the end
+		// of the flow; what one of them would send to itself counts twice.
 		p.sections, p.ends = []query.Dimension{rollup.DeviceIn, rollup.DeviceOut}, []query.Dimension{query.Src, query.Dst}
 		packed := flow.AddrFrom(a)
 		if packed.IsZero() { // which stands for no device there
