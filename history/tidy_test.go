@@ -302,6 +302,29 @@ func TestDamagedSegments(t *testing.T) {
 	}
 }
 
+// What can be neither read nor removed is told of, and hinders nothing.
+func TestStubbornFiles(t *testing.T) {
+	t.Parallel()
+	c := crashed(t)
+	unfinished := filepath.Join(filepath.Dir(c.joined), ".0000000009.parquet")
+	if err := os.MkdirAll(filepath.Join(unfinished, "x"), 0o700); err != nil { // like a file of somebody else
+		t.Fatal(err)
+	}
+	hour := filepath.Join(c.dir, "day=2000-01-01", "hour=05")
+	if err := os.MkdirAll(filepath.Dir(hour), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(hour, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, c.dir, nil)
+	b.want(1, 30)
+	at := time.Date(2000, 1, 1, 5, 30, 0, 0, time.UTC)
+	if log := b.log.String(); !strings.Contains(log, unfinished) || !strings.Contains(log, hour) || b.Broken(at, at) != 1 {
+		t.Errorf("%d are broken; said:\n%s", b.Broken(at, at), log)
+	}
+}
+
 // Files of others are left alone.
 func TestForeignFiles(t *testing.T) {
 	t.Parallel()
