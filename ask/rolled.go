@@ -26,7 +26,7 @@ type rolled struct {
 	rows    int
 	late    time.Time // the time was up: what lies before is missing
 	bad     int       // units that could not be read, and nothing stands in for all of them
-	damaged bool      // some flows could not be read when a unit was made
+	damaged bool      // some flows were missing when a unit was made
 }
 
 // answerRolled adds up roll-ups, and reads flows where there are none.
@@ -93,7 +93,7 @@ func (r *run) tellRolled(s *rolled, t *table) {
 		r.partial(fmt.Sprintf("%d roll-ups are damaged and were left out", s.bad))
 	}
 	if s.damaged {
-		r.partial(query.ErrDamaged.Error())
+		r.partial("some of the flows were damaged, or dropped already, when their sums were made")
 	}
 	// Many values without a name may match a filter, and all of them are missing in the
 	// total; of one value, listed or asked for, that is no more than it may lack.

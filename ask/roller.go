@@ -137,8 +137,9 @@ func (r *Roller) Step(ctx context.Context, now time.Time) error {
 type backlog struct {
 	shelf  *rollup.Shelf
 	oldest time.Time
-	units  []int64 // that are missing or behind
-	newest uint64  // segment that there is
+	units  []int64   // that are missing or behind
+	newest uint64    // segment that there is
+	whole  time.Time // from when on no flows were dropped
 	known  map[int64]uint64
 }
 
@@ -152,8 +153,15 @@ func (r *Roller) due(shelf *rollup.Shelf, oldest, now time.Time) (*backlog, erro
 	}
 	b := &backlog{shelf: shelf, oldest: oldest, known: known}
 	due := map[int64]bool{}
+	var first uint64 // segments are numbered from 1 on
 	for i := range kept {
 		s := &kept[i]
+		if first == 0 || s.First < first {
+			first = s.First
+		}
+		if b.whole.IsZero() || s.From.Before(b.whole) {
+			b.whole = s.From
+		}
 		b.newest = max(b.newest, s.Last)
 		begin := s.From // a clock that jumped makes a segment of years
 		if begin.Before(oldest) {
@@ -166,6 +174,9 @@ func (r *Roller) due(shelf *rollup.Shelf, oldest, now time.Time) (*backlog, erro
 			}
 		}
 	}
+	if first <= 1 {
+		b.whole = time.Time{}
+	}
 	for at := range due {
 		b.units = append(b.units, at)
 	}
@@ -177,7 +188,7 @@ func (r *Roller) due(shelf *rollup.Shelf, oldest, now time.Time) (*backlog, erro
 func (r *Roller) roll(ctx context.Context, b *backlog) error {
 	for _, at := range slices.Backward(b.units) {
 		began := time.Now()
-		if err := r.unit(ctx, b.shelf, time.Unix(0, at), b.newest); err != nil {
+		if err := r.unit(ctx, b, time.Unix(0, at)); err != nil {
 			return err
 		}
 		b.known[at] = b.newest
@@ -218,13 +229,15 @@ func (r *Roller) known(shelf *rollup.Shelf) (map[int64]uint64, error) {
 }
 
 // unit makes one roll-up. It does not take the place of one that saw more flows: some
-// of those it was made of are gone.
-func (r *Roller) unit(ctx context.Context, shelf *rollup.Shelf, from time.Time, newest uint64) error {
+// of those it was made of are gone. One that is made while some may be gone says so.
+func (r *Roller) unit(ctx context.Context, b *backlog, from time.Time) error {
+	shelf := b.shelf
 	about, sections, err := Summarise(ctx, r.history, shelf.Grain(), from)
 	if err != nil {
 		return err
 	}
-	about.Newest = newest
+	about.Newest = b.newest
+	about.Damaged = about.Damaged || from.Before(b.whole)
 	if before, err := shelf.About(from); err == nil && before.Flows > about.Flows {
 		name := shelf.Grain().Name
 		if r.kept[name] == nil {

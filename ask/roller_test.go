@@ -137,6 +137,34 @@ func TestRollerMakesWhatIsMissing(t *testing.T) {
 	}
 }
 
+// What is made when the first of its flows were dropped already says so.
+func TestRollerOfWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	for _, dropped := range []bool{false, true} {
+		m, _ := recorded(1000, 15)
+		if dropped {
+			m.segments[0] = nil
+		}
+		r, shelves := rolling(t, m, t.TempDir(), nil)
+		if err := r.Step(t.Context(), begin().Add(2*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		for _, from := range []time.Duration{0, 40 * time.Minute} {
+			got, err := asker(t, m, nil, Shelves{Minutes: shelves.Minutes}).Answer(t.Context(), &query.Question{
+				From: begin().Add(from), To: begin().Add(time.Hour), By: query.Bytes, Limit: 1, Source: query.Rollup,
+			})
+			// Of the second half of the hour nothing is missing.
+			if err != nil || from > 0 && got.Partial {
+				t.Errorf("dropped %v, from %s: %+v, %v", dropped, from, got, err)
+			}
+		}
+		about, err := shelves.Hours.About(begin())
+		if err != nil || about.Damaged != dropped {
+			t.Errorf("dropped %v: %+v, %v", dropped, about, err)
+		}
+	}
+}
+
 // A file of a later version is left alone, whatever flows there are.
 func TestRollerLeavesLaterVersions(t *testing.T) {
 	t.Parallel()
