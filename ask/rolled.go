@@ -164,7 +164,6 @@ func addAll(to *query.Volume, b *rollup.Bucket) {
 // there are none.
 func (s *rolled) sum(ctx context.Context, see func(name query.Dimension, b *rollup.Bucket)) {
 	names := slices.Concat(s.plan.sections, s.plan.ends, s.plan.total)
-	sections := make([]*rollup.Section, len(names))
 	todo := slices.Clone(s.units)
 	s.units = nil
 	for len(todo) > 0 {
@@ -174,12 +173,7 @@ func (s *rolled) sum(ctx context.Context, see func(name query.Dimension, b *roll
 			s.late = u.to()
 			break
 		}
-		var err error
-		for i := range names {
-			if sections[i], err = s.section(u, names[i]); err != nil {
-				break
-			}
-		}
+		sections, err := u.shelf.Sections(u.from, names...)
 		if err != nil {
 			if n := len(s.spoiled); n == 0 || u.from.Before(s.spoiled[n-1].from) { // no part of one that is told of
 				s.spoiled = append(s.spoiled, u)
@@ -189,6 +183,7 @@ func (s *rolled) sum(ctx context.Context, see func(name query.Dimension, b *roll
 		}
 		s.units = append(s.units, u)
 		for i, section := range sections {
+			s.keep(u, section)
 			s.damaged = s.damaged || section.Damaged
 			s.within(u, section, func(_ time.Time, b *rollup.Bucket) { see(names[i], b) })
 		}
@@ -230,9 +225,13 @@ func (s *rolled) section(u unit, name query.Dimension) (*rollup.Section, error) 
 	if kept := s.kept[u][name]; kept != nil {
 		return kept, nil
 	}
-	section, err := u.shelf.Section(u.from, name)
-	if err != nil || s.rows > cached {
-		return section, err
+	return u.shelf.Section(u.from, name)
+}
+
+// keep holds a section for a second look, as long as there are few.
+func (s *rolled) keep(u unit, section *rollup.Section) {
+	if s.plan.points == 0 || s.rows > cached {
+		return
 	}
 	for i := range section.Buckets {
 		s.rows += len(section.Buckets[i].Rows)
@@ -240,8 +239,7 @@ func (s *rolled) section(u unit, name query.Dimension) (*rollup.Section, error) 
 	if s.kept[u] == nil {
 		s.kept[u] = map[query.Dimension]*rollup.Section{}
 	}
-	s.kept[u][name] = section
-	return section, nil
+	s.kept[u][section.Name] = section
 }
 
 // gaps are the spans without a roll-up, as far as flows are kept of them. What was

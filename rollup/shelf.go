@@ -204,14 +204,23 @@ func (s *Shelf) about(f *os.File) (*About, int64, error) {
 
 // Section reads one section of a unit. One that cannot be read spoils the unit.
 func (s *Shelf) Section(from time.Time, name query.Dimension) (*Section, error) {
-	section, err := s.section(from, name)
+	all, err := s.Sections(from, name)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// Sections reads some sections of a unit, all or none.
+func (s *Shelf) Sections(from time.Time, names ...query.Dimension) ([]*Section, error) {
+	all, err := s.sections(from, names)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrLater) {
 		s.spoil(from, true)
 	}
-	return section, err
+	return all, err
 }
 
-func (s *Shelf) section(from time.Time, name query.Dimension) (*Section, error) {
+func (s *Shelf) sections(from time.Time, names []query.Dimension) ([]*Section, error) {
 	f, err := os.Open(s.path(from))
 	if err != nil {
 		return nil, fmt.Errorf("read a roll-up: %w", err)
@@ -221,28 +230,38 @@ func (s *Shelf) section(from time.Time, name query.Dimension) (*Section, error) 
 	if err != nil {
 		return nil, err
 	}
+	out := make([]*Section, len(names))
+	for i, name := range names {
+		if out[i], err = s.section(f, a, begin, name); err != nil {
+			return nil, fmt.Errorf("read the roll-up %s: section %s: %w", f.Name(), name, err)
+		}
+	}
+	return out, nil
+}
+
+func (s *Shelf) section(f *os.File, a *About, begin int64, name query.Dimension) (*Section, error) {
 	i := slices.IndexFunc(a.Parts, func(p part) bool { return p.Name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("read the roll-up %s: it has no section %s", f.Name(), name)
+		return nil, errors.New("there is none")
 	}
 	p := a.Parts[i]
 	if p.At < 0 || p.Length < 0 || p.Length > maxPart || p.At > 1<<40 {
-		return nil, fmt.Errorf("read the roll-up %s: %w", f.Name(), errDamaged)
+		return nil, errDamaged
 	}
 	data := make([]byte, p.Length)
 	if _, err := f.ReadAt(data, begin+p.At); err != nil {
-		return nil, fmt.Errorf("read a roll-up: %w", err)
+		return nil, err
 	}
 	z, err := s.zstd()
 	if err != nil {
-		return nil, fmt.Errorf("read a roll-up: %w", err)
+		return nil, err
 	}
 	section, err := decode(z, name, data, p.CRC)
 	if err != nil {
-		return nil, fmt.Errorf("read the roll-up %s: section %s: %w", f.Name(), name, err)
+		return nil, err
 	}
 	if want := int(s.grain.Unit / s.grain.Bucket); len(section.Buckets) != want {
-		return nil, fmt.Errorf("read the roll-up %s: section %s has %d buckets, not %d", f.Name(), name, len(section.Buckets), want)
+		return nil, fmt.Errorf("%d buckets, not %d", len(section.Buckets), want)
 	}
 	section.Damaged = a.Damaged
 	return section, nil
