@@ -66,7 +66,7 @@ func (h *handlers) export(_ context.Context, in *ExportInput) (*huma.StreamRespo
 		switch {
 		case out.err != nil || c.Context().Err() != nil:
 			return // nobody reads it any more
-		case errors.Is(err, query.ErrBusy) || errors.Is(err, context.DeadlineExceeded):
+		case errors.Is(err, query.ErrBusy) || errors.Is(err, query.ErrDamaged) || errors.Is(err, context.DeadlineExceeded):
 			reason = err.Error()
 		case err != nil:
 			h.deps.Logger.ErrorContext(c.Context(), "request failed", "what", "export flows", "error", err)

@@ -142,6 +142,11 @@ func TestExportFlows(t *testing.T) {
 	if _, body := fetchFlows(t, &recorded{flows: 1, err: errors.New("open /secret/place: denied")}, "/api/v1/flows/export", nil); !strings.Contains(body, "\n# the history could not be read") || strings.Contains(body, "secret") {
 		t.Errorf("a broken history gives %s", body)
 	}
+	status, body := fetchFlows(t, &recorded{err: query.ErrDamaged}, "/api/v1/flows/export", url.Values{"format": {"json"}})
+	var doc ExportDocument
+	if err := json.Unmarshal([]byte(body), &doc); err != nil || status != 200 || doc.Complete || doc.Reason != query.ErrDamaged.Error() {
+		t.Errorf("of a damaged history: %d, %v, %s", status, err, body)
+	}
 }
 
 func TestIncidentFlows(t *testing.T) {

@@ -67,10 +67,11 @@ func (o *opening) Next() (ask.Segment, error) {
 		o.log.Error("segment of the history cannot be read; its flows are missing in answers", "error", err)
 		return nil, fmt.Errorf("%w: %w", ask.ErrUnreadable, err)
 	}
-	return &opened{file, closer, filepath.Base(s.Path())}, nil
+	// By number first; the folder tells those apart that people copied together.
+	return &opened{file, closer, filepath.Base(s.Path()) + " " + filepath.Dir(s.Path())}, nil
 }
 
-// opened is a segment under the name of its file, wherever the directory lies.
+// opened is a segment under the name of its file.
 type opened struct {
 	*segment.File
 	io.Closer

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tidewatch/flow"
@@ -233,6 +234,66 @@ func TestGivenUpAndBroken(t *testing.T) {
 	}
 }
 
+// leaving is a history whose asker goes away while it is read.
+type leaving struct {
+	*memory
+
+	cancel context.CancelFunc
+}
+
+func (l leaving) Segments(from, to time.Time) (Segments, error) {
+	s, err := l.memory.Segments(from, to)
+	return &leavingSegments{s, 2, l.cancel}, err
+}
+
+type leavingSegments struct {
+	Segments
+
+	left   int
+	cancel context.CancelFunc
+}
+
+func (s *leavingSegments) Next() (Segment, error) {
+	if s.left--; s.left < 0 {
+		s.cancel()
+	}
+	return s.Segments.Next()
+}
+
+// Who goes away leaves no goroutine behind, and no open file.
+func TestGoneAway(t *testing.T) {
+	t.Parallel()
+	all := &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 1000}
+	for name, ask := range map[string]func(context.Context, *Asker) error{
+		"answer": func(ctx context.Context, a *Asker) error {
+			_, err := a.Answer(ctx, &query.Question{From: all.From, To: all.To, Group: []query.Dimension{query.Src}, By: query.Bytes, Limit: 3, Points: 9})
+			return err
+		},
+		"list": func(ctx context.Context, a *Asker) error { _, err := a.List(ctx, all); return err },
+		"export": func(ctx context.Context, a *Asker) error {
+			_, err := a.Export(ctx, all, func(*query.Flow) error { return nil })
+			return err
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m, _ := recorded(4000, 16)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			cfg := DefaultConfig()
+			a, err := New(&cfg, leaving{m, cancel}, Shelves{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := ask(ctx, a); !errors.Is(err, context.Canceled) || m.opened == 8 {
+				t.Errorf("%s: %v; %d segments were read", name, err, m.opened)
+			}
+			if m.opened != int(m.closed.Load()) {
+				t.Errorf("%s: %d segments were opened, %d closed", name, m.opened, m.closed.Load())
+			}
+		})
+	}
+}
+
 // What is damaged is left out, and the answer says so.
 func TestDamagedFiles(t *testing.T) {
 	t.Parallel()
@@ -267,6 +328,14 @@ func TestDamagedFiles(t *testing.T) {
 	page, err := asker(t, m, nil, Shelves{}).List(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 1000})
 	if err != nil || !strings.Contains(page.Reason, "damaged") {
 		t.Errorf("%d flows, partial %q, %v", len(page.Flows), page.Reason, err)
+	}
+	for _, m.lost = range []int{0, 3} {
+		n := uint64(0)
+		_, err = asker(t, m, nil, Shelves{}).Export(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 10_000},
+			func(*query.Flow) error { n++; return nil })
+		if !errors.Is(err, query.ErrDamaged) || (n == want.Flows) != (m.lost == 0) || n == 0 {
+			t.Errorf("%d flows of %d exported, %v", n, want.Flows, err)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ func (a *Asker) list(ctx context.Context, p *query.Selection) (*query.Page, erro
 	}
 	defer leave()
 	to := p.To
-	if after != nil {
+	if after != nil && to.After(time.Unix(0, after.received)) {
 		to = time.Unix(0, after.received+1)
 	}
 	from, err := a.history.Segments(p.From, to)
@@ -69,21 +69,43 @@ func (a *Asker) list(ctx context.Context, p *query.Selection) (*query.Page, erro
 	case err != nil:
 		return nil, describe(err)
 	}
-	var all []found
+	var ties, all []found
 	for _, l := range lists {
-		all = append(all, l.found...)
+		ties, all = append(ties, l.ties...), append(all, l.found...)
 		if l.damaged+uint64(unreadable) > 0 && !out.Partial {
-			out.Partial, out.Reason = true, damaged
+			out.Partial, out.Reason = true, query.ErrDamaged.Error()
 		}
 	}
-	slices.SortFunc(all, func(x, y found) int { return y.at.compare(&x.at) })
+	sortNewest(ties)
+	sortNewest(all)
+	if after != nil {
+		all = append(ties[min(after.listed, len(ties)):], all...)
+	}
 	for i := range all[:min(p.Limit, len(all))] {
 		out.Flows = append(out.Flows, all[i].flow)
 	}
 	if len(all) > p.Limit {
-		out.Next = all[p.Limit-1].at.cursor()
+		out.Next = behind(all[:p.Limit], after).text()
 	}
 	return out, nil
+}
+
+func sortNewest(list []found) {
+	slices.SortFunc(list, func(x, y found) int { return y.at.compare(&x.at) })
+}
+
+// behind is the cursor of the page that follows a full one.
+func behind(page []found, before *cursor) *cursor {
+	c := &cursor{received: page[len(page)-1].at.received}
+	for i := range page {
+		if page[i].at.received == c.received {
+			c.listed++
+		}
+	}
+	if before != nil && before.received == c.received {
+		c.listed += before.listed
+	}
+	return c
 }
 
 // lister keeps the newest flows that match.
@@ -91,15 +113,14 @@ type lister struct {
 	scanner
 
 	limit int
-	after *position
+	after *cursor
+	ties  []found // reported when the last of the page before was
 	found []found
 }
 
 // see leaves damaged row groups out.
 func (l *lister) see(g *segment.Group, at place) error {
-	before := len(l.found)
 	if err := l.look(g, at); err != nil {
-		l.found = l.found[:before]
 		l.damaged += uint64(g.Rows())
 	}
 	return nil
@@ -121,29 +142,41 @@ func (l *lister) look(g *segment.Group, at place) error {
 	if err != nil {
 		return err
 	}
-	var best []position
+	var ties, best []position
 	for _, r := range rows {
 		p := position{received: times.wide[r], place: at, row: int(r)}
-		if l.after != nil && p.compare(l.after) >= 0 || len(l.found) == l.limit && p.compare(&l.found[l.limit-1].at) < 0 {
-			continue
+		switch {
+		case l.after != nil && p.received == l.after.received:
+			ties = append(ties, p)
+		case len(l.found) == l.limit && p.compare(&l.found[l.limit-1].at) < 0:
+		default:
+			best = append(best, p)
 		}
-		best = append(best, p)
 	}
-	slices.SortFunc(best, func(x, y position) int { return y.compare(&x) })
-	for _, p := range best[:min(l.limit, len(best))] {
+	if l.found, err = l.keep(l.found, best, l.limit); err != nil || len(ties) == 0 {
+		return err
+	}
+	l.ties, err = l.keep(l.ties, ties, l.limit+l.after.listed)
+	return err
+}
+
+// keep adds flows to a list of the newest.
+func (l *lister) keep(list []found, more []position, limit int) ([]found, error) {
+	slices.SortFunc(more, func(x, y position) int { return y.compare(&x) })
+	for _, p := range more[:min(limit, len(more))] {
 		f, err := l.view.flow(uint32(p.row))
 		if err != nil {
-			return err
+			return list, err
 		}
-		l.found = append(l.found, found{p, f})
+		list = append(list, found{p, f})
 	}
-	slices.SortFunc(l.found, func(x, y found) int { return y.at.compare(&x.at) })
-	l.found = l.found[:min(l.limit, len(l.found))]
-	return nil
+	sortNewest(list)
+	return list[:min(limit, len(list))], nil
 }
 
 // Export hands out flows, roughly newest first, until there are max or keep says no. It
-// reports whether there were more.
+// reports whether there were more. What is damaged is left out; query.ErrDamaged tells so
+// at the end.
 func (a *Asker) Export(ctx context.Context, p *query.Selection, keep func(*query.Flow) error) (more bool, err error) {
 	ctx, leave, err := enter(ctx, a.exports, exportLimit)
 	if err != nil {
@@ -161,22 +194,24 @@ func (a *Asker) Export(ctx context.Context, p *query.Selection, keep func(*query
 	}
 	defer shut()
 	left := p.Limit
-	_, err = each(ctx, from, 1, func(_ int, g *segment.Group, _ place) error {
+	unreadable, err := each(ctx, from, 1, func(_ int, g *segment.Group, _ place) error {
 		if left < 0 {
 			return nil
 		}
 		s.view.reset(g)
 		rows, err := s.selected()
 		if err != nil {
-			return err
+			s.damaged += uint64(g.Rows())
+			return nil
 		}
 		for i := range slices.Backward(rows) {
+			f, err := s.view.flow(rows[i])
+			if err != nil { // of the first or of none: it reads all columns
+				s.damaged += uint64(g.Rows())
+				return nil
+			}
 			if left--; left < 0 {
 				return errEnough
-			}
-			f, err := s.view.flow(rows[i])
-			if err != nil {
-				return err
 			}
 			if err := keep(&f); err != nil {
 				return err
@@ -184,8 +219,11 @@ func (a *Asker) Export(ctx context.Context, p *query.Selection, keep func(*query
 		}
 		return nil
 	})
-	if err == errEnough { //nolint:errorlint // it is wrapped nowhere
+	switch {
+	case err == errEnough: //nolint:errorlint // it is wrapped nowhere
 		return true, nil
+	case err == nil && s.damaged+uint64(unreadable) > 0:
+		return false, query.ErrDamaged
 	}
 	return false, err
 }

@@ -5,6 +5,7 @@ package ask
 import (
 	"encoding/base64"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -16,6 +17,10 @@ import (
 func TestPagesHoldEveryFlowOnce(t *testing.T) {
 	t.Parallel()
 	m, all := recorded(3000, 4)
+	m.segments = nil
+	for s := range slices.Chunk(all, 100) {
+		m.segments = append(m.segments, s)
+	}
 	for i := range all { // many are reported in one moment
 		all[i].Received -= all[i].Received % int64(10*time.Second)
 	}
@@ -31,7 +36,10 @@ func TestPagesHoldEveryFlowOnce(t *testing.T) {
 		a := asker(t, m, nil, Shelves{})
 		var got []query.Flow
 		page := query.Selection{From: from, To: to, Filter: f, Limit: limit}
-		for {
+		for turned := 0; ; turned++ {
+			if turned%3 == 2 { // meanwhile segments are joined
+				m.joinTwo(turned % len(m.segments))
+			}
 			p, err := a.List(t.Context(), &page)
 			if err != nil {
 				t.Fatal(err)
@@ -57,6 +65,24 @@ func TestPagesHoldEveryFlowOnce(t *testing.T) {
 	}
 	if m.opened != int(m.closed.Load()) {
 		t.Errorf("%d segments were opened, %d closed", m.opened, m.closed.Load())
+	}
+}
+
+// A cursor does not reach beyond what is asked for, and claims cost nothing.
+func TestForgedCursors(t *testing.T) {
+	t.Parallel()
+	m, _ := recorded(1000, 5)
+	p := query.Selection{From: begin(), To: begin().Add(10 * time.Minute), Limit: 3}
+	for _, c := range []cursor{{begin().Add(time.Hour).UnixNano(), 0}, {begin().Add(time.Hour).UnixNano(), 1 << 30}} {
+		want, err := asker(t, m, nil, Shelves{}).List(t.Context(), &p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		forged := p
+		forged.Cursor = c.text()
+		if got, err := asker(t, m, nil, Shelves{}).List(t.Context(), &forged); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v: %+v, %v; want %+v", c, got, err, want)
+		}
 	}
 }
 
@@ -89,8 +115,8 @@ func TestStrangeCursors(t *testing.T) {
 	t.Parallel()
 	m, _ := recorded(10, 5)
 	for _, text := range []string{
-		"x", "?", base64.RawURLEncoding.EncodeToString([]byte("1,2,3")), base64.RawURLEncoding.EncodeToString([]byte("1,-2,3,a")),
-		base64.RawURLEncoding.EncodeToString([]byte("9223372036854775807,2,3,a")), base64.RawURLEncoding.EncodeToString(make([]byte, 600)),
+		"x", "?", base64.RawURLEncoding.EncodeToString([]byte("1,2,3")), base64.RawURLEncoding.EncodeToString([]byte("1,-2")),
+		base64.RawURLEncoding.EncodeToString([]byte("9223372036854775807,2")), base64.RawURLEncoding.EncodeToString([]byte("7")), base64.RawURLEncoding.EncodeToString(make([]byte, 600)),
 	} {
 		_, err := asker(t, m, nil, Shelves{}).List(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 1, Cursor: text})
 		if !errors.Is(err, query.ErrBadCursor) {

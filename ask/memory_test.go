@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,14 @@ func (m *memory) Extent(from, to time.Time) (flows uint64, oldest time.Time) {
 		}
 	}
 	return flows + m.claim, oldest
+}
+
+// joinTwo makes one segment of the one at i and the next.
+func (m *memory) joinTwo(i int) {
+	if i+1 < len(m.segments) {
+		m.segments = slices.Concat(m.segments[:i], [][]flow.Record{slices.Concat(m.segments[i], m.segments[i+1])}, m.segments[i+2:])
+		m.files = nil
+	}
 }
 
 func (m *memory) Kept() (out []Kept) {

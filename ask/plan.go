@@ -21,7 +21,11 @@ type plan struct {
 	shelf    *rollup.Shelf
 	sections []query.Dimension       // that are added up
 	key      func(k *flow.Addr) bool // nil: every value counts
+	many     bool                    // key may pass several values: some may have no name
+	unnamed  query.Volume            // then: what might pass of what has none
+	ends     []query.Dimension       // instead of sections when the address asked for is no device
 	total    []query.Dimension       // sections that give the total, when it is not that of sections
+	minutes  *rollup.Shelf           // for what is missing in hours; may be nil
 	from, to time.Time               // whole buckets
 	step     time.Duration
 	points   int
@@ -57,7 +61,7 @@ func (r *run) answerIt(ctx context.Context) error {
 
 // plan is nil when roll-ups cannot answer.
 func (r *run) plan() *plan {
-	p := &plan{}
+	p := &plan{minutes: r.asker.shelves.Minutes}
 	if !p.choose(r.q, r.matcher) {
 		return nil
 	}
@@ -87,7 +91,7 @@ func (u *unit) to() time.Time { return u.from.Add(u.shelf.Grain().Unit) }
 
 // units lists the files that answer, oldest first. An hour that lies in the span whole is
 // taken from the hours where the steps allow it: that is a sixtieth to read, and more of
-// the values have a name.
+// the values have a name. Where an hour is missing its minutes stand in for it.
 func (p *plan) units(hours *rollup.Shelf) (out []unit, err error) {
 	whole := map[time.Time]bool{}
 	list := func(s *rollup.Shelf, from, to time.Time) {
@@ -99,7 +103,7 @@ func (p *plan) units(hours *rollup.Shelf) (out []unit, err error) {
 			}
 		}
 	}
-	if hours != nil && hours != p.shelf && (p.points <= 1 || p.step%time.Hour == 0 && p.first.Equal(p.first.Truncate(time.Hour))) {
+	if hours != nil && (hours == p.shelf || p.points <= 1 || p.step%time.Hour == 0 && p.first.Equal(p.first.Truncate(time.Hour))) {
 		from, to := p.from.Add(time.Hour-1).Truncate(time.Hour), p.to.Truncate(time.Hour)
 		if from.Before(to) {
 			list(hours, from, to)
@@ -108,12 +112,29 @@ func (p *plan) units(hours *rollup.Shelf) (out []unit, err error) {
 			whole[out[i].from] = true
 		}
 	}
-	list(p.shelf, p.from, p.to)
+	if p.minutes != nil {
+		list(p.minutes, p.from, p.to)
+	}
 	if err != nil {
 		return nil, describe(err)
 	}
 	slices.SortFunc(out, func(a, b unit) int { return a.from.Compare(b.from) })
 	return out, nil
+}
+
+// finer are the units that may stand in for one, oldest first.
+func (p *plan) finer(u unit) (out []unit) {
+	if p.minutes == nil || u.shelf == p.minutes {
+		return nil
+	}
+	all, err := p.minutes.Units(u.from, u.to())
+	if err != nil {
+		return nil // nothing stands in for it, which is told
+	}
+	for _, at := range all {
+		out = append(out, unit{p.minutes, at})
+	}
+	return out
 }
 
 // choose finds the sections that hold what is asked.
@@ -122,8 +143,13 @@ func (p *plan) choose(q *query.Question, m *query.Matcher) bool {
 		return false
 	}
 	if a, one := q.Filter.Host(); one && len(q.Group) == 0 {
-		p.sections = []query.Dimension{rollup.DeviceIn, rollup.DeviceOut}
+		// Of own addresses all are kept. Of others the heaviest alone, by the end
+		// of the flow; what one of them would send to itself counts twice.
+		p.sections, p.ends = []query.Dimension{rollup.DeviceIn, rollup.DeviceOut}, []query.Dimension{query.Src, query.Dst}
 		packed := flow.AddrFrom(a)
+		if packed.IsZero() { // which stands for no device there
+			p.sections, p.ends = p.ends, nil
+		}
 		p.key = func(k *flow.Addr) bool { return *k == packed }
 		return true
 	}
@@ -142,7 +168,7 @@ func (p *plan) choose(q *query.Question, m *query.Matcher) bool {
 	if !one || len(q.Group) == 1 && q.Group[0] != d {
 		return false
 	}
-	p.sections, p.total, p.key = []query.Dimension{d}, nil, keyTest(m)
+	p.sections, p.total, p.key, p.many = []query.Dimension{d}, nil, keyTest(m), !q.Filter.One()
 	return true
 }
 

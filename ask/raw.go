@@ -5,14 +5,12 @@ package ask
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"tidewatch/query"
 	"tidewatch/segment"
 )
-
-// damaged is why an answer is partial when row groups could not be read.
-const damaged = "some of the recorded flows are damaged and were left out"
 
 // run is one question on its way.
 type run struct {
@@ -119,7 +117,7 @@ func (r *run) scanSpan(ctx context.Context, of span, scanners []*scanner) error 
 	})
 	for _, s := range scanners {
 		if s.damaged > 0 || unreadable > 0 {
-			r.partial(damaged)
+			r.partial(query.ErrDamaged.Error())
 		}
 	}
 	switch {
@@ -134,9 +132,12 @@ func (r *run) scanSpan(ctx context.Context, of span, scanners []*scanner) error 
 
 // partial notes a reason, once.
 func (r *run) partial(reason string) {
-	r.answer.Partial = true
-	if r.answer.Reason == "" {
-		r.answer.Reason = reason
+	a := r.answer
+	switch a.Partial = true; {
+	case a.Reason == "":
+		a.Reason = reason
+	case !strings.Contains(a.Reason, reason):
+		a.Reason += "; " + reason
 	}
 }
 

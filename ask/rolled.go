@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"tidewatch/flow"
@@ -19,36 +20,41 @@ const cached = 1_000_000
 // rolled reads the sections of roll-ups.
 type rolled struct {
 	plan    *plan
-	units   []unit
+	units   []unit // oldest first; once they are added up only those that could be read
+	spoiled []unit // that could not
 	kept    map[unit]map[query.Dimension]*rollup.Section
 	rows    int
-	bad     int  // units that could not be read
-	damaged bool // some flows could not be read when a unit was made
+	late    time.Time // the time was up: what lies before is missing
+	bad     int       // units that could not be read, and nothing stands in for all of them
+	damaged bool      // some flows were missing when a unit was made
 }
 
 // answerRolled adds up roll-ups, and reads flows where there are none.
 func (r *run) answerRolled(ctx context.Context, p *plan, units []unit) error {
 	a := r.answer
 	a.From, a.To = p.from, p.to
-	a.Source = query.Hours
-	for i := range units {
-		if units[i].shelf.Grain().Name == rollup.Minutes().Name {
-			a.Source = query.Minutes // those of the edges; whole hours may come from hours
-		}
-	}
 	s := &rolled{plan: p, units: units, kept: map[unit]map[query.Dimension]*rollup.Section{}}
 	dims := len(r.q.Group)
-	t := newTable(dims, r.q.By, r.asker.cfg.MaxGroups)
-	if err := s.each(ctx, p.sections, func(_ time.Time, b *rollup.Bucket) { r.addBucket(t, p, b) }); err != nil {
-		return err
+	t, ends := newTable(dims, r.q.By, r.asker.cfg.MaxGroups), newTable(0, r.q.By, 1)
+	s.sum(ctx, func(name query.Dimension, b *rollup.Bucket) {
+		switch {
+		case slices.Contains(p.sections, name):
+			r.addBucket(t, p, b)
+		case slices.Contains(p.ends, name):
+			r.addBucket(ends, p, b)
+		default:
+			addAll(&a.Total, b)
+		}
+	})
+	a.Source = s.source()
+	if p.ends != nil && t.volume[0].Flows == 0 { // it is no device
+		p.sections, t = p.ends, ends
 	}
 	if p.total == nil {
 		for i := range t.volume {
 			a.Total.Add(t.volume[i])
 		}
 		a.Total.Add(t.rest)
-	} else if err := s.each(ctx, p.total, func(_ time.Time, b *rollup.Bucket) { addAll(&a.Total, b) }); err != nil {
-		return err
 	}
 	gaps := s.gaps(r.asker.history)
 	for _, g := range gaps {
@@ -69,19 +75,54 @@ func (r *run) answerRolled(ctx context.Context, p *plan, units []unit) error {
 	} else {
 		a.Other = query.Rest{Volume: a.Total, Share: r.share(a.Total)}
 	}
-	if n := t.lost.Of(r.q.By); n > 0 {
-		r.partial(fmt.Sprintf("estimated: of each of the %s only the heaviest are kept; a figure may be too low by up to %d %s", a.Source, n, r.q.By))
+	if r.q.Points > 0 {
+		if err := r.rolledSeries(ctx, s, frozen, gaps); err != nil {
+			return err
+		}
+	}
+	r.tellRolled(s, t)
+	return nil
+}
+
+// tellRolled says what is missing or estimated.
+func (r *run) tellRolled(s *rolled, t *table) {
+	if !s.late.IsZero() {
+		r.partial(fmt.Sprintf("the time limit of %s was reached; what lies before %s is missing", r.asker.cfg.TimeLimit, s.late.UTC().Format(time.RFC3339)))
 	}
 	if s.bad > 0 {
 		r.partial(fmt.Sprintf("%d roll-ups are damaged and were left out", s.bad))
 	}
 	if s.damaged {
-		r.partial(damaged)
+		r.partial("some of the flows were damaged, or dropped already, when their sums were made")
 	}
-	if r.q.Points == 0 {
-		return nil
+	// Many values without a name may match a filter, and all of them are missing in the
+	// total; of one value, listed or asked for, that is no more than it may lack.
+	one, all := t.lost.Of(r.q.By), s.plan.unnamed.Of(r.q.By)
+	switch estimated := fmt.Sprintf("estimated: of each of the %s only the heaviest are kept; ", r.answer.Source); {
+	case all > 0 && len(r.q.Group) == 0:
+		r.partial(fmt.Sprintf("%sa figure may be too low by up to %d %s", estimated, all, r.q.By))
+	case all > 0:
+		r.partial(fmt.Sprintf("%sa figure may be too low by up to %d %s, the total by up to %d", estimated, one, r.q.By, all))
+	case one > 0:
+		r.partial(fmt.Sprintf("%sa figure may be too low by up to %d %s", estimated, one, r.q.By))
 	}
-	return r.rolledSeries(ctx, s, frozen, gaps)
+}
+
+// source is that of the steps asked for; whole hours within minutes are no finer than
+// what lies at the edges.
+func (s *rolled) source() query.Source {
+	if s.plan.shelf.Grain().Name != rollup.Minutes().Name {
+		return query.Hours
+	}
+	for i := range s.units {
+		if s.units[i].shelf == s.plan.shelf {
+			return query.Minutes
+		}
+	}
+	if len(s.units) == 0 {
+		return query.Minutes
+	}
+	return query.Hours
 }
 
 // addBucket adds one section of one bucket. With a filter only what is listed by name
@@ -97,6 +138,9 @@ func (r *run) addBucket(t *table, p *plan, b *rollup.Bucket) {
 		t.volume[t.place(&values)].Add(row.Volume)
 	}
 	t.lost.Add(b.Lost)
+	if p.many {
+		p.unnamed.Add(b.Rest)
+	}
 	if p.key == nil {
 		if len(t.dims) == 0 {
 			t.volume[0].Add(b.Rest)
@@ -114,37 +158,80 @@ func addAll(to *query.Volume, b *rollup.Bucket) {
 	to.Add(b.Rest)
 }
 
-// each hands out the buckets of sections within the plan.
-func (s *rolled) each(ctx context.Context, sections []query.Dimension, see func(time.Time, *rollup.Bucket)) error {
-	for _, u := range s.units {
-		if err := ctx.Err(); err != nil {
-			return describe(err)
+// sum hands out the buckets of all sections that the plan needs, newest first, so that
+// what the time does not suffice for is the oldest. A unit counts whole or not at all:
+// where one of its sections cannot be read, finer units stand in for it, and flows where
+// there are none.
+func (s *rolled) sum(ctx context.Context, see func(name query.Dimension, b *rollup.Bucket)) {
+	names := slices.Concat(s.plan.sections, s.plan.ends, s.plan.total)
+	todo := slices.Clone(s.units)
+	s.units = nil
+	for len(todo) > 0 {
+		u := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if ctx.Err() != nil {
+			s.late = u.to()
+			break
 		}
-		for _, name := range sections {
-			section, err := s.section(u, name)
-			if err != nil {
-				s.bad++
-				continue
+		sections, err := u.shelf.Sections(u.from, names...)
+		if err != nil {
+			if n := len(s.spoiled); n == 0 || u.from.Before(s.spoiled[n-1].from) { // no part of one that is told of
+				s.spoiled = append(s.spoiled, u)
 			}
+			todo = append(todo, s.plan.finer(u)...)
+			continue
+		}
+		s.units = append(s.units, u)
+		for i, section := range sections {
+			s.keep(u, section)
 			s.damaged = s.damaged || section.Damaged
-			for i := range section.Buckets {
-				at := u.from.Add(time.Duration(i) * u.shelf.Grain().Bucket)
-				if !at.Before(s.plan.from) && at.Before(s.plan.to) {
-					see(at, &section.Buckets[i])
-				}
-			}
+			s.within(u, section, func(_ time.Time, b *rollup.Bucket) { see(names[i], b) })
 		}
 	}
-	return nil
+	slices.Reverse(s.units)
+}
+
+// within hands out the buckets of a section that lie within the plan.
+func (s *rolled) within(u unit, section *rollup.Section, see func(time.Time, *rollup.Bucket)) {
+	for i := range section.Buckets {
+		at := u.from.Add(time.Duration(i) * u.shelf.Grain().Bucket)
+		if !at.Before(s.plan.from) && at.Before(s.plan.to) {
+			see(at, &section.Buckets[i])
+		}
+	}
+}
+
+// each hands out the buckets of what was added up once more, newest first.
+func (s *rolled) each(ctx context.Context, see func(time.Time, *rollup.Bucket)) {
+	for _, u := range slices.Backward(s.units) {
+		if ctx.Err() != nil {
+			if s.late.Before(u.to()) {
+				s.late = u.to()
+			}
+			return
+		}
+		for _, name := range s.plan.sections {
+			section, err := s.section(u, name)
+			if err != nil { // it was there a moment ago
+				s.bad++
+				break
+			}
+			s.within(u, section, see)
+		}
+	}
 }
 
 func (s *rolled) section(u unit, name query.Dimension) (*rollup.Section, error) {
 	if kept := s.kept[u][name]; kept != nil {
 		return kept, nil
 	}
-	section, err := u.shelf.Section(u.from, name)
-	if err != nil || s.rows > cached {
-		return section, err
+	return u.shelf.Section(u.from, name)
+}
+
+// keep holds a section for a second look, as long as there are few.
+func (s *rolled) keep(u unit, section *rollup.Section) {
+	if s.plan.points == 0 || s.rows > cached {
+		return
 	}
 	for i := range section.Buckets {
 		s.rows += len(section.Buckets[i].Rows)
@@ -152,16 +239,32 @@ func (s *rolled) section(u unit, name query.Dimension) (*rollup.Section, error) 
 	if s.kept[u] == nil {
 		s.kept[u] = map[query.Dimension]*rollup.Section{}
 	}
-	s.kept[u][name] = section
-	return section, nil
+	s.kept[u][section.Name] = section
 }
 
-// gaps are the spans without a roll-up, as far as flows are kept of them.
+// gaps are the spans without a roll-up, as far as flows are kept of them. What was
+// damaged and has none any more is bad.
 func (s *rolled) gaps(h History) (out []span) {
-	at := s.plan.from
+	at, bad := s.plan.from, map[time.Time]bool{}
+	if s.late.After(at) {
+		at = s.late // there is no time for what lies before
+	}
 	end := func(to time.Time) {
-		if flows, _ := h.Extent(at, to); at.Before(to) && flows > 0 {
+		if !at.Before(to) {
+			return
+		}
+		flows, oldest := h.Extent(at, to)
+		if flows > 0 {
 			out = append(out, span{at.UnixNano(), to.UnixNano()})
+		}
+		for _, u := range s.spoiled {
+			begin := u.from
+			if begin.Before(at) {
+				begin = at
+			}
+			if begin.Before(to) && at.Before(u.to()) && oldest.After(begin) {
+				bad[u.from] = true
+			}
 		}
 	}
 	for _, u := range s.units {
@@ -175,6 +278,7 @@ func (s *rolled) gaps(h History) (out []span) {
 	if at.Before(s.plan.to) {
 		end(s.plan.to)
 	}
+	s.bad = len(bad)
 	return out
 }
 
@@ -206,7 +310,7 @@ func (r *run) rolledSeries(ctx context.Context, s *rolled, frozen *table, gaps [
 		by: r.q.By, from: p.first.UnixNano(), step: int64(p.step), points: p.points,
 		groups: make([]uint64, len(frozen.keys)*p.points), everyone: make([]uint64, p.points),
 	}
-	err := s.each(ctx, p.sections, func(at time.Time, b *rollup.Bucket) {
+	s.each(ctx, func(at time.Time, b *rollup.Bucket) {
 		i := int(at.Sub(p.first) / p.step)
 		for k := range b.Rows {
 			row := &b.Rows[k]
@@ -223,9 +327,6 @@ func (r *run) rolledSeries(ctx context.Context, s *rolled, frozen *table, gaps [
 			all.everyone[i] += b.Rest.Of(r.q.By)
 		}
 	})
-	if err != nil {
-		return err
-	}
 	lists := []*series{all}
 	for _, g := range gaps {
 		more, err := r.gapSeries(ctx, frozen, g, all)

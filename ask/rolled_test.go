@@ -3,8 +3,11 @@
 package ask
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -62,7 +65,7 @@ func TestRollupsSayWhatFlowsSay(t *testing.T) {
 			}
 		}
 	}
-	for _, text := range []string{"", "host = 10.0.1.7", "direction = in", "proto = udp"} {
+	for _, text := range []string{"", "host = 10.0.1.7", "host = 203.0.113.7", "host = 2001:db8::3", "host = ::", "host = 192.0.2.1", "direction = in", "proto = udp"} {
 		checkRolled(t, m, all, &query.Question{
 			From: begin().Add(3 * time.Minute), To: begin().Add(50 * time.Minute), Filter: filter(t, text), By: query.Bytes, Limit: 1, Points: 30, Source: query.Rollup,
 		}, Shelves{Minutes: minutes})
@@ -126,6 +129,113 @@ func TestRollupsBeyondWhatIsKept(t *testing.T) {
 	}
 	if sum != got.Total {
 		t.Errorf("all groups are %+v, the total %+v", sum, got.Total)
+	}
+	// What matches a filter may have no name at all.
+	for text, group := range map[string][]query.Dimension{"src_port < 40000": nil, "src_port > 1500": {query.SrcPort}} {
+		some := *q
+		some.Filter, some.Group = filter(t, text), group
+		got, err := asker(t, m, nil, shelves).Answer(t.Context(), &some)
+		if err != nil {
+			t.Fatal(err)
+		}
+		some.Group = nil
+		var most uint64
+		behind := got.Reason[strings.LastIndex(got.Reason, "up to ")+len("up to "):]
+		if _, err := fmt.Sscan(behind, &most); err != nil || !strings.Contains(got.Reason, "estimated") {
+			t.Fatalf("%s: %q, %v", text, got.Reason, err)
+		}
+		if want := plain(all, &some)["[]"].Bytes; got.Total.Bytes > want || got.Total.Bytes+most < want {
+			t.Errorf("%s: %d bytes, too low by up to %d, really %d", text, got.Total.Bytes, most, want)
+		}
+	}
+}
+
+// spoilShelf damages the files of some units of a shelf.
+func spoilShelf(t *testing.T, dir string, s *rollup.Shelf, units ...time.Time) {
+	t.Helper()
+	for _, at := range units {
+		name := filepath.Join(dir, s.Grain().Name, at.Format("20060102T1504")+".rollup")
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(data[12+binary.LittleEndian.Uint32(data[8:]):]) // the description stays
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Minutes stand in for a damaged hour, and flows for damaged minutes; what neither has is
+// told to be missing.
+func TestDamagedRollups(t *testing.T) {
+	t.Parallel()
+	const spanned = 3 * time.Hour
+	m, all := recorded(3000, 10)
+	for i := range all {
+		later := int64(i/1000) * int64(time.Hour)
+		all[i].Start, all[i].End, all[i].Received = all[i].Start+later, all[i].End+later, all[i].Received+later
+	}
+	hour := rollup.Hours()
+	hour.Keep = 5000
+	fill := func(dir string, grain rollup.Grain) *rollup.Shelf {
+		s := rollup.NewShelf(dir, grain)
+		for at := begin(); at.Before(begin().Add(spanned)); at = at.Add(grain.Unit) {
+			about, sections, err := Summarise(t.Context(), m, grain, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Put(about, sections); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	dir := t.TempDir()
+	shelves := Shelves{Minutes: fill(dir, rollup.Minutes()), Hours: fill(dir, hour)}
+	questions := func(check func(q *query.Question)) {
+		for _, points := range []int{0, 3, 12} {
+			for _, d := range []query.Dimension{query.Device, query.Proto} {
+				check(&query.Question{
+					From: begin().Add(10 * time.Minute), To: begin().Add(spanned - 10*time.Minute), Group: []query.Dimension{d},
+					By: query.Bytes, Limit: 5, Points: points, Source: query.Rollup,
+				})
+			}
+		}
+	}
+	second := begin().Add(time.Hour)
+	spoilShelf(t, dir, shelves.Hours, second)
+	questions(func(q *query.Question) {
+		checkRolled(t, m, all, q, shelves)
+		got, err := asker(t, m, nil, shelves).Answer(t.Context(), q)
+		if err != nil || got.ScannedFlows > 0 {
+			t.Errorf("%d flows were read (%v), though there are minutes", got.ScannedFlows, err)
+		}
+	})
+	spoilShelf(t, dir, shelves.Minutes, second.Add(20*time.Minute), second.Add(30*time.Minute))
+	questions(func(q *query.Question) {
+		checkRolled(t, m, all, q, shelves)
+		checkRolled(t, m, all, q, Shelves{Minutes: shelves.Minutes})
+	})
+	gone := &memory{segments: m.segments[4:]} // from the third hour on
+	questions(func(q *query.Question) {
+		got, err := asker(t, gone, nil, shelves).Answer(t.Context(), q)
+		if err != nil || !strings.Contains(got.Reason, "damaged") || got.Total.Flows == 0 {
+			t.Errorf("without the flows: %+v, %v", got, err)
+		}
+	})
+}
+
+// When the time is up what was added up is the answer, which says what is missing.
+func TestTimeIsUpWithinRollups(t *testing.T) {
+	t.Parallel()
+	m, _ := recorded(1000, 8)
+	a := asker(t, m, nil, Shelves{Minutes: shelved(t, m, rollup.Minutes())})
+	a.cfg.TimeLimit = time.Nanosecond
+	q := &query.Question{From: begin(), To: begin().Add(time.Hour), Group: []query.Dimension{query.Src}, By: query.Bytes, Limit: 10, Points: 6, Source: query.Rollup}
+	got, err := a.Answer(t.Context(), q)
+	if err != nil || !got.Partial || !strings.Contains(got.Reason, "what lies before 2026-05-01T13:00:00Z is missing") {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,7 @@ type Roller struct {
 	shelves Shelves
 	log     *slog.Logger
 	newest  map[string]map[int64]uint64 // by grain and unit: up to which segment was read
+	kept    map[string]map[int64]bool   // likewise: what is damaged, but of which flows are gone
 	floor   map[string]time.Time        // by grain: what ended by then was dropped for its size
 	metrics *rolledUp
 	failed  atomic.Pointer[error] // of the last round; nil: all went well
@@ -57,7 +59,8 @@ func NewRoller(cfg *rollup.Config, history Catalogue, shelves Shelves, log *slog
 		return nil, fmt.Errorf("rollups: %w", err)
 	}
 	return &Roller{
-		cfg: *cfg, history: history, shelves: shelves, log: log, newest: map[string]map[int64]uint64{}, floor: map[string]time.Time{},
+		cfg: *cfg, history: history, shelves: shelves, log: log, newest: map[string]map[int64]uint64{}, kept: map[string]map[int64]bool{},
+		floor:   map[string]time.Time{},
 		metrics: newRolledUp(registry),
 	}, nil
 }
@@ -134,8 +137,9 @@ func (r *Roller) Step(ctx context.Context, now time.Time) error {
 type backlog struct {
 	shelf  *rollup.Shelf
 	oldest time.Time
-	units  []int64 // that are missing or behind
-	newest uint64  // segment that there is
+	units  []int64   // that are missing or behind
+	newest uint64    // segment that there is
+	whole  time.Time // from when on no flows were dropped
 	known  map[int64]uint64
 }
 
@@ -149,16 +153,29 @@ func (r *Roller) due(shelf *rollup.Shelf, oldest, now time.Time) (*backlog, erro
 	}
 	b := &backlog{shelf: shelf, oldest: oldest, known: known}
 	due := map[int64]bool{}
+	var first uint64 // segments are numbered from 1 on
 	for i := range kept {
 		s := &kept[i]
+		if first == 0 || s.First < first {
+			first = s.First
+		}
+		if b.whole.IsZero() || s.From.Before(b.whole) {
+			b.whole = s.From
+		}
 		b.newest = max(b.newest, s.Last)
-		for at := s.From.Truncate(grain.Unit); !at.After(s.To); at = at.Add(grain.Unit) {
+		begin := s.From // a clock that jumped makes a segment of years
+		if begin.Before(oldest) {
+			begin = oldest.Add(grain.Unit - 1)
+		}
+		for at := begin.Truncate(grain.Unit); !at.After(s.To) && !now.Before(at.Add(grain.Unit+settled)); at = at.Add(grain.Unit) {
 			read, there := known[at.UnixNano()]
-			over := !now.Before(at.Add(grain.Unit + settled))
-			if over && !at.Before(oldest) && (!there || s.First > read) {
+			if !at.Before(oldest) && (!there || s.First > read) {
 				due[at.UnixNano()] = true
 			}
 		}
+	}
+	if first <= 1 {
+		b.whole = time.Time{}
 	}
 	for at := range due {
 		b.units = append(b.units, at)
@@ -171,7 +188,7 @@ func (r *Roller) due(shelf *rollup.Shelf, oldest, now time.Time) (*backlog, erro
 func (r *Roller) roll(ctx context.Context, b *backlog) error {
 	for _, at := range slices.Backward(b.units) {
 		began := time.Now()
-		if err := r.unit(ctx, b.shelf, time.Unix(0, at), b.newest); err != nil {
+		if err := r.unit(ctx, b, time.Unix(0, at)); err != nil {
 			return err
 		}
 		b.known[at] = b.newest
@@ -192,9 +209,15 @@ func (r *Roller) known(shelf *rollup.Shelf) (map[int64]uint64, error) {
 	before, now := r.newest[name], make(map[int64]uint64, len(units))
 	for _, at := range units {
 		read, asked := before[at.UnixNano()]
+		if shelf.Spoiled(at) && !r.kept[name][at.UnixNano()] {
+			continue // a question met the damage: made again
+		}
 		if !asked {
 			about, err := shelf.About(at)
-			if err != nil {
+			switch {
+			case errors.Is(err, rollup.ErrLater):
+				about = &rollup.About{Newest: math.MaxUint64} // nothing is newer
+			case err != nil:
 				continue // damaged: made again
 			}
 			read = about.Newest
@@ -206,14 +229,21 @@ func (r *Roller) known(shelf *rollup.Shelf) (map[int64]uint64, error) {
 }
 
 // unit makes one roll-up. It does not take the place of one that saw more flows: some
-// of those it was made of are gone.
-func (r *Roller) unit(ctx context.Context, shelf *rollup.Shelf, from time.Time, newest uint64) error {
+// of those it was made of are gone. One that is made while some may be gone says so.
+func (r *Roller) unit(ctx context.Context, b *backlog, from time.Time) error {
+	shelf := b.shelf
 	about, sections, err := Summarise(ctx, r.history, shelf.Grain(), from)
 	if err != nil {
 		return err
 	}
-	about.Newest = newest
+	about.Newest = b.newest
+	about.Damaged = about.Damaged || from.Before(b.whole)
 	if before, err := shelf.About(from); err == nil && before.Flows > about.Flows {
+		name := shelf.Grain().Name
+		if r.kept[name] == nil {
+			r.kept[name] = map[int64]bool{}
+		}
+		r.kept[name][from.UnixNano()] = true
 		return nil
 	}
 	return shelf.Put(about, sections)

@@ -3,6 +3,7 @@
 package ask
 
 import (
+	"bytes"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -109,6 +110,18 @@ func TestRollerMakesWhatIsMissing(t *testing.T) {
 		t.Error("the half file is still there")
 	}
 
+	// A question meets what is damaged behind the description.
+	for _, shelf := range []*rollup.Shelf{shelves.Minutes, shelves.Hours} {
+		spoilShelf(t, dir, shelf, begin())
+	}
+	sameTotals(t, m, shelves)
+	step(3*time.Hour + time.Minute)
+	for _, shelf := range []*rollup.Shelf{shelves.Minutes, shelves.Hours} {
+		if _, err := shelf.Section(begin(), query.Proto); err != nil || shelf.Spoiled(begin()) {
+			t.Errorf("damage of %s that a question met is still there: %v", shelf.Grain().Name, err)
+		}
+	}
+
 	// Flows that are gone do not take their roll-ups with them.
 	before, err := asker(t, m, nil, shelves).Answer(t.Context(), &query.Question{From: begin(), To: begin().Add(time.Hour), By: query.Flows, Limit: 1, Source: query.Rollup})
 	if err != nil {
@@ -122,6 +135,63 @@ func TestRollerMakesWhatIsMissing(t *testing.T) {
 	if err != nil || after.Total != before.Total {
 		t.Errorf("total %+v, was %+v, %v", after.Total, before.Total, err)
 	}
+}
+
+// What is made when the first of its flows were dropped already says so.
+func TestRollerOfWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	for _, dropped := range []bool{false, true} {
+		m, _ := recorded(1000, 15)
+		if dropped {
+			m.segments[0] = nil
+		}
+		r, shelves := rolling(t, m, t.TempDir(), nil)
+		if err := r.Step(t.Context(), begin().Add(2*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		for _, from := range []time.Duration{0, 40 * time.Minute} {
+			got, err := asker(t, m, nil, Shelves{Minutes: shelves.Minutes}).Answer(t.Context(), &query.Question{
+				From: begin().Add(from), To: begin().Add(time.Hour), By: query.Bytes, Limit: 1, Source: query.Rollup,
+			})
+			// Of the second half of the hour nothing is missing.
+			if err != nil || from > 0 && got.Partial {
+				t.Errorf("dropped %v, from %s: %+v, %v", dropped, from, got, err)
+			}
+		}
+		about, err := shelves.Hours.About(begin())
+		if err != nil || about.Damaged != dropped {
+			t.Errorf("dropped %v: %+v, %v", dropped, about, err)
+		}
+	}
+}
+
+// A file of a later version is left alone, whatever flows there are.
+func TestRollerLeavesLaterVersions(t *testing.T) {
+	t.Parallel()
+	m, _ := recorded(600, 14)
+	dir := t.TempDir()
+	r, _ := rolling(t, m, dir, nil)
+	if err := r.Step(t.Context(), begin().Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "hours", "20260501T1200.rollup")
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := bytes.Replace(data, []byte(`"version":1`), []byte(`"version":2`), 1)
+	if err := os.WriteFile(name, later, 0o600); err != nil || bytes.Equal(data, later) {
+		t.Fatal(err)
+	}
+	m.segments = append(m.segments, slices.Clone(m.segments[0][:10]))
+	r, shelves := rolling(t, m, dir, nil)
+	if err := r.Step(t.Context(), begin().Add(3*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := os.ReadFile(name); err != nil || !bytes.Equal(now, later) {
+		t.Errorf("the file of a later version is another one now (%v)", err)
+	}
+	sameTotals(t, m, shelves)
 }
 
 // What is too old or too much is dropped, and not made again.

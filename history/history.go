@@ -118,6 +118,10 @@ func (r *Recorder) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
+// ahead is how much earlier a segment is closed than is promised: until the next look,
+// and until it is written.
+const ahead = 1500 * time.Millisecond
+
 // write closes segments in time.
 func (r *Recorder) write(ctx context.Context) error {
 	t := time.NewTicker(time.Second)
@@ -132,7 +136,7 @@ func (r *Recorder) write(ctx context.Context) error {
 		case <-t.C:
 			r.look()
 			r.mu.Lock()
-			due := r.open.Len() > 0 && time.Since(r.since) >= r.cfg.Segment
+			due := r.open.Len() > 0 && time.Since(r.since) >= r.cfg.Segment-ahead
 			r.mu.Unlock()
 			if due {
 				r.rotate()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -102,16 +103,17 @@ func (r *Recorder) join(ctx context.Context, run []*Segment) error {
 	if err := create(path, exporter, func(w *segment.Writer) error { return copyAll(ctx, w, run, x) }); err != nil {
 		return err
 	}
-	s, err := describe(path, first, last)
-	if err != nil {
-		return err
-	}
 	var rows int64
 	for _, old := range run {
 		rows += old.Rows
 	}
-	if s.Rows != rows {
-		return fmt.Errorf("%s has %d flows where %d were read", path, s.Rows, rows)
+	s, err := describe(path, first, last)
+	if err == nil && s.Rows != rows {
+		err = fmt.Errorf("%s has %d flows where %d were read", path, s.Rows, rows)
+	}
+	if err != nil {
+		_ = os.Remove(path) // the next start would take it for those that it is to replace
+		return err
 	}
 	r.catalogue.replace(run, s)
 	r.metrics.joined.Add(float64(len(run)))

@@ -30,9 +30,7 @@ func look(dir string) (*survey, error) {
 	v := &survey{}
 	for _, hour := range hours {
 		if at, ok := hourOf(hour); ok {
-			if err := v.hour(hour, at); err != nil {
-				return nil, err
-			}
+			v.hour(hour, at)
 		}
 	}
 	slices.SortFunc(v.segments, byNumber)
@@ -44,10 +42,11 @@ func quoteGlob(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
-func (v *survey) hour(dir string, at time.Time) error {
+func (v *survey) hour(dir string, at time.Time) {
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("list a directory of it: %w", err)
+	if err != nil { // the others are no worse for that
+		v.broken = append(v.broken, &Segment{From: at, To: at.Add(time.Hour), path: dir})
+		v.errs = append(v.errs, fmt.Errorf("list a directory of the history: %w", err))
 	}
 	var found []*Segment
 	for _, e := range entries {
@@ -76,7 +75,6 @@ func (v *survey) hour(dir string, at time.Time) error {
 			v.segments = append(v.segments, s)
 		}
 	}
-	return nil
 }
 
 // Files are the segments in the directory dir of a history, in order, each flow once,
@@ -108,7 +106,8 @@ func (c *catalogue) load() error {
 	c.erase(v.covered)
 	for _, path := range v.leftover {
 		if err := os.Remove(path); err != nil {
-			return fmt.Errorf("remove an unfinished segment: %w", err)
+			c.log.Error("unfinished segment of the history not removed", "error", err)
+			continue
 		}
 		removeEmpty(path)
 	}

@@ -29,14 +29,15 @@ func (r *Recorder) tidy(ctx context.Context) error {
 // expire drops what is too old, and the oldest of what is too much.
 func (r *Recorder) expire(now time.Time) {
 	all := r.catalogue.all(true)
-	slices.SortStableFunc(all, func(a, b *Segment) int { return a.To.Compare(b.To) })
+	ends := ends(all, now)
+	slices.SortStableFunc(all, func(a, b *Segment) int { return ends[a].Compare(ends[b]) })
 	var total int64
 	for _, s := range all {
 		total += s.Bytes
 	}
 	limit := r.limit()
 	n := 0
-	for n < len(all) && (total > limit || all[n].To.Before(now.Add(-r.cfg.Keep))) {
+	for n < len(all) && (total > limit || ends[all[n]].Before(now.Add(-r.cfg.Keep))) {
 		total -= all[n].Bytes
 		n++
 	}
@@ -45,7 +46,22 @@ func (r *Recorder) expire(now time.Time) {
 	}
 	r.catalogue.replace(all[:n], nil)
 	r.metrics.expired.Add(float64(n))
-	r.deps.Logger.Debug("the oldest flows were dropped", "segments", n, "until", all[n-1].To)
+	r.deps.Logger.Debug("the oldest flows were dropped", "segments", n, "until", ends[all[n-1]])
+}
+
+// ends are when the last flows of segments came; it sorts all by number. What claims to
+// be of the future was written while the clock was wrong. It is as old as what was
+// written next, or it would outlive everything that is true.
+func ends(all []*Segment, now time.Time) map[*Segment]time.Time {
+	slices.SortStableFunc(all, byNumber)
+	out, next := make(map[*Segment]time.Time, len(all)), now
+	for _, s := range slices.Backward(all) {
+		if !s.To.After(now) {
+			next = s.To
+		}
+		out[s] = next
+	}
+	return out
 }
 
 // limit is how many bytes all segments may have.

@@ -53,6 +53,51 @@ func TestTooManyBytes(t *testing.T) {
 	}
 }
 
+// What was written while the clock was ahead goes with what was written next: it neither
+// outlives it nor takes its room.
+func TestFlowsOfTheFutureGo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, filepath.Join(t.TempDir(), "history"), nil)
+	now := time.Now()
+	for _, at := range []time.Time{now.Add(-3 * time.Hour), now.AddDate(4, 0, 0), now.AddDate(4, 0, 0), now.Add(-2 * time.Hour), now.Add(-time.Hour)} {
+		b.takeAt(at, 10)
+		b.rotate()
+	}
+	b.cfg.MaxBytes = 2*b.catalogue.all(false)[0].Bytes + 100
+	b.expire(now)
+	b.want(31, 50)
+	b.cfg.MaxBytes = 1e9
+	b.expire(now.Add(b.cfg.Keep - 90*time.Minute))
+	b.want(41, 50)
+}
+
+// Where the clock was set a segment ends: none claims the time between.
+func TestClockIsSet(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, filepath.Join(t.TempDir(), "history"), nil)
+	now := time.Now()
+	for _, at := range []time.Time{time.Unix(5, 0), time.Unix(6, 0), now, now.Add(-30 * time.Minute), now.Add(-2 * time.Hour)} {
+		b.takeAt(at, 10)
+	}
+	b.rotate()
+	b.want(1, 50)
+	var spans []time.Duration
+	for _, s := range b.catalogue.all(false) {
+		spans = append(spans, s.To.Sub(s.From))
+	}
+	if !slices.Equal(spans, []time.Duration{time.Second, 30 * time.Minute, 0}) || len(b.closed) != 3 {
+		t.Errorf("segments of %v, told of %v", spans, b.closed)
+	}
+	for i := range 30 { // it may be set again and again
+		b.takeAt(now.Add(time.Duration(i%2)*2*time.Hour), 1)
+	}
+	b.rotate()
+	b.want(1, 80)
+	if n := len(b.catalogue.all(false)); n != 3+maxPieces {
+		t.Errorf("%d segments", n)
+	}
+}
+
 // A query that reads a segment is not disturbed by its end.
 func TestHeldSegments(t *testing.T) {
 	t.Parallel()
@@ -254,6 +299,29 @@ func TestDamagedSegments(t *testing.T) {
 	b.expire(time.Now().Add(8 * 24 * time.Hour))
 	if f := b.files(); len(f) != 0 {
 		t.Errorf("files %v are older than all that is kept", f)
+	}
+}
+
+// What can be neither read nor removed is told of, and hinders nothing.
+func TestStubbornFiles(t *testing.T) {
+	t.Parallel()
+	c := crashed(t)
+	unfinished := filepath.Join(filepath.Dir(c.joined), ".0000000009.parquet")
+	if err := os.MkdirAll(filepath.Join(unfinished, "x"), 0o700); err != nil { // like a file of somebody else
+		t.Fatal(err)
+	}
+	hour := filepath.Join(c.dir, "day=2000-01-01", "hour=05")
+	if err := os.MkdirAll(filepath.Dir(hour), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(hour, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, c.dir, nil)
+	b.want(1, 30)
+	at := time.Date(2000, 1, 1, 5, 30, 0, 0, time.UTC)
+	if log := b.log.String(); !strings.Contains(log, unfinished) || !strings.Contains(log, hour) || b.Broken(at, at) != 1 {
+		t.Errorf("%d are broken; said:\n%s", b.Broken(at, at), log)
 	}
 }
 

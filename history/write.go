@@ -31,24 +31,69 @@ func (r *Recorder) rotate() {
 	}
 	start := time.Now()
 	err := r.disk.room(r.cfg.KeepFree)
-	var s *Segment
-	if err == nil {
-		s, err = r.keep(b)
+	var kept []*Segment
+	left := b.Len()
+	for _, p := range pieces(b) {
+		var s *Segment
+		if err == nil {
+			s, err = r.keep(p)
+		}
+		if err != nil {
+			break
+		}
+		kept, left = append(kept, s), left-p.Len()
 	}
 	r.tell(err)
 	switch {
 	case err == nil:
-		r.metrics.kept.Add(float64(s.Rows))
 		r.metrics.seconds.Observe(time.Since(start).Seconds())
+	case isFull(err):
+		r.metrics.disk.Add(float64(left))
+	default:
+		r.metrics.broken.Add(float64(left))
+	}
+	for _, s := range kept {
+		r.metrics.kept.Add(float64(s.Rows))
 		if r.deps.Closed != nil {
 			r.deps.Closed(s)
 		}
 		r.catalogue.release([]*Segment{s})
-	case isFull(err):
-		r.metrics.disk.Add(float64(b.Len()))
-	default:
-		r.metrics.broken.Add(float64(b.Len()))
 	}
+}
+
+const (
+	// jump is how far apart two flows that follow each other come when a clock was set.
+	jump = time.Hour
+	// maxPieces bounds the segments that are made of one.
+	maxPieces = 8
+)
+
+// pieces divides b where the clock was set: a segment that claims years would be the
+// oldest and the newest of all.
+func pieces(b *flow.Batch) (out []*flow.Batch) {
+	from := 0
+	for i := 1; i <= b.Len() && len(out) < maxPieces-1; i++ {
+		if i < b.Len() && time.Duration(b.Received[i]-b.Received[i-1]).Abs() <= jump {
+			continue
+		}
+		if from == 0 && i == b.Len() {
+			return []*flow.Batch{b}
+		}
+		out, from = append(out, cut(b, from, i)), i
+	}
+	if from < b.Len() {
+		out = append(out, cut(b, from, b.Len()))
+	}
+	return out
+}
+
+func cut(b *flow.Batch, from, to int) *flow.Batch {
+	out := flow.NewBatch(to - from)
+	for i := from; i < to; i++ {
+		x := b.Record(i)
+		out.Append(&x)
+	}
+	return out
 }
 
 // keep writes b and puts the segment into the catalogue, with a reference to it.

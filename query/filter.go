@@ -95,6 +95,21 @@ func (n *node) writeTest(b *strings.Builder) {
 	b.WriteByte(')')
 }
 
+// One reports whether a filter asks for one value of one column and nothing else.
+func (f *Filter) One() bool {
+	if f.Empty() || f.root.op != opTest || len(f.root.field.cols) > 1 || len(f.root.values) != 1 {
+		return false
+	}
+	v := &f.root.values[0]
+	switch {
+	case f.root.compare != "=" && f.root.compare != "in":
+		return false
+	case f.root.field.kind == kindAddr:
+		return v.prefix.IsSingleIP() && !v.until.IsValid()
+	}
+	return v.low == v.high
+}
+
 // Host is the address of a filter that asks for one host and nothing else.
 func (f *Filter) Host() (a netip.Addr, ok bool) {
 	if f.Empty() || f.root.op != opTest || f.root.field.name != "host" || f.root.compare == "!=" || len(f.root.values) != 1 {

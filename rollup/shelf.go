@@ -28,19 +28,45 @@ const (
 	layout     = "20060102T1504"
 )
 
+// ErrLater is the error of a file that a later program wrote. It is to be left alone.
+var ErrLater = errors.New("it was written by a later program")
+
 // Shelf is the directory of one grain. Reading beside writing is safe; two may not
 // write.
 type Shelf struct {
 	dir   string
 	grain Grain
 	zstd  func() (*zstd.Decoder, error)
+
+	mu      sync.Mutex
+	spoiled map[int64]bool // begins of units of which something could not be read
 }
 
 // NewShelf names the directory below dir; it makes nothing.
 func NewShelf(dir string, grain Grain) *Shelf {
-	return &Shelf{filepath.Join(dir, grain.Name), grain, sync.OnceValues(func() (*zstd.Decoder, error) {
-		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxPart))
-	})}
+	return &Shelf{
+		dir: filepath.Join(dir, grain.Name), grain: grain, spoiled: map[int64]bool{},
+		zstd: sync.OnceValues(func() (*zstd.Decoder, error) {
+			return zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxPart))
+		}),
+	}
+}
+
+// Spoiled reports whether something of a unit could not be read since it was written.
+func (s *Shelf) Spoiled(from time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spoiled[from.UnixNano()]
+}
+
+func (s *Shelf) spoil(from time.Time, is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if is {
+		s.spoiled[from.UnixNano()] = true
+	} else {
+		delete(s.spoiled, from.UnixNano())
+	}
 }
 
 // Grain is what the shelf holds.
@@ -70,6 +96,7 @@ func (s *Shelf) Put(a *About, sections []Section) error {
 	if err := os.Rename(name+unfinished, name); err != nil {
 		return fmt.Errorf("write a roll-up: %w", err)
 	}
+	s.spoil(a.From, false)
 	return syncDir(s.dir)
 }
 
@@ -167,14 +194,33 @@ func (s *Shelf) about(f *os.File) (*About, int64, error) {
 	switch err := json.Unmarshal(head[fixed:fixed+length], a); {
 	case err != nil:
 		return nil, 0, damaged("its description is damaged")
-	case a.Version != version || a.Grain != s.grain.Name:
-		return nil, 0, damaged(fmt.Sprintf("version %d of %q; this program knows version %d of %q", a.Version, a.Grain, version, s.grain.Name))
+	case a.Version > version:
+		return nil, 0, fmt.Errorf("read the roll-up %s: %w: version %d, and this program knows versions up to %d", f.Name(), ErrLater, a.Version, version)
+	case a.Version < 1 || a.Grain != s.grain.Name:
+		return nil, 0, damaged(fmt.Sprintf("version %d of %q is none of %q", a.Version, a.Grain, s.grain.Name))
 	}
 	return a, int64(fixed + length), nil
 }
 
-// Section reads one section of a unit.
+// Section reads one section of a unit. One that cannot be read spoils the unit.
 func (s *Shelf) Section(from time.Time, name query.Dimension) (*Section, error) {
+	all, err := s.Sections(from, name)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// Sections reads some sections of a unit, all or none.
+func (s *Shelf) Sections(from time.Time, names ...query.Dimension) ([]*Section, error) {
+	all, err := s.sections(from, names)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrLater) {
+		s.spoil(from, true)
+	}
+	return all, err
+}
+
+func (s *Shelf) sections(from time.Time, names []query.Dimension) ([]*Section, error) {
 	f, err := os.Open(s.path(from))
 	if err != nil {
 		return nil, fmt.Errorf("read a roll-up: %w", err)
@@ -184,28 +230,38 @@ func (s *Shelf) Section(from time.Time, name query.Dimension) (*Section, error) 
 	if err != nil {
 		return nil, err
 	}
+	out := make([]*Section, len(names))
+	for i, name := range names {
+		if out[i], err = s.section(f, a, begin, name); err != nil {
+			return nil, fmt.Errorf("read the roll-up %s: section %s: %w", f.Name(), name, err)
+		}
+	}
+	return out, nil
+}
+
+func (s *Shelf) section(f *os.File, a *About, begin int64, name query.Dimension) (*Section, error) {
 	i := slices.IndexFunc(a.Parts, func(p part) bool { return p.Name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("read the roll-up %s: it has no section %s", f.Name(), name)
+		return nil, errors.New("there is none")
 	}
 	p := a.Parts[i]
 	if p.At < 0 || p.Length < 0 || p.Length > maxPart || p.At > 1<<40 {
-		return nil, fmt.Errorf("read the roll-up %s: %w", f.Name(), errDamaged)
+		return nil, errDamaged
 	}
 	data := make([]byte, p.Length)
 	if _, err := f.ReadAt(data, begin+p.At); err != nil {
-		return nil, fmt.Errorf("read a roll-up: %w", err)
+		return nil, err
 	}
 	z, err := s.zstd()
 	if err != nil {
-		return nil, fmt.Errorf("read a roll-up: %w", err)
+		return nil, err
 	}
 	section, err := decode(z, name, data, p.CRC)
 	if err != nil {
-		return nil, fmt.Errorf("read the roll-up %s: section %s: %w", f.Name(), name, err)
+		return nil, err
 	}
 	if want := int(s.grain.Unit / s.grain.Bucket); len(section.Buckets) != want {
-		return nil, fmt.Errorf("read the roll-up %s: section %s has %d buckets, not %d", f.Name(), name, len(section.Buckets), want)
+		return nil, fmt.Errorf("%d buckets, not %d", len(section.Buckets), want)
 	}
 	section.Damaged = a.Damaged
 	return section, nil
