@@ -70,6 +70,7 @@ func routes(d *Deps, m *metrics) *http.ServeMux {
 	cfg.DocsPath, cfg.SchemasPath = "", "" // the documentation page would load scripts from elsewhere
 	cfg.CreateHooks = nil                  // no $schema in answers
 	cfg.RejectUnknownQueryParameters = true
+	cfg.Transformers = append(cfg.Transformers, worded)
 	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {
 		Type: "http", Scheme: "bearer", Description: "The administrator's token: TIDEWATCH_API_TOKEN, or the token file of the data directory.",
