@@ -131,7 +131,7 @@ func (k *Keeper) TokenOf(ctx context.Context, secret string) (*Token, Level, err
 		}
 		level = min(level, owner.Role.Level())
 	}
-	if now.Sub(t.Used) >= seenEvery {
+	if now.Sub(t.Used).Abs() >= seenEvery {
 		t.Used = now
 		// Who may come in does so also when that cannot be written down.
 		_ = k.store.Apply(ctx, &Change{Token: t})
