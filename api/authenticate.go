@@ -59,6 +59,7 @@ func (a *authenticator) check(mux *http.ServeMux, next http.Handler) http.Handle
 				return // it was answered
 			}
 		}
+		who.still = func(ctx context.Context) bool { return a.still(ctx, need, who) }
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, who)))
 	})
 }
@@ -125,7 +126,7 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request, who *ca
 	if random {
 		t, level, err := a.accounts.TokenOf(r.Context(), token)
 		if err == nil {
-			who.level, who.name, who.owner = level, t.By(), t.Owner
+			who.level, who.name, who.owner, who.token = level, t.By(), t.Owner, token
 			who.role = [...]account.Role{account.Read: account.Viewer, account.Decide: account.Operator, account.Administer: account.Admin}[level]
 			return true
 		}
@@ -144,6 +145,28 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request, who *ca
 		a.refuse(w, "wrong_token", http.StatusUnauthorized, "the bearer token was taken back, has ended, or never was, or its account is disabled")
 	}
 	return false
+}
+
+// still reports whether somebody who was let in would be now: what takes minutes asks
+// again. Who cannot be found out about at present stays.
+func (a *authenticator) still(ctx context.Context, n need, who *caller) bool {
+	now, err := caller{session: who.session}, error(nil)
+	switch {
+	case n == public:
+		return true
+	case who.session != nil:
+		var u *account.User
+		if _, u, err = a.accounts.SessionOf(ctx, who.cookie); err == nil {
+			now.level = u.Role.Level()
+		}
+	case who.token != "":
+		_, now.level, err = a.accounts.TokenOf(ctx, who.token)
+	case who.level > account.Nothing: // the administrator's token is the same until the end
+		return true
+	default:
+		return n == local || n == open || !a.setUp()
+	}
+	return n.allows(&now) && err == nil || err != nil && !errors.Is(err, account.ErrNotFound)
 }
 
 // waits reports whether somebody failed too often, and has answered then.
