@@ -188,6 +188,7 @@ func TestErrors(t *testing.T) {
 		{good, "GET", "/api/v1/incidents?limit=1001", 422, "query.limit"},
 		{good, "GET", "/api/v1/incidents?since=yesterday", 422, "query.since"},
 		{good, "GET", "/api/v1/incidents?since=2026-01-01T00:00:00+02:00", 422, "%2B"}, // a space, to whoever reads it
+		{good, "GET", "/api/v1/incidents?kind=ddos,dos", 422, "ddos_outbound"},
 		{good, "GET", "/api/v1/incidents?state=open&state=closed", 422, "query.state"},
 		{good, "GET", "/api/v1/incidents?limit=1&%6cimit=5", 422, "query.limit"},
 		{good, "GET", "/api/v1/incidents?text=a;min_severity=high", 422, "%3B"},
