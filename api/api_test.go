@@ -116,6 +116,7 @@ func TestIncidents(t *testing.T) {
 		"/api/v1/incidents?min_severity=high":                               13,
 		"/api/v1/incidents?min_severity=critical":                           0,
 		"/api/v1/incidents?subject=192.0.2.11":                              0,
+		"/api/v1/incidents?kind=incident_overflow,dns_tunnel":               0,
 		"/api/v1/incidents?since=2026-03-02T09:00:00Z":                      4,
 		"/api/v1/incidents?since=2026-03-02T09:00:00Z&category=ddos_attack": 2,
 	} {

@@ -210,11 +210,11 @@ func (h *handlers) list(ctx context.Context, in *ListInput) (*ListOutput, error)
 		MinSeverity: detect.Severity(in.MinSeverity), Kinds: in.Kind, Subject: in.Subject, Text: in.Text, Since: in.Since, Until: in.Until,
 		Limit: in.Limit, Cursor: in.Cursor,
 	}
-	kinds := detect.Kinds()
+	kinds := incident.Kinds()
 	for _, k := range in.Kind { // a misspelt one would select nothing, which looks like good news
-		if !slices.Contains(kinds[:], k) {
+		if !slices.Contains(kinds, k) {
 			return nil, huma.Error422UnprocessableEntity("there is no kind "+k,
-				&huma.ErrorDetail{Message: "there are " + strings.Join(kinds[:], ", "), Location: "query.kind", Value: k})
+				&huma.ErrorDetail{Message: "there are " + strings.Join(kinds, ", "), Location: "query.kind", Value: k})
 		}
 	}
 	for _, s := range in.State {
