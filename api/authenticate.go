@@ -150,7 +150,8 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request, who *ca
 // still reports whether somebody who was let in would be now: what takes minutes asks
 // again. Who cannot be found out about at present stays.
 func (a *authenticator) still(ctx context.Context, n need, who *caller) bool {
-	now, err := caller{session: who.session}, error(nil)
+	var err error
+	now := caller{session: who.session}
 	switch {
 	case n == public:
 		return true
