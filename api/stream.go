@@ -118,7 +118,12 @@ type sender struct {
 
 // all sends until the client is gone or may not read any more, the hub lets the watcher
 // go, or time is up. still is nil when nobody has to be anybody.
-func (s *sender) all(ctx context.Context, w *watcher, first *message, still func(context.Context) bool) error {
+func (s *sender) all(ctx context.Context, w *watcher, first *message, still func(context.Context) bool) (err error) {
+	defer func() {
+		if err == nil { // the end is written, too: the limit of the last event may have passed
+			err = s.extend()
+		}
+	}()
 	if err := s.message(first); err != nil {
 		return err
 	}
@@ -160,12 +165,20 @@ func (s *sender) message(m *message) error {
 // write sends at once, and waits no longer than takeWithin. The server's limit for an
 // answer does not hold for a stream.
 func (s *sender) write(format string, args ...any) error {
-	err := s.control.SetWriteDeadline(time.Now().Add(takeWithin))
-	if err != nil && !errors.Is(err, http.ErrNotSupported) { // a test's recorder has none
+	if err := s.extend(); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintf(s, format, args...); err != nil {
 		return err
 	}
 	return s.control.Flush()
+}
+
+// extend gives the client time for what is written next.
+func (s *sender) extend() error {
+	err := s.control.SetWriteDeadline(time.Now().Add(takeWithin))
+	if errors.Is(err, http.ErrNotSupported) { // a test's recorder has none
+		return nil
+	}
+	return err
 }

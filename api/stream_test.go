@@ -195,7 +195,8 @@ func TestStreamOfNobody(t *testing.T) {
 		_, hub := streaming(t, 1)
 		w, _ := hub.watch(nil)
 		defer hub.leave(w)
-		s := sender{httptest.NewRecorder(), http.NewResponseController(httptest.NewRecorder())}
+		out := &limitedRecorder{ResponseRecorder: httptest.NewRecorder()}
+		s := sender{out, http.NewResponseController(out)}
 		begun, asked := time.Now(), 0
 		err := s.all(t.Context(), w, newMessage("hello", Hello{}), func(context.Context) bool {
 			asked++
@@ -204,7 +205,22 @@ func TestStreamOfNobody(t *testing.T) {
 		if got := time.Since(begun); err != nil || got != 3*pingEvery {
 			t.Errorf("it ended after %v: %v", got, err)
 		}
+		if got := time.Until(out.limit); got != takeWithin {
+			t.Errorf("its end may be written for %v", got)
+		}
 	})
+}
+
+// limitedRecorder knows until when may be written.
+type limitedRecorder struct {
+	*httptest.ResponseRecorder
+
+	limit time.Time
+}
+
+func (l *limitedRecorder) SetWriteDeadline(at time.Time) error {
+	l.limit = at
+	return nil
 }
 
 // TestStill: who was let in is out when the session or the token ends, the account is
