@@ -39,8 +39,10 @@ func (a *Asker) list(ctx context.Context, p *query.Selection) (*query.Page, erro
 	}
 	defer leave()
 	to := p.To
-	if after != nil {
-		to = time.Unix(0, after.received+1)
+	if after != nil { // it may be of a page of another question, which went on for longer
+		if at := time.Unix(0, after.received+1); at.Before(to) {
+			to = at
+		}
 	}
 	from, err := a.history.Segments(p.From, to)
 	if err != nil {
