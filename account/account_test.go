@@ -27,8 +27,8 @@ func TestCheckPassword(t *testing.T) {
 func TestCheckName(t *testing.T) {
 	t.Parallel()
 	for name, good := range map[string]bool{
-		"ada": true, "ada.lovelace@example.org": true, "a-b_c": true,
-		"": false, "Ada": false, "a b": false, "administrator": false, "adа": false, "a\n": false, strings.Repeat("a", 65): false,
+		"ada": true, "ada.lovelace@example.org": true, "a-b_c": true, ".a": true,
+		"": false, ".": false, "..": false, "Ada": false, "a b": false, "administrator": false, "adа": false, "a\n": false, strings.Repeat("a", 65): false,
 	} {
 		if err := CheckName(name); (err == nil) != good {
 			t.Errorf("%q: %v", name, err)

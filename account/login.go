@@ -19,6 +19,9 @@ var (
 	ErrSetUp = errors.New("a user exists already")
 )
 
+// clockSlack is how far clocks are put back by those that keep them right.
+const clockSlack = 5 * time.Minute
+
 // linkFor is how long a link works that nobody uses.
 const linkFor = 24 * time.Hour
 
@@ -57,8 +60,25 @@ func (k *Keeper) Login(ctx context.Context, name, password, old string, from net
 		k.failed(ctx, u, from)
 		return nil, ErrWrong
 	}
+	k.mu.Lock() // from here on the account stays as it is
+	defer k.mu.Unlock()
+	now, err := k.unchanged(ctx, u)
+	if err != nil {
+		return nil, err
+	}
 	k.gate.pass(name, from)
-	return k.begin(ctx, u, old, from, &Change{})
+	return k.begin(ctx, now, old, from, &Change{})
+}
+
+// unchanged is an account as it is now, or ErrWrong when it has another password than the
+// one that was checked, or was disabled or removed: hashing takes a while, and what was
+// done meanwhile ended the sessions that there were. The caller has the mutex.
+func (k *Keeper) unchanged(ctx context.Context, checked *User) (*User, error) {
+	u, err := k.user(ctx, checked.Name)
+	if errors.Is(err, ErrNotFound) || err == nil && (u.Disabled || u.Password != checked.Password) {
+		return nil, ErrWrong
+	}
+	return u, err
 }
 
 // failed writes a failure down: one line a minute at most, which says how many it
@@ -103,7 +123,9 @@ func (k *Keeper) SessionOf(ctx context.Context, secret string) (*Session, *User,
 		return nil, nil, err
 	}
 	now := k.now()
-	if now.Sub(s.Seen) >= k.cfg.Idle || now.Sub(s.Created) >= k.cfg.Lifetime {
+	// One of the future began before the clock was put back, and would last for as long as
+	// that was wrong.
+	if now.Sub(s.Seen) >= k.cfg.Idle || now.Sub(s.Created) >= k.cfg.Lifetime || s.Created.Sub(now) > clockSlack {
 		return nil, nil, ErrNotFound
 	}
 	u, err := k.user(ctx, s.User)
@@ -113,7 +135,7 @@ func (k *Keeper) SessionOf(ctx context.Context, secret string) (*Session, *User,
 	if u.Disabled {
 		return nil, nil, ErrNotFound
 	}
-	if now.Sub(s.Seen) >= seenEvery {
+	if now.Sub(s.Seen).Abs() >= seenEvery {
 		s.Seen = now
 		// Who is signed in stays so also when that cannot be written down.
 		_ = k.store.Apply(ctx, &Change{Seen: s})
@@ -155,7 +177,7 @@ func (k *Keeper) ChangePassword(ctx context.Context, s *Session, old, next strin
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if u, err = k.user(ctx, s.User); err != nil { // as it is now
+	if u, err = k.unchanged(ctx, u); err != nil {
 		return err
 	}
 	u.Password = kept

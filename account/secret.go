@@ -15,8 +15,10 @@ type Hash [sha256.Size]byte
 // HashOf is what is kept of a secret.
 func HashOf(secret string) Hash { return sha256.Sum256([]byte(secret)) }
 
+const secretBytes = 32
+
 // newSecret makes 256 random bits in letters that fit URLs, headers and cookies.
-func newSecret() string { return base64.RawURLEncoding.EncodeToString(random(32)) }
+func newSecret() string { return base64.RawURLEncoding.EncodeToString(random(secretBytes)) }
 
 // CSRF is what a page that is ours sends beside the cookie of its session. It follows
 // from the session's secret, which pages cannot read and other sites do not know.

@@ -44,6 +44,9 @@ func CheckName(name string) error {
 	if name == "" || len(name) > maxName || strings.ContainsFunc(name, odd) {
 		return fmt.Errorf("the name %w: 1 to %d of a-z, 0-9, and . _ @ -", ErrInvalid, maxName)
 	}
+	if strings.Trim(name, ".") == "" { // in a path that is no name
+		return fmt.Errorf("the name %w: it needs a letter or a digit", ErrInvalid)
+	}
 	if name == Administrator {
 		return fmt.Errorf("the name %w: it stands for the token of the data directory", ErrInvalid)
 	}

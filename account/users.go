@@ -92,9 +92,9 @@ func (k *Keeper) ChangeUser(ctx context.Context, by, name string, e *Edit) (*Use
 	if (u.Role != Admin || u.Disabled) && lastAdmin(all, name) {
 		return nil, ErrLastAdmin
 	}
-	for i := range changes { // a line of the audit for each; the account is written with the last
+	for i := range changes { // each with its line in the audit: should one not be written, those after it are not done
 		c := &changes[i]
-		c.Put, c.Audit = u, k.line(by, c.Audit.What, name, c.Audit.Detail)
+		c.Audit = k.line(by, c.Audit.What, name, c.Audit.Detail)
 		if err := k.store.Apply(ctx, c); err != nil {
 			return nil, err
 		}
@@ -102,12 +102,17 @@ func (k *Keeper) ChangeUser(ctx context.Context, by, name string, e *Edit) (*Use
 	return u, nil
 }
 
-// edit changes u, and says what that changes.
+// edit changes u, and says what that changes, one thing after the other.
 func edit(u *User, e *Edit, kept string) []Change {
 	var out []Change
+	add := func(c Change) {
+		then := *u
+		c.Put = &then
+		out = append(out, c)
+	}
 	if e.Role != nil && *e.Role != u.Role {
 		u.Role = *e.Role
-		out = append(out, Change{Audit: Line{What: "user.role", Detail: string(u.Role)}})
+		add(Change{Audit: Line{What: "user.role", Detail: string(u.Role)}})
 	}
 	if e.Disabled != nil && *e.Disabled != u.Disabled {
 		u.Disabled = *e.Disabled
@@ -115,11 +120,11 @@ func edit(u *User, e *Edit, kept string) []Change {
 		if u.Disabled {
 			c = Change{Audit: Line{What: "user.disable"}, EndOf: u.Name}
 		}
-		out = append(out, c)
+		add(c)
 	}
 	if kept != "" {
 		u.Password = kept
-		out = append(out, Change{Audit: Line{What: "user.password"}, EndOf: u.Name})
+		add(Change{Audit: Line{What: "user.password"}, EndOf: u.Name})
 	}
 	return out
 }

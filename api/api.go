@@ -71,7 +71,7 @@ func New(cfg *Config, deps *Deps) (*Server, error) {
 	s := &Server{cfg: *cfg, logger: d.Logger, hub: d.Hub}
 	mux := routes(&d, counts)
 	s.handler = counts.count(mux, recovered(d.Logger, headers(checkHost(cfg, counts,
-		checkOrigin(counts, newAuthenticator(cfg, &d, counts).check(mux, mux))))))
+		checkOrigin(counts, newAuthenticator(cfg, &d, counts).check(mux, plainQuery(mux)))))))
 	return s, nil
 }
 

@@ -116,6 +116,7 @@ func TestIncidents(t *testing.T) {
 		"/api/v1/incidents?min_severity=high":                               13,
 		"/api/v1/incidents?min_severity=critical":                           0,
 		"/api/v1/incidents?subject=192.0.2.11":                              0,
+		"/api/v1/incidents?kind=incident_overflow,dns_tunnel":               0,
 		"/api/v1/incidents?since=2026-03-02T09:00:00Z":                      4,
 		"/api/v1/incidents?since=2026-03-02T09:00:00Z&category=ddos_attack": 2,
 	} {
@@ -187,6 +188,13 @@ func TestErrors(t *testing.T) {
 		{good, "GET", "/api/v1/incidents?limit=0", 422, "query.limit"},
 		{good, "GET", "/api/v1/incidents?limit=1001", 422, "query.limit"},
 		{good, "GET", "/api/v1/incidents?since=yesterday", 422, "query.since"},
+		{good, "GET", "/api/v1/incidents?since=2026-01-01T00:00:00+02:00", 422, "%2B"}, // a space, to whoever reads it
+		{good, "GET", "/api/v1/incidents?kind=ddos,dos", 422, "ddos_outbound"},
+		{good, "GET", "/api/v1/incidents?state=open&state=closed", 422, "query.state"},
+		{good, "GET", "/api/v1/incidents?limit=1&%6cimit=5", 422, "query.limit"},
+		{good, "GET", "/api/v1/incidents?text=a;min_severity=high", 422, "%3B"},
+		{good, "GET", "/api/v1/incidents?text=100%", 422, "%25"},
+		{good, "GET", "/api/v1/summary?since=now", 422, "query.since"},
 		{good, "GET", "/api/v1/incidents?cursor=x", 422, "query.cursor"},
 		{good, "GET", "/api/v1/incidents?sort=up", 422, "sort"},
 		{good, "GET", "/api/v2/incidents", 404, "nothing at this path"},

@@ -28,18 +28,23 @@ const (
 type authenticator struct {
 	master   [sha256.Size]byte // of the administrator's token
 	token    bool              // there is one
+	chosen   bool              // it is written as those of accounts are: those count as guesses at it
 	accounts *account.Keeper   // nil: there are none
 	proxies  []netip.Prefix
 	access   map[string]need
-	throttle *account.Throttle[netip.Prefix]
-	counts   *metrics
-	logger   *slog.Logger
+	throttle *account.Throttle[netip.Prefix] // of guesses at the administrator's token
+	// Of random tokens that are none, which nobody guesses at: a program goes on with one
+	// that ended. It waits alone; others at its address, and the administrator, do not.
+	spent  *account.Throttle[netip.Prefix]
+	counts *metrics
+	logger *slog.Logger
 }
 
 func newAuthenticator(cfg *Config, d *Deps, m *metrics) *authenticator {
 	return &authenticator{
-		master: sha256.Sum256([]byte(cfg.Token)), token: cfg.Token != "", accounts: d.Accounts, proxies: cfg.Proxies,
-		access: access(), throttle: account.NewThrottle[netip.Prefix](d.Clock, freeTokens), counts: m, logger: d.Logger,
+		master: sha256.Sum256([]byte(cfg.Token)), token: cfg.Token != "", chosen: account.IsToken(cfg.Token), accounts: d.Accounts, proxies: cfg.Proxies,
+		access: access(), throttle: account.NewThrottle[netip.Prefix](d.Clock, freeTokens),
+		spent: account.NewThrottle[netip.Prefix](d.Clock, freeTokens), counts: m, logger: d.Logger,
 	}
 }
 
@@ -54,6 +59,7 @@ func (a *authenticator) check(mux *http.ServeMux, next http.Handler) http.Handle
 				return // it was answered
 			}
 		}
+		who.still = func(ctx context.Context) bool { return a.still(ctx, need, who) }
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, who)))
 	})
 }
@@ -107,9 +113,9 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request, who *ca
 	if token = strings.TrimSpace(token); token == "" || !strings.EqualFold(scheme, "Bearer") {
 		return a.bySession(w, r, who)
 	}
-	if wait := a.throttle.Wait(who.from); wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-		a.refuse(w, "throttled", http.StatusTooManyRequests, "too many wrong tokens from there; wait")
+	random := a.accounts != nil && account.IsToken(token)
+	guess := !random || a.chosen
+	if guess && a.waits(w, a.throttle, who) {
 		return false
 	}
 	got := sha256.Sum256([]byte(token)) // of one length, so that comparing takes one time
@@ -117,10 +123,10 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request, who *ca
 		who.level, who.role = account.Administer, account.Admin
 		return true
 	}
-	if a.accounts != nil {
+	if random {
 		t, level, err := a.accounts.TokenOf(r.Context(), token)
 		if err == nil {
-			who.level, who.name, who.owner = level, t.By(), t.Owner
+			who.level, who.name, who.owner, who.token = level, t.By(), t.Owner, token
 			who.role = [...]account.Role{account.Read: account.Viewer, account.Decide: account.Operator, account.Administer: account.Admin}[level]
 			return true
 		}
@@ -129,9 +135,50 @@ func (a *authenticator) identify(w http.ResponseWriter, r *http.Request, who *ca
 			return false
 		}
 	}
-	a.throttle.Failed(who.from)
-	a.refuse(w, "wrong_token", http.StatusUnauthorized, "the bearer token is wrong")
+	if guess {
+		a.throttle.Failed(who.from)
+		a.refuse(w, "wrong_token", http.StatusUnauthorized, "the bearer token is wrong")
+		return false
+	}
+	if !a.waits(w, a.spent, who) {
+		a.spent.Failed(who.from)
+		a.refuse(w, "wrong_token", http.StatusUnauthorized, "the bearer token was taken back, has ended, or never was, or its account is disabled")
+	}
 	return false
+}
+
+// still reports whether somebody who was let in would be now: what takes minutes asks
+// again. Who cannot be found out about at present stays.
+func (a *authenticator) still(ctx context.Context, n need, who *caller) bool {
+	var err error
+	now := caller{session: who.session}
+	switch {
+	case n == public:
+		return true
+	case who.session != nil:
+		var u *account.User
+		if _, u, err = a.accounts.SessionOf(ctx, who.cookie); err == nil {
+			now.level = u.Role.Level()
+		}
+	case who.token != "":
+		_, now.level, err = a.accounts.TokenOf(ctx, who.token)
+	case who.level > account.Nothing: // the administrator's token is the same until the end
+		return true
+	default:
+		return n == local || n == open || !a.setUp()
+	}
+	return n.allows(&now) && err == nil || err != nil && !errors.Is(err, account.ErrNotFound)
+}
+
+// waits reports whether somebody failed too often, and has answered then.
+func (a *authenticator) waits(w http.ResponseWriter, t *account.Throttle[netip.Prefix], who *caller) bool {
+	wait := t.Wait(who.from)
+	if wait <= 0 {
+		return false
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+	a.refuse(w, "throttled", http.StatusTooManyRequests, "too many wrong tokens from there; wait")
+	return true
 }
 
 // bySession looks at the cookie. One that is no session is none at all: it may be old.
@@ -160,7 +207,7 @@ func (a *authenticator) broken(w http.ResponseWriter, r *http.Request, err error
 
 func (a *authenticator) refuse(w http.ResponseWriter, why string, status int, detail string) {
 	a.counts.refused.WithLabelValues(why).Inc()
-	if status != http.StatusForbidden {
+	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="tidewatch"`)
 	}
 	problem(w, status, detail)
@@ -172,8 +219,10 @@ func (a *authenticator) notSignedIn(r *http.Request) string {
 	switch {
 	case a.setUp():
 		return "sign in, or send a bearer token"
-	case isRead(r):
+	case isRead(r) && !fromHere(r):
 		return "a bearer token is needed beyond the machine itself"
+	case isRead(r):
+		return "a bearer token is needed to see this; it is in TIDEWATCH_API_TOKEN or the token file of the data directory"
 	}
 	return "a bearer token is needed to change anything; it is in TIDEWATCH_API_TOKEN or the token file of the data directory"
 }

@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -154,7 +155,11 @@ func (h *handlers) refusal(ctx context.Context, what string, err error) error {
 		return nil
 	}
 	if r, ok := errors.AsType[*RefusedError](err); ok {
-		return huma.NewError(r.Status, r.Detail)
+		e := huma.NewError(r.Status, r.Detail)
+		if r.Status == http.StatusServiceUnavailable {
+			return huma.ErrorWithHeaders(e, http.Header{"Retry-After": {"5"}})
+		}
+		return e
 	}
 	return h.failed(ctx, what, err)
 }

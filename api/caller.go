@@ -20,9 +20,11 @@ type caller struct {
 	session *account.Session // nil: not by a cookie
 	owner   string           // of tokens that it makes; empty: the administrator
 
-	cookie string       // the secret in it, whether that is a session or not
-	from   netip.Prefix // where the request comes from
-	secure bool         // it came by TLS
+	token  string                     // of an account, or of a program: its secret
+	still  func(context.Context) bool // it may do even now what it was let in for; nil: that was asked of nobody
+	cookie string                     // the secret in it, whether that is a session or not
+	from   netip.Prefix               // where the request comes from
+	secure bool                       // it came by TLS
 }
 
 type callerKey struct{}

@@ -40,14 +40,18 @@ const maxBody = 16 << 10
 // anybody is who decides when a request does not say: whoever holds the token.
 const anybody = "administrator"
 
-// changes registers a route that changes something: it needs the token.
+// takes bounds the body of a route, and documents what may be wrong with it.
+func takes(o *huma.Operation) {
+	o.MaxBodyBytes = maxBody
+	o.Errors = append(o.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+}
+
+// changes registers a route that changes something: access says who may.
 func changes(id, summary string, also ...int) func(*huma.Operation) {
 	return func(o *huma.Operation) {
-		about(id, summary, append(also, http.StatusTooManyRequests, http.StatusUnprocessableEntity)...)(o)
-		o.Security = []map[string][]string{{"token": {}}}
+		about(id, summary, also...)(o)
 		if o.Method != http.MethodDelete {
-			o.MaxBodyBytes = maxBody
-			o.Errors = append(o.Errors, http.StatusRequestEntityTooLarge)
+			takes(o)
 		}
 	}
 }
@@ -72,16 +76,19 @@ type Reason struct {
 	Note string `json:"note,omitempty" maxLength:"1000" doc:"why, in one line"`
 }
 
+// DecidedOutput is an incident as it is after a decision.
+type DecidedOutput struct{ Body *incident.Incident }
+
 // AcknowledgeInput acknowledges an incident.
 type AcknowledgeInput struct {
-	GetInput
+	IncidentID
 
 	Body *Reason
 }
 
 // CloseInput closes an incident.
 type CloseInput struct {
-	GetInput
+	IncidentID
 
 	Body struct {
 		Reason
@@ -93,7 +100,7 @@ type CloseInput struct {
 
 // CommentInput leaves a note.
 type CommentInput struct {
-	GetInput
+	IncidentID
 
 	Body struct {
 		By   string `json:"by,omitempty" maxLength:"64" doc:"who; administrator when absent"`
@@ -103,7 +110,7 @@ type CommentInput struct {
 
 // JudgeInput judges an incident.
 type JudgeInput struct {
-	GetInput
+	IncidentID
 
 	Body struct {
 		Reason
@@ -112,7 +119,7 @@ type JudgeInput struct {
 	}
 }
 
-func (h *handlers) acknowledge(ctx context.Context, in *AcknowledgeInput) (*GetOutput, error) {
+func (h *handlers) acknowledge(ctx context.Context, in *AcknowledgeInput) (*DecidedOutput, error) {
 	remark := Reason{}
 	if in.Body != nil {
 		remark = *in.Body
@@ -120,21 +127,21 @@ func (h *handlers) acknowledge(ctx context.Context, in *AcknowledgeInput) (*GetO
 	return h.decide(ctx, in.ID, &remark, &incident.Decision{Action: incident.Acknowledge})
 }
 
-func (h *handlers) closing(ctx context.Context, in *CloseInput) (*GetOutput, error) {
+func (h *handlers) closing(ctx context.Context, in *CloseInput) (*DecidedOutput, error) {
 	return h.decide(ctx, in.ID, &in.Body.Reason,
 		&incident.Decision{Action: incident.Close, Verdict: incident.Verdict(in.Body.Verdict), Of: in.Body.Of})
 }
 
-func (h *handlers) judge(ctx context.Context, in *JudgeInput) (*GetOutput, error) {
+func (h *handlers) judge(ctx context.Context, in *JudgeInput) (*DecidedOutput, error) {
 	return h.decide(ctx, in.ID, &in.Body.Reason,
 		&incident.Decision{Action: incident.Judge, Verdict: incident.Verdict(in.Body.Verdict)})
 }
 
-func (h *handlers) comment(ctx context.Context, in *CommentInput) (*GetOutput, error) {
+func (h *handlers) comment(ctx context.Context, in *CommentInput) (*DecidedOutput, error) {
 	return h.decide(ctx, in.ID, &Reason{By: in.Body.By, Note: in.Body.Note}, &incident.Decision{Action: incident.Comment})
 }
 
-func (h *handlers) decide(ctx context.Context, id string, r *Reason, d *incident.Decision) (*GetOutput, error) {
+func (h *handlers) decide(ctx context.Context, id string, r *Reason, d *incident.Decision) (*DecidedOutput, error) {
 	d.By, d.Note = named(ctx, r.By), r.Note
 	got, err := h.deps.Desk.Decide(ctx, id, d)
 	switch {
@@ -147,7 +154,7 @@ func (h *handlers) decide(ctx context.Context, id string, r *Reason, d *incident
 	case err != nil:
 		return nil, h.failed(ctx, "save the decision", err)
 	}
-	return &GetOutput{Body: got}, nil
+	return &DecidedOutput{Body: got}, nil
 }
 
 // FeedbackOutput lists verdicts.

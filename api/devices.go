@@ -105,6 +105,9 @@ func (h *handlers) listDevices(ctx context.Context, in *DevicesInput) (*DevicesO
 		if a, other := netip.ParseAddr(in.Prefix); other == nil {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 { // IPv4, as sockets of IPv6 write it
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
 		if err != nil {
 			return nil, huma.Error422UnprocessableEntity("the prefix is neither an address nor a network such as 192.0.2.0/24",
 				&huma.ErrorDetail{Message: "no network", Location: "query.prefix", Value: in.Prefix})

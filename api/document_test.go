@@ -47,13 +47,26 @@ func TestDocument(t *testing.T) {
 	for path, operations := range doc.Paths {
 		for method, text := range operations {
 			var operation struct {
-				Security []map[string][]string `json:"security"`
+				Security   []map[string][]string `json:"security"`
+				Parameters []struct {
+					Name string `json:"name"`
+				} `json:"parameters"`
+				RequestBody json.RawMessage            `json:"requestBody"`
+				Responses   map[string]json.RawMessage `json:"responses"`
 			}
 			if err := json.Unmarshal(text, &operation); err != nil {
 				t.Fatal(err)
 			}
-			if reads := method == "get"; reads == (len(operation.Security) == 1 && operation.Security[0]["token"] != nil) {
-				t.Errorf("%s %s: security %v", method, path, operation.Security)
+			checkSecurity(t, method, path, operation.Security)
+			for _, status := range []string{"400", "413", "415"} { // what a body gets that cannot be read
+				if operation.RequestBody != nil && operation.Responses[status] == nil {
+					t.Errorf("%s %s: %s is not in the document", method, path, status)
+				}
+			}
+			for _, p := range operation.Parameters {
+				if p.Name == "If-None-Match" && method != "get" {
+					t.Errorf("%s %s takes %s, which is not looked at", method, path, p.Name)
+				}
 			}
 			if method != "get" || path == "/api/v1/stream" {
 				continue // what they answer is tested where they are
@@ -120,6 +133,30 @@ func TestDocument(t *testing.T) {
 	}
 	if res, _ := ask(t, s, "GET", "/api/v1/openapi.yaml", nil); res.Code != http.StatusOK {
 		t.Errorf("openapi.yaml: %d", res.Code)
+	}
+}
+
+// checkSecurity: what a route asks is in the document, so that programs made from it send
+// their token when they read, too, and nobody else is let in by it.
+func checkSecurity(t *testing.T, method, path string, got []map[string][]string) {
+	t.Helper()
+	session, nobody := 1, 0
+	if method != "get" {
+		session = 2 // and the proof beside the cookie
+	}
+	switch access()[strings.ToUpper(method)+" "+path] {
+	case public:
+		if len(got) != 1 || len(got[0]) != 0 {
+			t.Errorf("%s %s: security %v", method, path, got)
+		}
+		return
+	case reads, local, open:
+		nobody = 1
+	case decides, manages, administers:
+	}
+	if len(got) != 2+nobody || nobody == 1 && len(got[0]) != 0 || got[nobody]["token"] == nil || len(got[nobody]) != 1 ||
+		got[nobody+1]["session"] == nil || len(got[nobody+1]) != session {
+		t.Errorf("%s %s: security %v", method, path, got)
 	}
 }
 

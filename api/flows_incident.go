@@ -27,7 +27,7 @@ type IncidentFlowsInput struct {
 }
 
 func (h *handlers) incidentFlows(ctx context.Context, in *IncidentFlowsInput) (*FlowsOutput, error) {
-	got, err := h.get(ctx, &GetInput{ID: in.ID})
+	got, err := h.get(ctx, &GetInput{IncidentID: IncidentID{in.ID}})
 	if err != nil {
 		return nil, err
 	}

@@ -16,12 +16,12 @@ import (
 )
 
 // problem answers with an RFC 9457 problem document.
-func problem(w http.ResponseWriter, status int, detail string) {
+func problem(w http.ResponseWriter, status int, detail string, errs ...*huma.ErrorDetail) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	// The status line is sent: a client that went away cannot be told anything.
 	_ = json.NewEncoder(w).Encode(&huma.ErrorModel{
-		Title: http.StatusText(status), Status: status, Detail: detail,
+		Title: http.StatusText(status), Status: status, Detail: detail, Errors: errs,
 	})
 }
 

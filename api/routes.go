@@ -65,15 +65,15 @@ func routes(d *Deps, m *metrics) *http.ServeMux {
 	mountRest(mux, d)
 
 	cfg := huma.DefaultConfig("tidewatch", d.Version)
-	cfg.Info.Description = "Incidents found in network flows. Times are RFC 3339 in flow time; rates are per second."
+	cfg.Info.Description = "Incidents found in network flows. Times are RFC 3339 in flow time; rates are per second. " +
+		"Without a token or a session only the machine itself may read, and only until the first account is made."
 	cfg.OpenAPIPath = "/api/v1/openapi"
 	cfg.DocsPath, cfg.SchemasPath = "", "" // the documentation page would load scripts from elsewhere
 	cfg.CreateHooks = nil                  // no $schema in answers
 	cfg.RejectUnknownQueryParameters = true
+	cfg.Transformers = append(cfg.Transformers, worded)
 	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
-	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {
-		Type: "http", Scheme: "bearer", Description: "The administrator's token: TIDEWATCH_API_TOKEN, or the token file of the data directory.",
-	}}
+	cfg.Components.SecuritySchemes = securitySchemes()
 	h := &handlers{deps: d, counts: m}
 	a := humago.New(mux, cfg)
 	huma.Get(a, "/api/v1/incidents", h.list, about("list-incidents", "Incidents, latest detected first", http.StatusUnprocessableEntity), conditional)
@@ -127,6 +127,7 @@ func routes(d *Deps, m *metrics) *http.ServeMux {
 	if d.History != nil {
 		h.history(a)
 	}
+	security(a.OpenAPI(), access())
 	return mux
 }
 
@@ -145,7 +146,7 @@ func schemaName(t reflect.Type, hint string) string {
 func about(id, summary string, also ...int) func(*huma.Operation) {
 	return func(o *huma.Operation) {
 		o.OperationID, o.Summary = id, summary
-		o.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError}, also...)
+		o.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusInternalServerError}, also...)
 	}
 }
 
@@ -209,6 +210,13 @@ func (h *handlers) list(ctx context.Context, in *ListInput) (*ListOutput, error)
 		MinSeverity: detect.Severity(in.MinSeverity), Kinds: in.Kind, Subject: in.Subject, Text: in.Text, Since: in.Since, Until: in.Until,
 		Limit: in.Limit, Cursor: in.Cursor,
 	}
+	kinds := incident.Kinds()
+	for _, k := range in.Kind { // a misspelt one would select nothing, which looks like good news
+		if !slices.Contains(kinds, k) {
+			return nil, huma.Error422UnprocessableEntity("there is no kind "+k,
+				&huma.ErrorDetail{Message: "there are " + strings.Join(kinds, ", "), Location: "query.kind", Value: k})
+		}
+	}
 	for _, s := range in.State {
 		f.States = append(f.States, incident.State(s))
 	}
@@ -228,9 +236,14 @@ func (h *handlers) list(ctx context.Context, in *ListInput) (*ListOutput, error)
 	return out, err
 }
 
-// GetInput names an incident.
-type GetInput struct {
+// IncidentID names an incident.
+type IncidentID struct {
 	ID string `path:"id" maxLength:"64" doc:"id of the incident"`
+}
+
+// GetInput names an incident, and an earlier answer about it.
+type GetInput struct {
+	IncidentID
 	Conditional
 }
 

@@ -18,7 +18,7 @@ func (h *handlers) sessions(a huma.API) {
 	huma.Get(a, at, h.session, about("get-session", "Who is signed in"))
 	huma.Post(a, at, h.login, signsIn("login", "Sign in with a name and a password"))
 	huma.Delete(a, at, h.logout, changes("logout", "Sign out"))
-	huma.Post(a, at+"/password", h.ownPassword, changes("change-password", "Change one's own password; other sessions end"))
+	huma.Post(a, at+"/password", h.ownPassword, changes("change-password", "Change one's own password; other sessions end", http.StatusServiceUnavailable))
 	huma.Post(a, at+"/link", h.enter, signsIn("enter", "Sign in by a link that works once"))
 	huma.Post(a, "/api/v1/setup", h.setUp, signsIn("set-up", "Make the first account, by the link printed at the start", http.StatusConflict))
 }
@@ -26,11 +26,9 @@ func (h *handlers) sessions(a huma.API) {
 // signsIn registers a route by which somebody comes in: it needs no token.
 func signsIn(id, summary string, also ...int) func(*huma.Operation) {
 	return func(o *huma.Operation) {
-		about(id, summary, append(also, http.StatusTooManyRequests, http.StatusUnprocessableEntity, http.StatusServiceUnavailable)...)(o)
-		o.MaxBodyBytes = maxBody
-		o.Errors = append(o.Errors, http.StatusRequestEntityTooLarge)
+		about(id, summary, append(also, http.StatusServiceUnavailable)...)(o)
+		takes(o)
 		o.DefaultStatus = http.StatusOK
-		o.Security = []map[string][]string{{}}
 	}
 }
 

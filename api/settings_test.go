@@ -20,6 +20,8 @@ func (differ) Diff(_ context.Context, from, to, device string) ([]baseline.Chang
 	switch {
 	case from != "v1" && to != "v2":
 		return nil, &RefusedError{http.StatusNotFound, "there is no version"}
+	case device == "busy":
+		return nil, &RefusedError{http.StatusServiceUnavailable, "one comparison at a time"}
 	case device == "nobody":
 		return nil, &RefusedError{http.StatusUnprocessableEntity, "nobody is no device"}
 	}
@@ -59,6 +61,7 @@ func TestSettings(t *testing.T) {
 		{s, "GET", "/api/v1/baselines/diff", nil, 422, "from"},
 		{s, "GET", "/api/v1/baselines/diff?from=v7", nil, 404, "there is no version"},
 		{s, "GET", "/api/v1/baselines/diff?from=v1&device=nobody", nil, 422, "nobody is no device"},
+		{s, "GET", "/api/v1/baselines/diff?from=v1&device=busy", nil, 503, "one comparison at a time"},
 		{s, "GET", "/api/v1/config", nil, 401, "token"},
 		{s, "GET", "/api/v1/config", auth, 200, `{"text":"api:\n`},
 		{broken, "GET", "/api/v1/config", auth, 500, "the server's log says why"},
@@ -79,6 +82,9 @@ func TestSettings(t *testing.T) {
 		res, body := ask(t, tc.on, tc.method, tc.target, tc.change)
 		if res.Code != tc.status || !strings.Contains(body, tc.body) || strings.Contains(body, "/etc/x") || strings.Contains(body, "/var/lib") {
 			t.Errorf("%s %s: %d %.300s", tc.method, tc.target, res.Code, body)
+		}
+		if wait := res.Header().Get("Retry-After"); (wait != "") != (tc.status == 503) {
+			t.Errorf("%s %s: %d, Retry-After %q", tc.method, tc.target, res.Code, wait)
 		}
 	}
 	if _, body := ask(t, s, "GET", "/api/v1/events/occurrences?"+year, nil); strings.Count(body, `"id"`) != MaxOccurrences {

@@ -24,8 +24,8 @@ const (
 	pingEvery = 15 * time.Second
 	// takeWithin is how long a client may take for one message.
 	takeWithin = 10 * time.Second
-	// streamFor is how long one stream lasts: whoever watches asks anew then, and is
-	// asked anew who they are. Browsers do it by themselves.
+	// streamFor is how long one stream lasts: whoever watches asks anew then. Browsers do it
+	// by themselves.
 	streamFor = 10 * time.Minute
 )
 
@@ -86,12 +86,13 @@ type WatchInput struct {
 	Topics []Topic `query:"topics" enum:"traffic,incident,mitigation" doc:"these topics alone"`
 }
 
-func (h *handlers) watch(_ context.Context, in *WatchInput) (*huma.StreamResponse, error) {
+func (h *handlers) watch(ctx context.Context, in *WatchInput) (*huma.StreamResponse, error) {
 	w, ok := h.deps.Hub.watch(in.Topics)
 	if !ok {
 		return nil, huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("too many streams are open; api.max_streams bounds them"),
 			http.Header{"Retry-After": {"10"}})
 	}
+	who := callerOf(ctx)
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		defer h.deps.Hub.leave(w)
 		r, to := humago.Unwrap(c)
@@ -101,7 +102,7 @@ func (h *handlers) watch(_ context.Context, in *WatchInput) (*huma.StreamRespons
 			return
 		}
 		s := sender{to, http.NewResponseController(to)}
-		err := s.all(c.Context(), w, newMessage("hello", Hello{h.deps.Version}))
+		err := s.all(c.Context(), w, newMessage("hello", Hello{h.deps.Version}), who.still)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			h.deps.Hub.slow()
 		}
@@ -115,8 +116,14 @@ type sender struct {
 	control *http.ResponseController
 }
 
-// all sends until the client is gone, the hub lets the watcher go, or time is up.
-func (s *sender) all(ctx context.Context, w *watcher, first *message) error {
+// all sends until the client is gone or may not read any more, the hub lets the watcher
+// go, or time is up. still is nil when nobody has to be anybody.
+func (s *sender) all(ctx context.Context, w *watcher, first *message, still func(context.Context) bool) (err error) {
+	defer func() {
+		if err == nil { // the end is written, too: the limit of the last event may have passed
+			err = s.extend()
+		}
+	}()
 	if err := s.message(first); err != nil {
 		return err
 	}
@@ -130,6 +137,9 @@ func (s *sender) all(ctx context.Context, w *watcher, first *message) error {
 		case <-end.C:
 			return nil
 		case <-ping.C:
+			if still != nil && !still(ctx) {
+				return nil
+			}
 			if err := s.write(": ping\n\n"); err != nil {
 				return err
 			}
@@ -155,12 +165,20 @@ func (s *sender) message(m *message) error {
 // write sends at once, and waits no longer than takeWithin. The server's limit for an
 // answer does not hold for a stream.
 func (s *sender) write(format string, args ...any) error {
-	err := s.control.SetWriteDeadline(time.Now().Add(takeWithin))
-	if err != nil && !errors.Is(err, http.ErrNotSupported) { // a test's recorder has none
+	if err := s.extend(); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintf(s, format, args...); err != nil {
 		return err
 	}
 	return s.control.Flush()
+}
+
+// extend gives the client time for what is written next.
+func (s *sender) extend() error {
+	err := s.control.SetWriteDeadline(time.Now().Add(takeWithin))
+	if errors.Is(err, http.ErrNotSupported) { // a test's recorder has none
+		return nil
+	}
+	return err
 }

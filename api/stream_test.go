@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"tidewatch/account"
 	"tidewatch/incident"
 )
 
@@ -167,7 +170,7 @@ func TestStreamStuck(t *testing.T) {
 			}
 			out := &pipeWriter{Conn: server}
 			s := sender{out, http.NewResponseController(out)}
-			err := s.all(t.Context(), w, newMessage("hello", Hello{}))
+			err := s.all(t.Context(), w, newMessage("hello", Hello{}), nil)
 			hub.leave(w)
 			_ = server.Close()
 			if read == (err != nil) {
@@ -182,6 +185,101 @@ func TestStreamStuck(t *testing.T) {
 			t.Errorf("the one that reads lived for %v", got)
 		}
 	})
+}
+
+// TestStreamOfNobody: a stream ends at the next ping when whoever watches may not read any
+// more.
+func TestStreamOfNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, hub := streaming(t, 1)
+		w, _ := hub.watch(nil)
+		defer hub.leave(w)
+		out := &limitedRecorder{ResponseRecorder: httptest.NewRecorder()}
+		s := sender{out, http.NewResponseController(out)}
+		begun, asked := time.Now(), 0
+		err := s.all(t.Context(), w, newMessage("hello", Hello{}), func(context.Context) bool {
+			asked++
+			return asked < 3
+		})
+		if got := time.Since(begun); err != nil || got != 3*pingEvery {
+			t.Errorf("it ended after %v: %v", got, err)
+		}
+		if got := time.Until(out.limit); got != takeWithin {
+			t.Errorf("its end may be written for %v", got)
+		}
+	})
+}
+
+// limitedRecorder knows until when may be written.
+type limitedRecorder struct {
+	*httptest.ResponseRecorder
+
+	limit time.Time
+}
+
+func (l *limitedRecorder) SetWriteDeadline(at time.Time) error {
+	l.limit = at
+	return nil
+}
+
+// TestStill: who was let in is out when the session or the token ends, the account is
+// disabled, or a user exists since.
+func TestStill(t *testing.T) {
+	t.Parallel()
+	k, _ := keeper(t, time.Now)
+	_, fresh, key := invited(t, time.Now)
+	let := func(k *account.Keeper, header, value string) *caller {
+		a := newAuthenticator(&Config{Token: token}, &Deps{Accounts: k, Clock: time.Now}, nil)
+		mux := http.NewServeMux()
+		mux.Handle("GET /api/v1/stream", http.NotFoundHandler())
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/stream", http.NoBody)
+		r.RemoteAddr = "127.0.0.1:1"
+		r.Header.Set(header, value)
+		var who *caller
+		a.check(mux, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { who = callerOf(r.Context()) })).ServeHTTP(httptest.NewRecorder(), r)
+		if who == nil || !who.still(t.Context()) {
+			t.Fatalf("%s is not let in", value)
+		}
+		return who
+	}
+	signed := func(name string) *caller {
+		e, err := k.Login(t.Context(), name, passphrase, "", netip.MustParsePrefix("127.0.0.1/32"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return let(k, "Cookie", cookieName+"="+e.Secret)
+	}
+	secret, made, err := k.AddToken(t.Context(), "test", &account.Wish{Name: "x", Scope: account.ScopeRead, Level: account.Administer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disabled := true
+	ada := signed("ada")
+	master := let(k, "Authorization", "Bearer "+token)
+	for name, tc := range map[string]struct {
+		who *caller
+		end func() error
+	}{
+		"signed out": {ada, func() error { return k.Logout(t.Context(), ada.session) }},
+		"disabled": {signed("otto"), func() error {
+			_, err := k.ChangeUser(t.Context(), "t", "otto", &account.Edit{Disabled: &disabled})
+			return err
+		}},
+		"removed":      {signed("vera"), func() error { return k.RemoveUser(t.Context(), "t", "vera") }},
+		"a token":      {let(k, "Authorization", "Bearer "+secret), func() error { return k.RemoveToken(t.Context(), "t", "", made.ID) }},
+		"a user since": {let(fresh, "X-None", "x"), func() error { _, err := fresh.Setup(t.Context(), key, "eve", passphrase, netip.Prefix{}); return err }},
+	} {
+		if err := tc.end(); err != nil {
+			t.Fatal(name, err)
+		}
+		if tc.who.still(t.Context()) {
+			t.Errorf("%s, and still in", name)
+		}
+		if !master.still(t.Context()) {
+			t.Error("the administrator's token ended")
+		}
+	}
 }
 
 // pipeWriter is an answer that goes into a pipe.

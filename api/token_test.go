@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"tidewatch/account"
 )
 
 // Every route that changes anything needs the token, also from the machine itself.
@@ -148,5 +151,74 @@ func TestThrottle(t *testing.T) {
 		if got := try("[2001:db8::1]:1", "a-wrong-token-of-letters"); got != 401 {
 			t.Errorf("later: %d", got)
 		}
+	}
+}
+
+// TestEndedTokenIsNoGuess: a program that asks all the time with a token that was taken
+// back, has ended or rests waits, and holds up nobody at its address; what could be a guess
+// at the administrator's token is one.
+func TestEndedTokenIsNoGuess(t *testing.T) {
+	now := time.Now()
+	s, k, _ := withAccounts(t, func() time.Time { return now })
+	made := func(owner string, expires time.Time) string {
+		secret, _, err := k.AddToken(t.Context(), "test", &account.Wish{
+			Name: "x", Scope: account.ScopeRead, Owner: owner, Expires: expires, Level: account.Administer,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
+	try := func(s *Server, secret string) (int, string) {
+		res, body := ask(t, s, "GET", "/api/v1/summary", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) })
+		return res.Code, body
+	}
+	good, ended, rests, removed := made("", time.Time{}), made("", now.Add(time.Minute)), made("otto", time.Time{}), made("", time.Time{})
+	disabled := true
+	if _, err := k.ChangeUser(t.Context(), "test", "otto", &account.Edit{Disabled: &disabled}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := k.Tokens(t.Context(), "")
+	if err != nil || k.RemoveToken(t.Context(), "test", "", all[slices.IndexFunc(all, func(t account.Token) bool { return t.Hash == account.HashOf(removed) })].ID) != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Hour)
+	for _, secret := range []string{ended, rests, removed} {
+		for range 10 {
+			if status, body := try(s, secret); status != 401 || !strings.Contains(body, "has ended") {
+				t.Fatalf("%d %s", status, body)
+			}
+		}
+		if status, _ := try(s, secret); status != 429 {
+			t.Errorf("it goes on: %d", status)
+		}
+		if status, _ := try(s, good); status != 200 {
+			t.Errorf("another program at its address: %d", status)
+		}
+		if status, body := try(s, token); status != 200 {
+			t.Errorf("the administrator at its address: %d %s", status, body)
+		}
+		now = now.Add(time.Hour)
+	}
+	for range 10 {
+		if status, _ := try(s, ended+"x"); status != 401 {
+			t.Fatalf("a guess: %d", status)
+		}
+	}
+	if status, _ := try(s, token); status != 429 {
+		t.Errorf("the administrator's token after ten guesses: %d", status)
+	}
+	if status, _ := try(s, good); status != 200 {
+		t.Errorf("a token that nobody guesses at: %d", status)
+	}
+	// An administrator's token that looks like those can be guessed at like any.
+	chosen := server(t, func(c *Config, d *Deps) {
+		c.Token, d.Accounts, d.Clock = account.TokenPrefix+strings.Repeat("a", 43), k, func() time.Time { return now }
+	})
+	for range 10 {
+		_, _ = try(chosen, ended)
+	}
+	if status, _ := try(chosen, good); status != 429 {
+		t.Errorf("guessing at an administrator's token that looks like others: %d", status)
 	}
 }

@@ -29,10 +29,10 @@ func (h *handlers) users(a huma.API) {
 	const missing, conflict = http.StatusNotFound, http.StatusConflict
 	const at = "/api/v1/users"
 	huma.Get(a, at, h.listUsers, about("list-users", "Accounts, by name"))
-	huma.Post(a, at, h.addUser, changes("add-user", "Make an account", conflict), func(o *huma.Operation) {
+	huma.Post(a, at, h.addUser, changes("add-user", "Make an account", conflict, http.StatusServiceUnavailable), func(o *huma.Operation) {
 		o.DefaultStatus = http.StatusCreated
 	})
-	huma.Patch(a, at+"/{name}", h.changeUser, changes("change-user", "Change the role or the password of an account, or disable it", missing, conflict))
+	huma.Patch(a, at+"/{name}", h.changeUser, changes("change-user", "Change the role or the password of an account, or disable it", missing, conflict, http.StatusServiceUnavailable))
 	huma.Delete(a, at+"/{name}", h.removeUser, changes("remove-user", "Take an account away, with its sessions and tokens", missing, conflict))
 }
 

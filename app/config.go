@@ -6,6 +6,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -210,7 +211,7 @@ func (c *Config) Validate() error {
 		{"collect", c.Collect.Validate()},
 		{"window", c.Window.Validate()},
 		{"baseline", c.Baseline.Validate()},
-		{"schedule", c.Schedule.Validate()},
+		{"schedule", cmp.Or(c.Schedule.Validate(), plannedKinds(&c.Schedule))},
 		{"flood", c.Flood.Validate()},
 		{"webflood", c.WebFlood.Validate()},
 		{"dnsflood", c.DNSFlood.Validate()},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -97,6 +98,9 @@ func (p *planner) AddEvent(ctx context.Context, e *schedule.Event, by, note stri
 	if err := cmp.Or(incident.CheckName(by), incident.CheckText("the note", note), incident.CheckText("the name", e.Name)); err != nil {
 		return nil, &api.RefusedError{Status: http.StatusUnprocessableEntity, Detail: err.Error()}
 	}
+	if err := knownKinds(&e.Effects); err != nil {
+		return nil, &api.RefusedError{Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("event %q: %v", e.Name, err)}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	over := p.past(plan.Added, recordFor)
@@ -135,6 +139,33 @@ func (p *planner) AddEvent(ctx context.Context, e *schedule.Event, by, note stri
 	p.take(added, both)
 	out := p.event(at, plan.Added)
 	return &out, nil
+}
+
+// knownKinds reports a kind that no incident is of: an event that keeps quiet about it
+// would keep quiet about nothing, which nobody sees before the night it was made for.
+func knownKinds(e *schedule.Effects) error {
+	kinds := incident.Kinds()
+	for _, k := range e.Kinds {
+		if !slices.Contains(kinds, k) {
+			return fmt.Errorf("kinds: no incident is of the kind %q; there are %s", k, strings.Join(kinds, ", "))
+		}
+	}
+	return nil
+}
+
+// plannedKinds does so for what the configuration plans.
+func plannedKinds(c *schedule.Config) error {
+	for i := range c.Events {
+		if err := knownKinds(&c.Events[i].Effects); err != nil {
+			return fmt.Errorf("event %q: %w", c.Events[i].Name, err)
+		}
+	}
+	for i := range c.Calendars {
+		if err := knownKinds(&c.Calendars[i].Effects); err != nil {
+			return fmt.Errorf("calendar %s: %w", c.Calendars[i].File, err)
+		}
+	}
+	return nil
 }
 
 // RemoveEvent implements api.Events.

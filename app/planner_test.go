@@ -164,6 +164,11 @@ func TestRefusedPlans(t *testing.T) {
 		}
 		return page.Events
 	}
+	misspelt := *cfg
+	misspelt.Schedule.Calendars = []schedule.Calendar{{File: calendar, Effects: schedule.Effects{Alert: &no, Kinds: []string{"dos"}}}}
+	if err := misspelt.Validate(); err == nil || !strings.Contains(err.Error(), `kind "dos"`) {
+		t.Errorf("a misspelt kind in the configuration: %v", err)
+	}
 	if _, err := p.AddEvent(t.Context(), quietEvent("drill"), "anna", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -182,15 +187,16 @@ func TestRefusedPlans(t *testing.T) {
 		status int
 		says   string
 	}{
-		"no start":          {try(func(e *schedule.Event) { e.Start = "" }), 422, "it has no start"},
-		"name that is used": {try(func(e *schedule.Event) { e.Name = "drill" }), 409, "already"},
-		"configured name":   {try(func(e *schedule.Event) { e.Name = "backup" }), 409, "the configuration, schedule.events"},
-		"what was":          {try(func(e *schedule.Event) { e.Start = "2026-01-01" }), 422, "is over since 2026-01-01T02:00:00Z"},
-		"terminal codes":    {try(func(e *schedule.Event) { e.Name = "a\u009b2J" }), 422, "do not print"},
-		"of configuration":  {p.RemoveEvent(t.Context(), all[1].ID, "anna", ""), 409, "comes from the configuration, schedule.events"},
-		"of a calendar":     {p.RemoveEvent(t.Context(), all[2].ID, "anna", ""), 409, "comes from the calendar " + calendar},
-		"unknown":           {p.RemoveEvent(t.Context(), "ev-unknown", "anna", ""), 404, `no event "ev-unknown"`},
-		"odd name of a man": {p.RemoveEvent(t.Context(), all[0].ID, "a\nb", ""), 422, "do not print"},
+		"a kind that there is not": {try(func(e *schedule.Event) { e.Kinds = []string{"ddos", "dos"} }), 422, `kind "dos"; there are ddos,`},
+		"no start":                 {try(func(e *schedule.Event) { e.Start = "" }), 422, "it has no start"},
+		"name that is used":        {try(func(e *schedule.Event) { e.Name = "drill" }), 409, "already"},
+		"configured name":          {try(func(e *schedule.Event) { e.Name = "backup" }), 409, "the configuration, schedule.events"},
+		"what was":                 {try(func(e *schedule.Event) { e.Start = "2026-01-01" }), 422, "is over since 2026-01-01T02:00:00Z"},
+		"terminal codes":           {try(func(e *schedule.Event) { e.Name = "a\u009b2J" }), 422, "do not print"},
+		"of configuration":         {p.RemoveEvent(t.Context(), all[1].ID, "anna", ""), 409, "comes from the configuration, schedule.events"},
+		"of a calendar":            {p.RemoveEvent(t.Context(), all[2].ID, "anna", ""), 409, "comes from the calendar " + calendar},
+		"unknown":                  {p.RemoveEvent(t.Context(), "ev-unknown", "anna", ""), 404, `no event "ev-unknown"`},
+		"odd name of a man":        {p.RemoveEvent(t.Context(), all[0].ID, "a\nb", ""), 422, "do not print"},
 	} {
 		if !refusedWith(tc.err, tc.status, tc.says) {
 			t.Errorf("%s: %v, want %d %q", name, tc.err, tc.status, tc.says)

@@ -124,3 +124,19 @@ func TestStrangeCursors(t *testing.T) {
 		}
 	}
 }
+
+// A cursor of another question shows nothing from outside the span of this one.
+func TestCursorOfAnotherQuestion(t *testing.T) {
+	t.Parallel()
+	m, _ := recorded(1000, 4)
+	a := asker(t, m, nil, Shelves{})
+	later, err := a.List(t.Context(), &query.Selection{From: begin(), To: begin().Add(time.Hour), Limit: 1})
+	if err != nil || later.Next == "" {
+		t.Fatal(later, err)
+	}
+	to := begin().Add(20 * time.Minute)
+	page, err := a.List(t.Context(), &query.Selection{From: begin(), To: to, Limit: 1, Cursor: later.Next})
+	if err != nil || len(page.Flows) != 1 || !page.Flows[0].Received.Before(to) {
+		t.Errorf("%+v, %v, and it ends at %v", page, err, to)
+	}
+}

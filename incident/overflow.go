@@ -14,6 +14,13 @@ import (
 // kindOverflow is the kind of the one incident that counts what had no room.
 const kindOverflow = "incident_overflow"
 
+// Kinds lists what incidents may be of: what findings may be of, and the one that counts
+// those for which there is no room.
+func Kinds() []string {
+	kinds := detect.Kinds()
+	return append(kinds[:], kindOverflow)
+}
+
 // evict resolves the incident that matters least to make room for a more severe
 // one, and reports whether there was one: the least severe, and of those the one
 // longest unseen. What is mitigated gives way to nothing: its actions would end, of which

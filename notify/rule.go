@@ -84,14 +84,13 @@ func (r *Rule) closed() error {
 		string(detect.DDoSAttack), string(detect.DataExfiltration), string(detect.CommandControl), string(detect.Reconnaissance),
 		string(detect.BaselineAnomaly), string(detect.Operational),
 	}
-	kinds := detect.Kinds()
 	verdicts := []string{string(incident.Threat), string(incident.Legitimate), string(incident.Unclear)}
 	sets := [...]struct {
 		name      string
 		have, may []string
 	}{
 		{"categories", r.Categories, categories},
-		{"kinds", r.Kinds, append(kinds[:], "incident_overflow")},
+		{"kinds", r.Kinds, incident.Kinds()},
 		{"verdicts", r.Verdicts, verdicts},
 	}
 	for i := range sets {

@@ -37,8 +37,10 @@ func TestCommandsOverTLS(t *testing.T) {
 	said := p.line(t, "tidewatch is listening")
 	_, addr, found := strings.Cut(said, "api=https://")
 	addr, _, _ = strings.Cut(addr, "/")
-	if link := p.line(t, "/#/setup?key="); !found || !strings.Contains(link, ": https://"+addr+"/#/setup?key=") {
-		t.Fatalf("it says %q and %q", said, link)
+	// Without a dashboard, which this may be built without, there is no page to link to.
+	invited := p.line(t, "no user exists yet")
+	if linked := strings.Contains(invited, "/#/setup?key="); !found || linked && !strings.Contains(invited, ": https://"+addr+"/#/setup?key=") {
+		t.Fatalf("it says %q and %q", said, invited)
 	}
 	play(t, config, []step{
 		{"user add ada --role admin --password-file {F}", 0, "ada: admin\n", ""},

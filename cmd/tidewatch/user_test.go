@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"tidewatch/web"
 )
 
 // step is one command, and what it answers.
@@ -209,6 +211,9 @@ func TestTokenCommands(t *testing.T) {
 // entry of the log, whatever its level and format; once an account exists, never again.
 // Neither the API nor a file tells it.
 func TestSetUpLink(t *testing.T) {
+	if pages, err := web.New(); err != nil || !pages.Built() {
+		t.Skip("built without the dashboard: there is no page to link to")
+	}
 	link := regexp.MustCompile(`^tidewatch: no user exists yet; .*(http://127\.0\.0\.1:\d+)/#/setup\?key=([\w-]{43})$`)
 	found := func(p *process) (all []string) {
 		p.mu.Lock()
