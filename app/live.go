@@ -23,6 +23,8 @@ type live struct {
 	hub    *api.Hub
 	movers movers
 	told   int64 // second that was published last; tick's alone
+	began  int64 // second of the start: until then nothing was seen but what was kept
+	saved  int64 // the last minute that is known to be kept over a restart; keep's alone
 }
 
 // newLive has the engine measure what all devices carry.
@@ -79,7 +81,7 @@ func (l *live) Traffic(_ context.Context, minutes int, a netip.Addr) (*api.Traff
 		out.Step = 1
 		all = e.meter.lastSeconds(int64(60*minutes), e.now)
 	} else {
-		all = e.meter.lastMinutes(int64(minutes), e.now)
+		all = e.meter.lastMinutes(int64(minutes), max(e.now, l.began))
 	}
 	for i := range all {
 		r := &all[i]

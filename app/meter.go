@@ -85,7 +85,10 @@ func (m *meter) take(d int, bytes, packets, seconds uint64) {
 // turn ends seconds until now is the running one.
 func (m *meter) turn(now int64) {
 	if m.now == 0 || now-m.now >= meterSpan {
-		*m = meter{now: now, runs: reading{at: now / 60}}
+		m.keep()
+		m.goes, m.once, m.told = [2]carried{}, [2]carried{}, 0
+		m.ends = [meterSpan]lapse{}
+		m.now, m.runs = now, reading{at: now / 60}
 		return
 	}
 	for m.now < now {
@@ -109,9 +112,23 @@ func (m *meter) next() {
 	}
 	*ends = lapse{}
 	if minute := m.now / 60; minute != m.runs.at {
-		m.mins[m.runs.at%meterMinutes] = m.runs
+		m.keep()
 		m.runs = reading{at: minute}
 	}
+}
+
+// keep puts the running minute to those that are over, as far as it was seen. One that a
+// restart cut is put together.
+func (m *meter) keep() {
+	if m.runs.seconds == 0 {
+		return
+	}
+	kept := &m.mins[m.runs.at%meterMinutes]
+	if kept.at != m.runs.at {
+		*kept = reading{at: m.runs.at}
+	}
+	kept.add(&m.runs)
+	m.runs = reading{at: m.runs.at}
 }
 
 func (r *reading) add(o *reading) {
@@ -148,13 +165,12 @@ func (m *meter) lastSeconds(n, now int64) (out []reading) {
 	return out
 }
 
-// lastMinutes is likewise of minutes.
+// lastMinutes is likewise of minutes, also of those that were kept over a restart.
 func (m *meter) lastMinutes(n, now int64) (out []reading) {
-	if m.now == 0 {
-		return out
+	if m.now != 0 {
+		m.turn(now)
 	}
-	m.turn(now)
-	minute := m.now / 60
+	minute := now / 60
 	for i := minute - min(n, meterMinutes-1); i < minute; i++ {
 		if r := &m.mins[max(i, 0)%meterMinutes]; r.at == i && r.seconds > 0 {
 			out = append(out, *r)

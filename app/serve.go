@@ -134,6 +134,9 @@ func build(ctx context.Context, cfg *Config, o *ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	s.live = newLive(s.engine, s.hub)
+	if err := s.live.recall(ctx, s.store, time.Now()); err != nil {
+		return nil, err
+	}
 	s.outlet.also = s.live.incidents
 	s.tellThreats(s.engine.threats)
 	if s.baselines, err = store.OpenBaselines(cfg.DataDir); err != nil {
@@ -315,6 +318,7 @@ func (s *Server) run(ctx context.Context, o *ServeOptions) error {
 		return err
 	})
 	rest.Go(func() error { return s.outlet.run(behind) })
+	rest.Go(func() error { return s.live.keep(behind, s.store, s.log) })
 	if s.history != nil {
 		rest.Go(func() error { return s.history.Run(behind) })
 	}

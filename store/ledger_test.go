@@ -372,7 +372,7 @@ func TestLedgerOfAnOlderDatabase(t *testing.T) {
 	}
 	for _, text := range []string{
 		"DROP TABLE ledger", "DROP TRIGGER decisions_end_before_they_go", "DROP TABLE decisions", "DROP TABLE halt",
-		"DROP TABLE links", "DROP TABLE tokens", "DROP TABLE sessions", "DROP TABLE users",
+		"DROP TABLE links", "DROP TABLE tokens", "DROP TABLE sessions", "DROP TABLE users", "DROP TABLE traffic",
 		"DROP INDEX incidents_by_detection", "DROP INDEX incidents_by_kind", "DROP INDEX incidents_by_category", "DROP INDEX incidents_by_severity",
 		"DROP INDEX incidents_by_subject", "DROP INDEX incidents_by_update", "ALTER TABLE incidents DROP COLUMN kind", "ALTER TABLE incidents DROP COLUMN search",
 		"CREATE INDEX incidents_by_detection ON incidents (detected DESC, id)", "DELETE FROM schema_version WHERE version >= 6",

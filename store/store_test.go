@@ -264,7 +264,7 @@ func TestTrouble(t *testing.T) {
 				t.Fatal(err)
 			}
 			return dir
-		}, "written by a newer tidewatch: its schema is version 99, this program knows 8; upgrade"},
+		}, "written by a newer tidewatch: its schema is version 99, this program knows 9; upgrade"},
 		"another process": {func(t *testing.T) string {
 			t.Helper()
 			dir := t.TempDir()
