@@ -203,7 +203,7 @@ func TestSession(t *testing.T) {
 		t.Errorf("the session before: %d", w.Code)
 	}
 	fixed := visitor(t, s)
-	fixed.cookie = &http.Cookie{Name: cookieName, Value: strings.Repeat("x", 43)}
+	fixed.cookie = &http.Cookie{Name: cookieOf("127.0.0.1:8080"), Value: strings.Repeat("x", 43)}
 	fixed.enter("ada", passphrase)
 	if fixed.cookie.Value == strings.Repeat("x", 43) {
 		t.Error("a session that somebody else chose is taken")

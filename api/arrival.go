@@ -3,9 +3,11 @@
 package api
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,8 +16,8 @@ const maxCookie = 128
 
 // arrival is what a request says of where it comes from.
 func (a *authenticator) arrival(r *http.Request) *caller {
-	who := &caller{secure: r.TLS != nil}
-	if c, err := r.Cookie(cookieName); err == nil && len(c.Value) <= maxCookie {
+	who := &caller{secure: r.TLS != nil, jar: cookieOf(r.Host)}
+	if c, err := r.Cookie(who.jar); err == nil && len(c.Value) <= maxCookie {
 		who.cookie = c.Value
 	}
 	at := remote(r)
@@ -25,6 +27,17 @@ func (a *authenticator) arrival(r *http.Request) *caller {
 	}
 	who.from = site(at)
 	return who
+}
+
+// cookieOf is the name of the cookie for whoever reaches us at host. Cookies know no ports:
+// two servers on one machine would sign each other's users out if they did not have their
+// own.
+func cookieOf(host string) string {
+	_, port, err := net.SplitHostPort(host)
+	if n, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil {
+		return cookieName + "_" + strconv.FormatUint(n, 10)
+	}
+	return cookieName
 }
 
 // behind is who a proxy passes on: the last in its list that is no proxy of ours. What

@@ -22,6 +22,7 @@ type caller struct {
 
 	token  string                     // of an account, or of a program: its secret
 	still  func(context.Context) bool // it may do even now what it was let in for; nil: that was asked of nobody
+	jar    string                     // name of the cookie
 	cookie string                     // the secret in it, whether that is a session or not
 	from   netip.Prefix               // where the request comes from
 	secure bool                       // it came by TLS

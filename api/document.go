@@ -12,7 +12,7 @@ import (
 func securitySchemes() map[string]*huma.SecurityScheme {
 	return map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer", Description: "A token of POST /api/v1/tokens, or the administrator's: TIDEWATCH_API_TOKEN, or the token file of the data directory."},
-		"session": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "The cookie of whoever signed in by POST /api/v1/session."},
+		"session": {Type: "apiKey", In: "cookie", Name: cookieName, Description: "The cookie of whoever signed in by POST /api/v1/session. Where the address of the server names a port, so does the cookie: tidewatch_session_8080."},
 		"csrf":    {Type: "apiKey", In: "header", Name: "X-CSRF-Token", Description: "With the cookie, on whatever changes something: csrf of GET /api/v1/session."},
 	}
 }

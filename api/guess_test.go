@@ -184,7 +184,7 @@ func TestSessionFixation(t *testing.T) {
 	} {
 		for _, planted := range []string{attacker.cookie.Value, strings.Repeat("x", 43), strings.Repeat("x", 5000)} {
 			b := visitor(t, s)
-			b.cookie = &http.Cookie{Name: cookieName, Value: planted}
+			b.cookie = &http.Cookie{Name: cookieOf("127.0.0.1:8080"), Value: planted}
 			w, out := enter(b)
 			if w.Code != http.StatusOK {
 				t.Fatalf("%s: %d %v", name, w.Code, out)
@@ -194,7 +194,7 @@ func TestSessionFixation(t *testing.T) {
 				t.Errorf("%s: the planted session is signed in", name)
 			}
 			spy := visitor(t, s)
-			spy.cookie = &http.Cookie{Name: cookieName, Value: planted}
+			spy.cookie = &http.Cookie{Name: cookieOf("127.0.0.1:8080"), Value: planted}
 			if _, out := spy.do("GET", "/api/v1/session", ""); roleOf(out) != nil && planted != attacker.cookie.Value || roleOf(out) == "admin" {
 				t.Errorf("%s: who planted it is %v", name, out["user"])
 			}

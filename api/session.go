@@ -75,23 +75,23 @@ func (h *handlers) signedIn(ctx context.Context, e *account.Entry, err error) (*
 		return nil, h.accountError(ctx, "sign in", err)
 	}
 	return &SessionOutput{
-		SetCookie: []http.Cookie{cookie(e.Secret, callerOf(ctx).secure)},
+		SetCookie: []http.Cookie{callerOf(ctx).keeps(e.Secret)},
 		Body: SessionInfo{
 			SetUp: true, User: &SessionUser{e.User.Name, string(e.User.Role)}, CSRF: account.CSRF(e.Secret), Version: h.deps.Version, Zone: h.deps.Zone,
 		},
 	}, nil
 }
 
-// cookie keeps a session in a browser: until that ends, or the session does. Scripts
+// keeps is the cookie that keeps a session in a browser: until that ends, or the session does. Scripts
 // cannot read it, and other sites' pages do not send it. An empty secret takes it away.
-func cookie(secret string, secure bool) http.Cookie {
-	c := http.Cookie{ //nolint:gosec // Secure is set wherever TLS is spoken
-		Name: cookieName, Value: secret, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode,
+func (c *caller) keeps(secret string) http.Cookie {
+	out := http.Cookie{ //nolint:gosec // Secure is set wherever TLS is spoken
+		Name: c.jar, Value: secret, Path: "/", HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteStrictMode,
 	}
 	if secret == "" {
-		c.MaxAge = -1
+		out.MaxAge = -1
 	}
-	return c
+	return out
 }
 
 // LoginInput signs in.
@@ -120,7 +120,7 @@ func (h *handlers) logout(ctx context.Context, _ *struct{}) (*LogoutOutput, erro
 			return nil, h.failed(ctx, "sign out", err)
 		}
 	}
-	return &LogoutOutput{[]http.Cookie{cookie("", who.secure)}}, nil
+	return &LogoutOutput{[]http.Cookie{who.keeps("")}}, nil
 }
 
 // OwnPasswordInput changes one's own password.
