@@ -194,8 +194,10 @@ func TestFlap(t *testing.T) {
 	if err := s.Apply(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
+	r.waitFor(t, soon, "203.0.113.7/32 via 192.0.2.1"+marks) // its side of the session is up, too
 	send(0, 10)
-	time.Sleep(200 * time.Millisecond)
+	eventually(t, soon, func() bool { return strings.Contains(s.log.String(), "198.51.100.9/32") }, func() string { return s.log.String() })
+	time.Sleep(100 * time.Millisecond)
 	if p := s.Sessions()[0]; p.State != established || len(r.routes(t)) != 11 {
 		t.Fatalf("cut off for what is allowed: %+v", p)
 	}

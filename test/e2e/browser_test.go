@@ -128,10 +128,24 @@ func (b *browser) open(page string) {
 	b.do("open "+page, chromedp.Navigate(b.base+"/#/"+page), chromedp.WaitVisible(chromedp.CSS("main")))
 }
 
-// click presses what a CSS selector names.
+// click presses what a CSS selector names. A page that shows what goes on may move it
+// away just then: a person, too, presses once more when nothing happened.
 func (b *browser) click(selector string) {
 	b.Helper()
-	b.do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
+	for range 3 {
+		b.do("wait for "+selector, chromedp.WaitVisible(chromedp.CSS(selector)))
+		look[bool](b, fmt.Sprintf(`(() => {
+			window.pressed = false
+			document.querySelector(%q)?.addEventListener('click', () => { window.pressed = true }, { capture: true, once: true })
+			return true
+		})()`, selector))
+		b.do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
+		if look[bool](b, "window.pressed !== false") { // a page that was loaded anew does not know
+			return
+		}
+		b.Logf("%s moved away; once more", selector)
+	}
+	b.fail("cannot be pressed: " + selector)
 }
 
 // fill types into what a CSS selector names.
