@@ -251,9 +251,12 @@ func (l *lane) ask(a decision.Action) {
 // command orders something about one of the decisions in some states.
 func (l *lane) command(what string, states ...decision.State) {
 	var page struct{ Mitigations []decision.Decision }
-	path := "/api/v1/mitigations?limit=100"
-	for _, s := range states {
-		path += "&state=" + string(s)
+	path := "/api/v1/mitigations?limit=100&state="
+	for i, s := range states {
+		if i > 0 {
+			path += ","
+		}
+		path += string(s)
 	}
 	if _, err := l.now().try(path, nil, &page); err != nil || len(page.Mitigations) == 0 {
 		return
@@ -327,7 +330,7 @@ func (l *lane) agree() (bool, string) {
 		return false, err.Error()
 	}
 	var page struct{ Mitigations []decision.Decision }
-	if _, err := l.now().try("/api/v1/mitigations?limit=1000&state=active&state=approved", nil, &page); err != nil {
+	if _, err := l.now().try("/api/v1/mitigations?limit=1000&state=active,approved", nil, &page); err != nil {
 		return false, err.Error()
 	}
 	var status mitigate.Status
