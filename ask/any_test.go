@@ -3,6 +3,7 @@
 package ask
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -142,7 +143,7 @@ func TestAnyQuestion(t *testing.T) {
 func checkBounds(t *testing.T, a *Asker, all []flow.Record, q *query.Question) (answered int) {
 	t.Helper()
 	got, err := a.Answer(t.Context(), q)
-	if err == query.ErrNoRollup { //nolint:errorlint // as it is
+	if errors.Is(err, query.ErrNoRollup) {
 		return 0
 	}
 	about := fmt.Sprintf("%v by %s, filter %q, %s to %s, %d points, %v", q.Group, q.By, q.Filter, q.From, q.To, q.Points, got)
